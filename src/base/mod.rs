@@ -1,0 +1,20 @@
+//! CELLAR: words that everyone uses. Time as a value, identifiers, chance from a seed, bounds.
+mod bounded;
+mod ids;
+mod key;
+mod language;
+pub mod limits;
+mod map;
+mod rng;
+mod time;
+
+pub use bounded::{Bounded, Full};
+pub use ids::{
+    AgentId, AssignmentId, CallId, EntryId, LegId, MenuId, PartyId, PlayId, PromptId, QueueId, SecretToken,
+    Seq, SkillId, TicketId, TrunkId,
+};
+pub use key::Key;
+pub use language::Language;
+pub use map::Lookup;
+pub use rng::Rng;
+pub use time::{Deadline, Instant, Now, UtcTime, earliest};

@@ -1,0 +1,148 @@
+//! `Fact`: what became true, append-only. Call records, statistics, the status page and the console derive from it.
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::acd::{AgentState, OfferWhy, OverflowCause};
+use super::{Arrival, Cause};
+use crate::base::{
+    AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
+    TicketId,
+};
+
+/// What a waiting caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// The wait that remains, as a range: the words spoken, after rounding.
+    Wait {
+        /// At least this (10 % quantile). Zero: "less than" the upper end.
+        low: Duration,
+        /// At most this (90 % quantile).
+        high: Duration,
+        /// It rose since the last telling, for this reason, which is said first.
+        rose: Option<RiseCause>,
+    },
+    /// We do not know how long.
+    Unknown,
+    /// Nobody is there yet who could answer; he may wait.
+    NobodyYet,
+    /// He is next.
+    Next,
+}
+
+/// Why a told wait rose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RiseCause {
+    /// Fewer agents than before.
+    FewerAgents,
+    /// Conversations last longer than they did.
+    LongerTalks,
+    /// More urgent callers came.
+    UrgentCallers,
+}
+
+/// What became true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each field is named by its type; the variants say what became true")]
+pub enum Fact {
+    /// A caller's visit began.
+    CallStarted { call: CallId, leg: LegId, arrival: Arrival, menus: String },
+    /// He was taken in (200 sent).
+    CallAnswered { call: CallId },
+    /// He entered a menu.
+    MenuEntered { call: CallId, menu: MenuId },
+    /// He pressed a key. Not noted for digits of an entry.
+    KeyPressed { call: CallId, menu: Option<MenuId>, key: Key },
+    /// He chose a language, or the number he dialled did.
+    LanguageChosen { call: CallId, language: Language },
+    /// He entered digits. A secret entry is noted as [`Fact::SecretEntered`].
+    DigitsEntered { call: CallId, entry: EntryId, digits: String },
+    /// He entered secret digits: their number alone.
+    SecretEntered { call: CallId, entry: EntryId, length: u8 },
+    /// He heard prompts, from the first to the last or to the key that stopped them.
+    Heard { call: CallId, prompts: Vec<PromptId> },
+    /// He joined a queue.
+    Queued { call: CallId, ticket: TicketId, queue: QueueId, priority: u8 },
+    /// He was told how long it would take.
+    WaitTold { call: CallId, ticket: TicketId, told: Told, waited: Duration },
+    /// He left the line without an agent.
+    LeftQueue { call: CallId, ticket: TicketId, cause: Cause, waited: Duration },
+    /// A queue's rules sent him elsewhere.
+    Overflowed { call: CallId, ticket: TicketId, why: OverflowCause, waited: Duration },
+    /// An agent's phone was rung for him.
+    Offered { call: CallId, assignment: AssignmentId, agent: AgentId, queue: QueueId, why: OfferWhy },
+    /// The offer ended without a conversation.
+    OfferEnded { call: CallId, assignment: AssignmentId, agent: AgentId, cause: Cause },
+    /// Caller and agent hear each other; the wait from his clock to this moment is the true wait.
+    Connected { call: CallId, assignment: AssignmentId, agent: AgentId, waited: Duration },
+    /// The agent put the caller on hold, or took him back.
+    Held { call: CallId, held: bool },
+    /// A party put us on hold by its phone, or took us back.
+    PeerHeld { call: CallId, leg: LegId, held: bool },
+    /// A third party is rung.
+    PartyInvited { call: CallId, party: PartyId, leg: LegId },
+    /// It answered: private talk with the agent.
+    PartyAnswered { call: CallId, party: PartyId },
+    /// It could not be reached, or left.
+    PartyLeft { call: CallId, party: PartyId, cause: Cause, talked: Duration },
+    /// Caller, agent and third party hear each other.
+    ConferenceStarted { call: CallId, party: PartyId },
+    /// The conference is over; who is left may go on as two.
+    ConferenceEnded { call: CallId, party: PartyId, lasted: Duration },
+    /// The agent left; `on_with_party` when caller and third party go on together.
+    AgentLeft {
+        call: CallId,
+        assignment: AssignmentId,
+        agent: AgentId,
+        cause: Cause,
+        talked: Duration,
+        on_with_party: bool,
+    },
+    /// The agent passed the caller on.
+    PassedOn { call: CallId, agent: AgentId, to: QueueId },
+    /// An agent's state changed.
+    AgentChanged { agent: AgentId, state: AgentState },
+    /// The visit is over.
+    CallEnded { call: CallId, cause: Cause, lasted: Duration },
+    /// A new set of menus holds for calls that begin now.
+    MenusInstalled { revision: String },
+    /// An input made no sense in the state it met: ignored, counted.
+    Ignored { what: String },
+}
+
+impl Fact {
+    /// The call it belongs to.
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallStarted { call, .. }
+            | Self::CallAnswered { call }
+            | Self::MenuEntered { call, .. }
+            | Self::KeyPressed { call, .. }
+            | Self::LanguageChosen { call, .. }
+            | Self::DigitsEntered { call, .. }
+            | Self::SecretEntered { call, .. }
+            | Self::Heard { call, .. }
+            | Self::Queued { call, .. }
+            | Self::WaitTold { call, .. }
+            | Self::LeftQueue { call, .. }
+            | Self::Overflowed { call, .. }
+            | Self::Offered { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::Connected { call, .. }
+            | Self::Held { call, .. }
+            | Self::PeerHeld { call, .. }
+            | Self::PartyInvited { call, .. }
+            | Self::PartyAnswered { call, .. }
+            | Self::PartyLeft { call, .. }
+            | Self::ConferenceStarted { call, .. }
+            | Self::ConferenceEnded { call, .. }
+            | Self::AgentLeft { call, .. }
+            | Self::PassedOn { call, .. }
+            | Self::CallEnded { call, .. } => Some(*call),
+            Self::AgentChanged { .. } | Self::MenusInstalled { .. } | Self::Ignored { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `Input`: everything that can happen to calls, one enum. It is the log format: each is numbered and journalled.
+use serde::{Deserialize, Serialize};
+
+use super::acd::AcdOutput;
+use super::{Arrival, Cause};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// Somebody rings us. The leg's number was given by `node` and was never used before.
+    LegArrived {
+        /// The new leg.
+        leg: LegId,
+        /// What is known of it.
+        arrival: Arrival,
+    },
+    /// A leg we ring is ringing (180, 183). Sent once per leg, and again when early sound begins.
+    LegRinging {
+        /// The leg.
+        leg: LegId,
+        /// The far end sends sound of its own before the answer.
+        early_sound: bool,
+    },
+    /// A leg we ring answered, and both sides agreed on a codec.
+    LegAnswered {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The far end put us on hold, or took us back (re-INVITE).
+    LegHeld {
+        /// The leg.
+        leg: LegId,
+        /// On hold now.
+        held: bool,
+    },
+    /// A leg is over, whoever ended it, whatever state it was in. Sent exactly once per leg, also after `Hangup` and
+    /// `Reject`.
+    LegEnded {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        cause: Cause,
+    },
+    /// A key was pressed: counted once, whether it came by RFC 4733, by INFO, or both.
+    Key {
+        /// Whose.
+        leg: LegId,
+        /// Which.
+        key: Key,
+        /// The playing that it interrupted, if any.
+        play: Option<PlayId>,
+    },
+    /// During a secret entry a digit was pressed. Its value is in the vault; `*` and `#` come as [`Input::Key`].
+    SecretDigit {
+        /// Whose.
+        leg: LegId,
+        /// The entry it belongs to.
+        token: SecretToken,
+        /// Digits entered so far, this one included.
+        length: u8,
+    },
+    /// A playing came to its end by itself. Not sent when it was stopped, interrupted or replaced.
+    PromptEnded {
+        /// Whose.
+        leg: LegId,
+        /// Which playing; a stale one is ignored.
+        play: PlayId,
+    },
+    /// No sound has come from an answered leg for the configured time.
+    SoundLost {
+        /// The leg.
+        leg: LegId,
+    },
+    /// An agent's phone registered, or its registration ended.
+    AgentReachable {
+        /// Whose phone.
+        agent: AgentId,
+        /// Whether it can be rung.
+        reachable: bool,
+    },
+    /// The Acd decided something.
+    Acd(AcdOutput),
+    /// An operator wants something.
+    Ops(Ops),
+}
+
+/// What an operator may ask of running calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ops {
+    /// End this call.
+    EndCall(CallId),
+    /// Take no new calls; those inside go on.
+    Drain,
+}

@@ -1,0 +1,1 @@
+//! DOORS AND WINDOWS: the only room with tokio.

@@ -1,0 +1,2 @@
+//! The street door: one binary, `hotline`.
+fn main() {}

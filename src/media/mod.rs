@@ -1,0 +1,4 @@
+//! STUDIO: sound.
+mod command;
+
+pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia};

@@ -1,0 +1,1 @@
+//! HALL: joins exchange, SIP and media of one server; still no IO.

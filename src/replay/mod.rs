@@ -1,0 +1,1 @@
+//! TEST BENCH: phones that place and take real calls.

@@ -1,0 +1,1 @@
+//! WORKSHOP: SIP (RFC 3261) without sockets.
