@@ -9,9 +9,11 @@ mod command;
 mod fact;
 mod input;
 pub mod menu;
+mod say;
 
 pub use arrival::{Arrival, CallCard, Peer, RingTarget};
 pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};
 pub use input::{Input, Ops};
+pub use say::Phrase;
