@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Cause, Told};
 use crate::base::{AgentId, AssignmentId, CallId, Instant, Language, QueueId, SkillId, TicketId};
+use crate::exchange::{Cause, Told};
 
 /// What happened to queues and agents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
