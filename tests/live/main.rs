@@ -1,2 +1,1 @@
-//! x
-fn main() {}
+//! Behaviours over real sockets, with real peers (sipp, baresip): an absent peer is a failure.

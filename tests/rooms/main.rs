@@ -1,2 +1,1 @@
-//! x
-fn main() {}
+//! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.

@@ -1,1 +1,38 @@
-fn main() {}
+//! The developer's commands of hotline: `cargo xtask lint | test | bench | audio`. CI runs the same.
+//!
+//! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
+mod bench;
+mod lint;
+mod run;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask lint            format, clippy and docs with warnings denied, feature wall
+cargo xtask test            install the real peers that are missing, then run every test
+cargo xtask bench [NAME]... run the benches (or those named); fails where a budget is exceeded
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = words.split_first().map_or(("help", &[][..]), |(c, rest)| (c.as_str(), rest));
+    let result = match command {
+        "lint" => lint::lint(),
+        "test" => test::test(),
+        "bench" => bench::bench(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        unknown => Err(format!("there is no command {unknown:?}\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask {command}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
