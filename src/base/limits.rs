@@ -13,3 +13,10 @@ pub const SIP_BODY_BYTES: usize = 256 * 1024;
 pub const SIP_HEADER_FIELDS: usize = 256;
 /// Most legs that one ear hears together.
 pub const HEARD_AT_ONCE: usize = 8;
+/// Most menus that one caller walks through in one run; then a human takes him. Nobody wants to press more.
+pub const MENU_STEPS: u16 = 60;
+/// Longest time that one playing of a menu may last, in seconds; then it counts as ended. Keeps a caller from being
+/// forgotten should the end of a playing never be reported.
+pub const MENU_PLAYING_S: u64 = 120;
+/// Mistakes (silence, wrong key, wrong entry) in one menu that lead to a human.
+pub const MENU_MISTAKES: u8 = 3;

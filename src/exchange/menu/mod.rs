@@ -1,1 +1,16 @@
 //! Menus: TOML files that ops write, read into a set that is installed whole, and run for each caller.
+//!
+//! `raw` reads TOML into a tree with a place for every key; `fields` takes typed values out of it; `resolve` makes a
+//! [`MenuSet`] of the whole folder; `lint` judges the set as a whole; every mistake is a [`Diagnostic`], and any error
+//! means that nothing is installed. [`MenuRun`] is the machine for one caller.
+mod hours;
+mod run;
+mod set;
+mod walk;
+
+pub use hours::{Day, Hours, Span, Zone};
+pub use run::{Made, MenuEffect, MenuRun, Visit};
+pub use set::{
+    AgentKeys, Entrance, Entry, FeatureCode, HOUSE_PROMPTS, Menu, MenuSet, Opening, Party, Queue, Step,
+    Target,
+};
