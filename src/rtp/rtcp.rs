@@ -16,6 +16,8 @@ pub const RTCP_BYTES: usize = 256;
 const NTP_UNIX_S: u64 = 2_208_988_800;
 /// The shortest mean time between reports, RFC 3550 section 6.2.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// The same before the first report.
+const MIN_INITIAL_INTERVAL: Duration = Duration::from_millis(2_500);
 /// RTCP's share of a G.711 call's 80 kbit/s, 5 %, in octets a second.
 const RTCP_OCTETS_PER_S: u64 = 500;
 
@@ -287,7 +289,7 @@ impl ReportTimer {
     /// A randomised interval: half to one and a half of the mean, divided by e - 3/2 against the bias of
     /// reconsideration.
     fn interval(&self, members: u64, rng: &mut Rng) -> Duration {
-        let minimum = if self.initial { MIN_INTERVAL / 2 } else { MIN_INTERVAL };
+        let minimum = if self.initial { MIN_INITIAL_INTERVAL } else { MIN_INTERVAL };
         let us = members.saturating_mul(self.average_octets).saturating_mul(1_000_000) / RTCP_OCTETS_PER_S;
         let mean = minimum.max(Duration::from_micros(us));
         mean.mul_f64((rng.unit() + 0.5) / 1.218_28)
@@ -304,7 +306,8 @@ pub(crate) fn instant_after(at: Instant, d: Duration) -> Instant {
 mod tests {
     use super::*;
     use crate::base::UtcTime;
-    use proptest::prelude::*;
+    use proptest::prelude::any;
+    use proptest::proptest;
 
     fn block() -> ReportBlock {
         ReportBlock {
