@@ -1,1 +1,23 @@
-//! WORKSHOP: SIP (RFC 3261) without sockets.
+//! WORKSHOP: SIP (RFC 3261) without sockets. From below: bytes (`wire`), messages (`message`, `header`, `value`, `uri`),
+//! transactions (17), dialogs (12), the user agent.
+#![warn(clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
+
+mod header;
+mod lex;
+mod message;
+mod name;
+mod timers;
+mod transport;
+mod uri;
+mod value;
+mod wire;
+
+pub use header::Headers;
+pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
+pub use name::HeaderName;
+pub use timers::{Timer, TimerSettings};
+pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
+pub use uri::{AddrSpec, SipUri};
+pub use value::{AuthValue, BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
+pub use wire::{write_message, write_request, write_response};
