@@ -28,7 +28,7 @@ pub enum Command {
         /// Why; `node` maps it to a status.
         cause: Cause,
     },
-    /// Ring somebody on a new leg, whose number the exchange chose. Ends in `LegAnswered` or `LegEnded`.
+    /// Ring somebody on a new leg, whose number the exchange chose: always odd. Ends in `LegAnswered` or `LegEnded`.
     Ring {
         /// The new leg.
         leg: LegId,

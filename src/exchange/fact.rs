@@ -48,6 +48,8 @@ pub enum RiseCause {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each field is named by its type; the variants say what became true")]
 pub enum Fact {
+    /// Somebody rang and was not taken in: an unknown number, too many calls, going down.
+    CallRefused { leg: LegId, arrival: Arrival, cause: Cause },
     /// A caller's visit began.
     CallStarted { call: CallId, leg: LegId, arrival: Arrival, menus: String },
     /// He was taken in (200 sent).
@@ -142,7 +144,7 @@ impl Fact {
             | Self::AgentLeft { call, .. }
             | Self::PassedOn { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
-            Self::AgentChanged { .. } | Self::MenusInstalled { .. } | Self::Ignored { .. } => None,
+            Self::CallRefused { .. } | Self::AgentChanged { .. } | Self::MenusInstalled { .. } | Self::Ignored { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `Input`: everything that can happen to calls, one enum. It is the log format: each is numbered and journalled.
 use serde::{Deserialize, Serialize};
 
-use super::acd::AcdOutput;
+use super::acd::{AcdOutput, AgentWish};
 use super::{Arrival, Cause};
 use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken};
 
@@ -9,7 +9,8 @@ use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
-    /// Somebody rings us. The leg's number was given by `node` and was never used before.
+    /// Somebody rings us. The leg's number was given by `node`, was never used before, and is even: those of legs that
+    /// the exchange makes are odd.
     LegArrived {
         /// The new leg.
         leg: LegId,
@@ -94,4 +95,11 @@ pub enum Ops {
     EndCall(CallId),
     /// Take no new calls; those inside go on.
     Drain,
+    /// Change an agent's state in his place.
+    Agent {
+        /// Whose.
+        agent: AgentId,
+        /// To what.
+        wish: AgentWish,
+    },
 }

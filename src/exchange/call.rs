@@ -1,0 +1,252 @@
+//! `Call`: one caller's visit. Translates what happened to a leg into what it means for the visit, and ends it.
+//!
+//! Invariant: a call ends once; from then on it holds ending legs only, and is done when the last of them is gone.
+use std::sync::Arc;
+
+use super::case::{Case, Way};
+use super::in_menu;
+use super::leg::{LegState, Role};
+use super::menu::{self, MenuRun, MenuSet};
+use super::parties::{Parties, Spoken};
+use super::stage::{Event, Stage};
+use super::step::Step;
+use super::timers::Timer;
+use super::words;
+use super::{AcdInput, AgentWish, Arrival, Cause, Command, Fact};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken};
+
+/// One caller's visit.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) case: Case,
+    stage: Stage,
+}
+
+/// The visit is over: every leg is ended. What the stage held must have been given back before.
+pub(super) fn end(cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    case.close(cause, step);
+    if let Some(agent) = case.own_agent().cloned() {
+        step.disengage(agent);
+    }
+    Stage::Ended(cause)
+}
+
+/// What a call begins with.
+pub(super) struct Beginning {
+    pub(super) leg: LegId,
+    pub(super) arrival: Arrival,
+    pub(super) menus: Arc<MenuSet>,
+    pub(super) visit: menu::Visit,
+}
+
+impl Call {
+    /// Takes a caller in, with nothing to hear yet.
+    fn answer(beginning: Beginning, step: &mut Step<'_>) -> Self {
+        let Beginning { leg, arrival, menus, visit } = beginning;
+        let id = step.numbers.call();
+        let revision = menus.revision.clone();
+        step.note(Fact::CallStarted { call: id, leg, arrival: arrival.clone(), menus: revision });
+        let parties = Parties::new(id, leg, step);
+        let mut case = Case {
+            id,
+            arrival,
+            menus,
+            visit,
+            started: step.now.mono,
+            parties,
+            timers: super::timers::Timers::default(),
+            way: Way::default(),
+        };
+        case.limit(Timer::CallLimit, step.settings.call_max, step);
+        step.command(Command::Answer { leg });
+        step.note(Fact::CallAnswered { call: id });
+        if let Some(agent) = case.own_agent().cloned() {
+            step.engage(agent);
+        }
+        Self { case, stage: Stage::Farewell(Cause::Completed) }
+    }
+
+    /// A caller at the door of the menus.
+    pub(super) fn into_menus(beginning: Beginning, run: MenuRun, step: &mut Step<'_>) -> Self {
+        let mut call = Self::answer(beginning, step);
+        call.stage = in_menu::begin(run, &mut call.case, step);
+        call
+    }
+
+    /// An agent who dialled a feature code: it is done, confirmed aloud, and the call ends.
+    pub(super) fn of_feature_code(
+        beginning: Beginning,
+        agent: AgentId,
+        wish: AgentWish,
+        step: &mut Step<'_>,
+    ) -> Self {
+        let mut call = Self::answer(beginning, step);
+        let confirmation = words::confirmed(&wish);
+        step.acd(AcdInput::Agent { agent, wish });
+        call.stage = in_menu::say_farewell(&confirmation, Cause::Completed, &mut call.case, step);
+        call
+    }
+
+    pub(super) const fn id(&self) -> CallId {
+        self.case.id
+    }
+
+    pub(super) const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Over, and every leg gone.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Ended(_)) && self.case.parties.is_empty()
+    }
+
+    /// Moves on by one event.
+    pub(super) fn on(&mut self, event: Event, step: &mut Step<'_>) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended(Cause::InternalError));
+        self.stage = stage.on(event, &mut self.case, step);
+    }
+
+    /// Ends the visit, whatever stage it is in. A visit that is over stays as it is.
+    pub(super) fn over(&mut self, cause: Cause, step: &mut Step<'_>) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended(cause));
+        if let Stage::Ended(cause) = stage {
+            self.stage = Stage::Ended(cause);
+            return;
+        }
+        stage.leave(cause, &mut self.case, step);
+        self.stage = end(cause, &mut self.case, step);
+    }
+
+    /// Brings ears and holds up to date with the stage.
+    pub(super) fn settle(&mut self, step: &mut Step<'_>) {
+        let scene = self.stage.scene(&self.case);
+        let language = self.case.language();
+        self.case.parties.show(&scene, language, step);
+    }
+
+    /// The earliest timer is due.
+    pub(super) fn on_timer(&mut self, timer: Timer, step: &mut Step<'_>) {
+        match timer {
+            Timer::CallLimit => self.over(Cause::LimitReached, step),
+            Timer::Linger => self.forget_legs(step),
+            Timer::MenuStep
+            | Timer::MenuLimit
+            | Timer::WaitLimit
+            | Timer::RingLimit
+            | Timer::PartyLimit
+            | Timer::DeskKeys
+            | Timer::TalkLimit
+            | Timer::FarewellLimit => self.on(Event::Timer(timer), step),
+        }
+    }
+
+    /// `node` never told of these legs' ends: they are taken as gone.
+    fn forget_legs(&mut self, step: &mut Step<'_>) {
+        let legs: Vec<LegId> = self.case.parties.all().map(|leg| leg.id).collect();
+        for leg in legs {
+            step.ignore(format!("the end of {leg} was never reported"));
+            self.case.parties.remove(leg, step);
+        }
+    }
+
+    pub(super) fn leg_ringing(&mut self, leg: LegId, early_sound: bool, step: &mut Step<'_>) {
+        match self.case.parties.get_mut(leg).map(|leg| &mut leg.state) {
+            Some(LegState::Ringing { early_sound: now }) => *now = *now || early_sound,
+            Some(LegState::Ending) => {}
+            Some(LegState::Up) | None => step.ignore("ringing of an answered leg"),
+        }
+    }
+
+    pub(super) fn leg_answered(&mut self, leg: LegId, step: &mut Step<'_>) {
+        let Some(leg) = self.case.parties.get_mut(leg) else { return };
+        match leg.state {
+            LegState::Ringing { .. } => leg.state = LegState::Up,
+            // It crossed our hang-up, which `node` carries out.
+            LegState::Ending => return,
+            LegState::Up => return step.ignore("answer of an answered leg"),
+        }
+        match leg.role {
+            Role::Caller => {}
+            Role::Agent => self.on(Event::AgentAnswered, step),
+            Role::Party => self.on(Event::PartyAnswered, step),
+        }
+    }
+
+    pub(super) fn leg_held(&mut self, leg: LegId, held: bool, step: &mut Step<'_>) {
+        let Some(leg) = self.case.parties.get_mut(leg) else { return };
+        if leg.is_up() && leg.holds_us != held {
+            leg.holds_us = held;
+            let leg = leg.id;
+            step.note(Fact::PeerHeld { call: self.case.id, leg, held });
+        }
+    }
+
+    pub(super) fn leg_ended(&mut self, leg: LegId, cause: Cause, step: &mut Step<'_>) {
+        let Some((role, live)) = self.case.parties.get(leg).map(|leg| (leg.role, leg.is_live())) else { return };
+        self.case.parties.remove(leg, step);
+        if live {
+            self.gone(role, cause, step);
+        }
+    }
+
+    /// No sound: the leg is ended by us and counts as lost.
+    pub(super) fn sound_lost(&mut self, leg: LegId, step: &mut Step<'_>) {
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        if role != Role::Caller {
+            self.case.parties.hang_up(role, Cause::SoundLost, step);
+        }
+        self.gone(role, Cause::SoundLost, step);
+    }
+
+    fn gone(&mut self, role: Role, cause: Cause, step: &mut Step<'_>) {
+        match role {
+            Role::Caller => self.over(cause, step),
+            Role::Agent => self.on(Event::AgentGone(cause), step),
+            Role::Party => self.on(Event::PartyGone(cause), step),
+        }
+    }
+
+    pub(super) fn key(&mut self, leg: LegId, key: Key, play: Option<PlayId>, step: &mut Step<'_>) {
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        if let Some(play) = play {
+            match self.case.parties.playing_interrupted(leg, play) {
+                Spoken::All(heard) | Spoken::More(heard) => self.heard(role, heard, step),
+                Spoken::Nothing => {}
+            }
+        }
+        match role {
+            Role::Caller => self.on(Event::CallerKey(key), step),
+            Role::Agent => self.on(Event::AgentKey(key), step),
+            // A third party's keys mean nothing to us.
+            Role::Party => {}
+        }
+    }
+
+    pub(super) fn secret_digit(&mut self, leg: LegId, token: SecretToken, length: u8, step: &mut Step<'_>) {
+        let role = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role);
+        if role == Some(Role::Caller) {
+            self.on(Event::CallerSecret(token, length), step);
+        }
+    }
+
+    pub(super) fn prompt_ended(&mut self, leg: LegId, play: PlayId, step: &mut Step<'_>) {
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        let language = self.case.language();
+        match self.case.parties.playing_ended(leg, play, language, step) {
+            Spoken::Nothing => {}
+            Spoken::More(heard) => self.heard(role, heard, step),
+            Spoken::All(heard) => {
+                self.heard(role, heard, step);
+                if role == Role::Caller {
+                    self.on(Event::CallerHeard, step);
+                }
+            }
+        }
+    }
+
+    fn heard(&self, role: Role, prompts: Vec<PromptId>, step: &mut Step<'_>) {
+        if role == Role::Caller {
+            step.note(Fact::Heard { call: self.case.id, prompts });
+        }
+    }
+}

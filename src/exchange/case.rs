@@ -1,0 +1,185 @@
+//! `Case`: what a call carries from stage to stage: who called, in which language, what he entered, since when he waits,
+//! who is attached.
+//!
+//! Invariant: the clock is set when the caller first joins a queue and never again.
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::leg::{Role, Words};
+use super::menu::{self, MenuSet};
+use super::parties::Parties;
+use super::recall::Recall;
+use super::say::{Phrase, say};
+use super::step::Step;
+use super::timers::{Timer, Timers};
+use super::{Arrival, CallCard, Cause, Fact, Peer, Told};
+use crate::base::{AgentId, CallId, EntryId, Instant, Language, PromptId, QueueId};
+
+/// Everything about a call but its stage.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) id: CallId,
+    pub(super) arrival: Arrival,
+    pub(super) menus: Arc<MenuSet>,
+    /// What the menus know of him: language, priority, line.
+    pub(super) visit: menu::Visit,
+    pub(super) started: Instant,
+    pub(super) parties: Parties,
+    pub(super) timers: Timers,
+    pub(super) way: Way,
+}
+
+/// What a caller brings to queues and agents.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// When he first joined a queue, in this visit or in the one that was cut off.
+    pub(super) clock: Option<Instant>,
+    /// The queue he joined last.
+    pub(super) queue: Option<QueueId>,
+    /// What he entered; secrets as their lengths.
+    pub(super) entries: Vec<(EntryId, String)>,
+    /// Who passed him on.
+    pub(super) passed_on_by: Option<AgentId>,
+    /// The agent who talked to him before he was cut off.
+    pub(super) prefer: Option<AgentId>,
+    /// Who talked to him last.
+    pub(super) agent: Option<AgentId>,
+    /// What he was last told of his wait.
+    pub(super) told: Option<Told>,
+    /// How often a queue's rules sent him on at one moment.
+    pub(super) hops: (Instant, u8),
+}
+
+/// Most entries kept for the agent.
+const ENTRIES_MAX: usize = 32;
+
+impl Case {
+    /// Whether he called before and was cut off: then his clock and his agent come back.
+    pub(super) fn recall(&mut self, step: &mut Step<'_>) {
+        let within = step.settings.recall_within;
+        if let Some(Recall { agent, since }) = step.recalls.take(step.at(), &self.arrival.caller, within) {
+            self.way.clock = Some(since);
+            self.way.prefer = agent;
+        }
+    }
+
+    /// Remembers him if he was cut off in a queue or a conversation.
+    pub(super) fn remember(&self, cause: Cause, step: &mut Step<'_>) {
+        let Some(since) = self.way.clock.filter(|_| is_cut_off(cause)) else { return };
+        let recall = Recall { agent: self.way.agent.clone(), since };
+        step.recalls.remember(step.now.mono, &self.arrival.caller, recall, step.settings.recalls_max);
+    }
+
+    /// Time since he first joined a queue.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        self.way.clock.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// What an agent or a third party is shown.
+    pub(super) fn card(&self, now: Instant) -> CallCard {
+        CallCard {
+            caller: self.arrival.caller.clone(),
+            caller_name: self.arrival.caller_name.clone(),
+            dialled: self.arrival.dialled.clone(),
+            language: self.visit.language,
+            queue: self.way.queue.clone(),
+            waited_s: self.waited(now).as_secs(),
+            entries: self.way.entries.clone(),
+            passed_on_by: self.way.passed_on_by.clone(),
+        }
+    }
+
+    /// Keeps what he entered; a second entry of one name replaces the first.
+    pub(super) fn keep_entry(&mut self, entry: EntryId, text: String) {
+        self.way.entries.retain(|(name, _)| *name != entry);
+        if self.way.entries.len() < ENTRIES_MAX {
+            self.way.entries.push((entry, text));
+        }
+    }
+
+    /// The agent who calls us himself, if it is one.
+    pub(super) fn own_agent(&self) -> Option<&AgentId> {
+        match &self.arrival.peer {
+            Peer::Agent(agent) => Some(agent),
+            Peer::Stranger | Peer::Trunk(_) => None,
+        }
+    }
+
+    pub(super) const fn language(&self) -> Language {
+        self.visit.language
+    }
+
+    /// The music of the queue he joined last.
+    pub(super) fn music(&self) -> Option<PromptId> {
+        let queue = self.way.queue.as_ref().unwrap_or(&self.menus.human);
+        self.menus.queues.get(queue).map(|queue| queue.music.clone())
+    }
+
+    /// Prompts for phrases in the caller's language, as words that a key may stop or not.
+    pub(super) fn words(&self, phrases: &[Phrase], barge_in: bool) -> Words {
+        Words { prompts: say(self.visit.language, phrases), barge_in }
+    }
+
+    /// Says something to one side at once.
+    pub(super) fn say(&mut self, role: Role, phrases: &[Phrase], step: &mut Step<'_>) {
+        let words = self.words(phrases, false);
+        self.parties.say(role, self.visit.language, words, step);
+    }
+
+    /// Says something to one side after what is being said to it.
+    pub(super) fn say_after(&mut self, role: Role, phrases: &[Phrase], step: &mut Step<'_>) {
+        let words = self.words(phrases, false);
+        self.parties.say_after(role, self.visit.language, words, step);
+    }
+
+    /// Lets a limit run from now.
+    pub(super) fn limit(&mut self, timer: Timer, after: Duration, step: &Step<'_>) {
+        self.timers.start(timer, step.at() + after);
+    }
+
+    /// The visit is over: every leg is ended, and only their ends are waited for.
+    pub(super) fn close(&mut self, cause: Cause, step: &mut Step<'_>) {
+        self.remember(cause, step);
+        self.timers.stop_all();
+        for role in Role::ALL {
+            let why = if role == Role::Caller { cause } else { Cause::PartnerLeft };
+            self.parties.hang_up(role, why, step);
+        }
+        let lasted = step.at().since(self.started);
+        step.note(Fact::CallEnded { call: self.id, cause, lasted });
+        self.limit(Timer::Linger, LINGER, step);
+    }
+}
+
+/// How long the ends of hung-up legs are waited for. Longer than any SIP transaction (64 x T1 = 32 s, RFC 3261 17.1.2).
+const LINGER: Duration = Duration::from_secs(90);
+
+/// Whether a caller whose visit ended for this cause was cut off rather than left.
+const fn is_cut_off(cause: Cause) -> bool {
+    match cause {
+        Cause::SoundLost | Cause::PeerLost | Cause::ProtocolError | Cause::InternalError => true,
+        Cause::HungUp
+        | Cause::Completed
+        | Cause::GaveUp
+        | Cause::Busy
+        | Cause::Declined
+        | Cause::NoAnswer
+        | Cause::NotFound
+        | Cause::Unreachable
+        | Cause::Forbidden
+        | Cause::NoCommonCodec
+        | Cause::Overload
+        | Cause::Closed
+        | Cause::QueueOverflow
+        | Cause::LimitReached
+        | Cause::PartnerLeft
+        | Cause::Withdrawn
+        | Cause::OpsEnded
+        | Cause::ShuttingDown => false,
+    }
+}
+
+/// Whether an agent whose leg ended for this cause was lost rather than hung up: then the caller waits again.
+pub(super) const fn is_lost(cause: Cause) -> bool {
+    is_cut_off(cause)
+}

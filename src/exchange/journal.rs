@@ -1,0 +1,256 @@
+//! The journal: every input of the Exchange and the Acd, numbered, in an append-only run of bytes. Pure: `io` keeps
+//! the bytes.
+//!
+//! One entry, all numbers little-endian:
+//!
+//! ```text
+//! | length u32 | version u8 | seq u64 | crc u32 | payload: JSON, `length` bytes |
+//! ```
+//!
+//! The CRC-32 (IEEE) covers length, version, seq and payload. Invariant: what [`decode`] yields was written by
+//! [`encode`], in ascending order without a gap; a torn or corrupt entry ends the reading and is reported, never skipped.
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{AcdInput, Input};
+use crate::base::{Now, Seq};
+
+/// The layout written now.
+pub const JOURNAL_VERSION: u8 = 1;
+/// Bytes before the payload.
+const HEAD: usize = 17;
+/// The longest payload believed, in bytes. A real one has fewer than 4,000.
+const PAYLOAD_MAX: usize = 1 << 20;
+
+/// One input of one of the two machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number: one sequence for the whole server, without gaps.
+    pub seq: Seq,
+    /// When it was handled.
+    pub now: Now,
+    /// What it was.
+    pub what: Happening,
+}
+
+/// What was put into one of the two machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// A set of menus and the plan in it were installed.
+    Installed {
+        /// The set's revision; the set itself is kept by its revision elsewhere.
+        revision: String,
+    },
+    /// Something from outside, to the Exchange.
+    Input(Input),
+    /// The Exchange's deadline came.
+    ExchangeTimeout,
+    /// The Acd's deadline came.
+    AcdTimeout,
+    /// The Exchange told the Acd. Follows from what came before: a replay makes it again.
+    ToAcd(AcdInput),
+    /// The Acd told the Exchange. Follows from what came before: a replay makes it again.
+    FromAcd(super::acd::AcdOutput),
+}
+
+impl Happening {
+    /// Whether it follows from earlier entries, so that a replay must not feed it.
+    pub const fn is_derived(&self) -> bool {
+        match self {
+            Self::ToAcd(_) | Self::FromAcd(_) => true,
+            Self::Installed { .. } | Self::Input(_) | Self::ExchangeTimeout | Self::AcdTimeout => false,
+        }
+    }
+}
+
+/// Why the reading of a journal stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JournalError {
+    /// The last entry was not written to its end, as after a crash: cut the bytes at `at` and go on.
+    #[error("the entry at byte {at} is torn: {have} of {want} bytes are there")]
+    Torn {
+        /// Where it begins.
+        at: usize,
+        /// Bytes there.
+        have: usize,
+        /// Bytes wanted.
+        want: usize,
+    },
+    /// The bytes are not what was written: everything from `at` on is lost.
+    #[error("the entry at byte {at} is corrupt: {why}")]
+    Corrupt {
+        /// Where it begins.
+        at: usize,
+        /// What does not fit.
+        why: String,
+    },
+    /// Written by a version that this program does not know.
+    #[error("the entry at byte {at} has version {version}, this program reads {JOURNAL_VERSION}")]
+    Version {
+        /// Where it begins.
+        at: usize,
+        /// The version found.
+        version: u8,
+    },
+    /// An entry could not be written as JSON.
+    #[error("the entry could not be encoded: {0}")]
+    Encode(String),
+}
+
+/// Appends `entry` to `bytes`.
+///
+/// # Errors
+/// [`JournalError::Encode`] when the entry cannot be written as JSON or is longer than 1 MiB; `bytes` is unchanged.
+pub fn encode(entry: &Entry, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+    let payload = serde_json::to_vec(entry).map_err(|e| JournalError::Encode(e.to_string()))?;
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    if payload.len() > PAYLOAD_MAX {
+        return Err(JournalError::Encode(format!("{length} bytes are more than {PAYLOAD_MAX}")));
+    }
+    let length = length.to_le_bytes();
+    let seq = entry.seq.0.to_le_bytes();
+    bytes.extend_from_slice(&length);
+    bytes.push(JOURNAL_VERSION);
+    bytes.extend_from_slice(&seq);
+    bytes.extend_from_slice(&checksum(length, JOURNAL_VERSION, seq, &payload).to_le_bytes());
+    bytes.extend_from_slice(&payload);
+    Ok(())
+}
+
+fn checksum(length: [u8; 4], version: u8, seq: [u8; 8], payload: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&length);
+    crc.update(&[version]);
+    crc.update(&seq);
+    crc.update(payload);
+    crc.finalize()
+}
+
+/// Reads entries one after the other; after an error it yields nothing more.
+pub fn decode(bytes: &[u8]) -> Decoder<'_> {
+    Decoder { bytes, at: 0, last: None, done: false }
+}
+
+/// See [`decode`].
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    last: Option<Seq>,
+    done: bool,
+}
+
+impl Decoder<'_> {
+    /// How many bytes hold whole, sound entries so far.
+    pub const fn sound_bytes(&self) -> usize {
+        self.at
+    }
+
+    fn corrupt(&self, why: impl Into<String>) -> JournalError {
+        JournalError::Corrupt { at: self.at, why: why.into() }
+    }
+
+    fn read(&mut self) -> Result<Entry, JournalError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let torn = |want| JournalError::Torn { at: self.at, have: rest.len(), want };
+        let head: &[u8; HEAD] = rest.first_chunk().ok_or_else(|| torn(HEAD))?;
+        let [l0, l1, l2, l3, version, s0, s1, s2, s3, s4, s5, s6, s7, c0, c1, c2, c3] = *head;
+        let (length, seq) = ([l0, l1, l2, l3], [s0, s1, s2, s3, s4, s5, s6, s7]);
+        let size = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        if size > PAYLOAD_MAX {
+            return Err(self.corrupt(format!("a length of {size} bytes")));
+        }
+        let payload = rest.get(HEAD..HEAD + size).ok_or_else(|| torn(HEAD + size))?;
+        if checksum(length, version, seq, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
+            return Err(self.corrupt("the checksum differs"));
+        }
+        if version != JOURNAL_VERSION {
+            return Err(JournalError::Version { at: self.at, version });
+        }
+        let entry: Entry = serde_json::from_slice(payload).map_err(|e| self.corrupt(e.to_string()))?;
+        let seq = Seq(u64::from_le_bytes(seq));
+        if entry.seq != seq || self.last.is_some_and(|last| seq != last.next()) {
+            return Err(self.corrupt(format!("{seq} does not follow {:?}", self.last)));
+        }
+        self.last = Some(seq);
+        self.at += HEAD + size;
+        Ok(entry)
+    }
+}
+
+impl Iterator for Decoder<'_> {
+    type Item = Result<Entry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done || self.at == self.bytes.len() {
+            return None;
+        }
+        let read = self.read();
+        self.done = read.is_err();
+        Some(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Instant, Key, LegId, UtcTime};
+
+    fn entry(seq: u64) -> Entry {
+        Entry {
+            seq: Seq(seq),
+            now: Now { mono: Instant::from_millis(seq), utc: UtcTime::from_secs(1) },
+            what: Happening::Input(Input::Key { leg: LegId(2), key: Key::STAR, play: None }),
+        }
+    }
+
+    fn written(n: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for seq in 1..=n {
+            encode(&entry(seq), &mut bytes).unwrap();
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let bytes = written(3);
+        let read: Vec<_> = decode(&bytes).collect();
+        assert_eq!(read, (1..=3).map(|n| Ok(entry(n))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_tail_torn_at_any_byte_is_told_from_its_start_and_loses_no_whole_entry() {
+        let whole = written(2);
+        let first = written(1).len();
+        for cut in first + 1..whole.len() {
+            let mut reading = decode(&whole[..cut]);
+            assert_eq!(reading.next(), Some(Ok(entry(1))));
+            assert!(matches!(reading.next(), Some(Err(JournalError::Torn { at, .. })) if at == first));
+            assert_eq!(reading.next(), None);
+            assert_eq!(reading.sound_bytes(), first);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_noticed() {
+        let whole = written(1);
+        for byte in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[byte] ^= 1 << bit;
+                assert!(decode(&bytes).next().unwrap().is_err(), "byte {byte} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_is_corrupt() {
+        let mut bytes = Vec::new();
+        encode(&entry(1), &mut bytes).unwrap();
+        encode(&entry(3), &mut bytes).unwrap();
+        let read: Vec<_> = decode(&bytes).collect();
+        assert!(matches!(read[1], Err(JournalError::Corrupt { .. })));
+    }
+}

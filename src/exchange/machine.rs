@@ -1,0 +1,325 @@
+//! `Exchange`: all calls as one machine. It finds the call that an input belongs to, and nothing more.
+//!
+//! Invariant: one input touches one call.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::call::{Beginning, Call};
+use super::feature_code::{Door, door, visit_of};
+use super::menu::{MenuRun, MenuSet};
+use super::recall::Recalls;
+use super::stage::Event;
+use super::step::{Numbers, Registry, Step};
+use super::timers::DeadlineIndex;
+use super::{AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, invariants};
+use crate::base::{CallId, Deadline, Instant, LegId, Now};
+
+/// The telephone exchange: what calls may do.
+#[derive(Debug)]
+pub struct Exchange {
+    settings: ExchangeSettings,
+    menus: Arc<MenuSet>,
+    calls: BTreeMap<CallId, Call>,
+    /// Legs that were refused; their ends are expected.
+    refused: BTreeSet<LegId>,
+    deadlines: DeadlineIndex,
+    numbers: Numbers,
+    registry: Registry,
+    recalls: Recalls,
+    out: VecDeque<Command>,
+    draining: bool,
+    latest: Instant,
+    inputs: u64,
+    broken: u64,
+}
+
+impl Exchange {
+    /// An exchange without calls.
+    pub fn new(settings: ExchangeSettings, menus: Arc<MenuSet>) -> Self {
+        Self {
+            numbers: Numbers::above(settings.first_number),
+            settings,
+            menus,
+            calls: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            deadlines: DeadlineIndex::default(),
+            registry: Registry::default(),
+            recalls: Recalls::default(),
+            out: VecDeque::new(),
+            draining: false,
+            latest: Instant::ZERO,
+            inputs: 0,
+            broken: 0,
+        }
+    }
+
+    /// New calls take this set; calls inside keep the one they began with.
+    pub fn install(&mut self, now: Now, menus: Arc<MenuSet>) {
+        self.lift(now);
+        self.out.push_back(Command::Note(Fact::MenusInstalled { revision: menus.revision.clone() }));
+        self.menus = menus;
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        let now = self.lift(now);
+        self.inputs += 1;
+        match input {
+            Input::LegArrived { leg, arrival } => self.arrived(now, leg, arrival),
+            Input::LegRinging { leg, early_sound } => {
+                self.leg(now, leg, "ringing", |call, step| call.leg_ringing(leg, early_sound, step));
+            }
+            Input::LegAnswered { leg } => {
+                self.leg(now, leg, "answer", |call, step| call.leg_answered(leg, step));
+            }
+            Input::LegHeld { leg, held } => {
+                self.leg(now, leg, "hold", |call, step| call.leg_held(leg, held, step));
+            }
+            Input::LegEnded { leg, cause } => self.leg_ended(now, leg, cause),
+            Input::Key { leg, key, play } => {
+                self.leg(now, leg, "key", |call, step| call.key(leg, key, play, step));
+            }
+            Input::SecretDigit { leg, token, length } => {
+                self.leg(now, leg, "secret digit", |call, step| call.secret_digit(leg, token, length, step));
+            }
+            Input::PromptEnded { leg, play } => {
+                self.leg(now, leg, "prompt end", |call, step| call.prompt_ended(leg, play, step));
+            }
+            Input::SoundLost { leg } => {
+                self.leg(now, leg, "silence", |call, step| call.sound_lost(leg, step));
+            }
+            Input::AgentReachable { agent, reachable } => {
+                self.out.push_back(Command::Acd(AcdInput::Reachable { agent, reachable }));
+            }
+            Input::Acd(output) => self.acd(now, output),
+            Input::Ops(ops) => self.ops(now, ops),
+        }
+    }
+
+    /// The moment of [`Exchange::next_deadline`] has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let now = self.lift(now);
+        self.inputs += 1;
+        while let Some(call) = self.deadlines.due(now.mono) {
+            self.call(now, call, |call, step| {
+                if let Some(timer) = call.case.timers.take_due(step.at()) {
+                    call.on_timer(timer, step);
+                }
+            });
+        }
+    }
+
+    /// One thing to do; call until `None` after each input.
+    pub fn poll(&mut self) -> Option<Command> {
+        self.out.pop_front()
+    }
+
+    /// When it wants to be woken, and why.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        self.deadlines.next()
+    }
+
+    /// One line for logs and console.
+    pub fn describe(&self) -> String {
+        format!("{} calls, {} inputs, {} ignored", self.calls.len(), self.inputs, self.registry.ignored)
+    }
+
+    /// Calls inside, those that only wait for the ends of their legs included.
+    pub fn calls_len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Inputs that made no sense so far.
+    pub const fn ignored(&self) -> u64 {
+        self.registry.ignored
+    }
+
+    /// Calls that were ended because an invariant was broken. Must stay 0.
+    pub const fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// Whether new calls are refused.
+    pub const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// The set of menus that new calls take.
+    pub const fn menus(&self) -> &Arc<MenuSet> {
+        &self.menus
+    }
+
+    pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values()
+    }
+
+    pub(super) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn deadlines_len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Everything that must hold now and does not: for tests and simulation. Empty when all is well.
+    pub fn check(&self) -> Vec<String> {
+        invariants::check(self)
+    }
+
+    /// Time never goes back: an older moment is lifted to the last one.
+    fn lift(&mut self, now: Now) -> Now {
+        self.latest = self.latest.max(now.mono);
+        Now { mono: self.latest, utc: now.utc }
+    }
+
+    fn step(&mut self, now: Now) -> Step<'_> {
+        Step {
+            now,
+            settings: &self.settings,
+            numbers: &mut self.numbers,
+            registry: &mut self.registry,
+            recalls: &mut self.recalls,
+            out: &mut self.out,
+        }
+    }
+
+    fn ignore(&mut self, now: Now, what: impl Into<String>) {
+        self.step(now).ignore(what);
+    }
+
+    fn arrived(&mut self, now: Now, leg: LegId, arrival: Arrival) {
+        if self.registry.legs.contains_key(&leg) || self.refused.contains(&leg) {
+            return self.ignore(now, format!("arrival of {leg}, which is there already"));
+        }
+        if leg.0 % 2 == 1 {
+            self.ignore(now, format!("arrival of {leg}: arriving legs have even numbers"));
+            return self.refuse(leg, arrival, Cause::InternalError);
+        }
+        if self.draining {
+            return self.refuse(leg, arrival, Cause::ShuttingDown);
+        }
+        if self.calls.len() >= self.settings.calls_max {
+            return self.refuse(leg, arrival, Cause::Overload);
+        }
+        match door(&self.menus, &arrival, now) {
+            Door::Shut(cause) => self.refuse(leg, arrival, cause),
+            Door::Menus(run) => self.begin(now, leg, arrival, run),
+            Door::Wish(agent, wish) => {
+                let menus = Arc::clone(&self.menus);
+                let beginning = Beginning { leg, visit: visit_of(&menus, &agent), arrival, menus };
+                let call = Call::of_feature_code(beginning, agent, wish, &mut self.step(now));
+                self.admit(now, call);
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Now, leg: LegId, arrival: Arrival, run: MenuRun) {
+        let menus = Arc::clone(&self.menus);
+        let beginning = Beginning { leg, arrival, menus, visit: run.visit().clone() };
+        let call = Call::into_menus(beginning, run, &mut self.step(now));
+        self.admit(now, call);
+    }
+
+    fn admit(&mut self, now: Now, call: Call) {
+        let id = call.id();
+        self.calls.insert(id, call);
+        self.call(now, id, |_, _| {});
+    }
+
+    fn refuse(&mut self, leg: LegId, arrival: Arrival, cause: Cause) {
+        self.refused.insert(leg);
+        self.out.push_back(Command::Reject { leg, cause });
+        self.out.push_back(Command::Note(Fact::CallRefused { leg, arrival, cause }));
+    }
+
+    fn leg_ended(&mut self, now: Now, leg: LegId, cause: Cause) {
+        if !self.refused.remove(&leg) {
+            self.leg(now, leg, "end", |call, step| call.leg_ended(leg, cause, step));
+        }
+    }
+
+    fn acd(&mut self, now: Now, output: AcdOutput) {
+        match output {
+            AcdOutput::Offer(offer) => self.offer(now, offer),
+            AcdOutput::Revoke { assignment, cause } => {
+                match self.registry.assignments.get(&assignment).copied() {
+                    Some(call) => {
+                        self.call(now, call, |call, step| call.on(Event::Revoked(assignment, cause), step));
+                    }
+                    None => self.ignore(now, format!("revoke of {assignment}, which is over")),
+                }
+            }
+            AcdOutput::Tell { ticket, call, told } => {
+                self.call_or_ignore(now, call, Event::Tell(ticket, told));
+            }
+            AcdOutput::Overflow { ticket, call, why } => {
+                self.call_or_ignore(now, call, Event::Overflow(ticket, why));
+            }
+            AcdOutput::AgentChanged { agent, state } => {
+                self.out.push_back(Command::Note(Fact::AgentChanged { agent, state }));
+            }
+        }
+    }
+
+    fn offer(&mut self, now: Now, offer: super::Offer) {
+        let (assignment, call) = (offer.assignment, offer.call);
+        if !self.calls.contains_key(&call) {
+            self.ignore(now, format!("offer of {call}, which is over"));
+            return self.out.push_back(Command::Acd(AcdInput::CallerGone { assignment }));
+        }
+        if self.registry.assignments.insert(assignment, call).is_some() {
+            return self.ignore(now, format!("{assignment}, which is there already"));
+        }
+        self.call(now, call, |call, step| call.on(Event::Offer(Box::new(offer)), step));
+    }
+
+    fn call_or_ignore(&mut self, now: Now, call: CallId, event: Event) {
+        if self.calls.contains_key(&call) {
+            self.call(now, call, |call, step| call.on(event, step));
+        } else {
+            self.ignore(now, format!("{} for {call}, which is over", event.name()));
+        }
+    }
+
+    fn ops(&mut self, now: Now, ops: Ops) {
+        match ops {
+            Ops::EndCall(call) if self.calls.contains_key(&call) => {
+                self.call(now, call, |call, step| call.over(Cause::OpsEnded, step));
+            }
+            Ops::EndCall(call) => self.ignore(now, format!("end of {call}, which is over")),
+            Ops::Drain => self.draining = true,
+            Ops::Agent { agent, wish } => {
+                self.out.push_back(Command::Acd(AcdInput::Agent { agent, wish }));
+            }
+        }
+    }
+
+    /// One event of a leg, for the call that it belongs to.
+    fn leg(&mut self, now: Now, leg: LegId, what: &str, event: impl FnOnce(&mut Call, &mut Step<'_>)) {
+        match self.registry.legs.get(&leg).copied() {
+            Some(call) => self.call(now, call, event),
+            None => self.ignore(now, format!("{what} of {leg}, which is not there")),
+        }
+    }
+
+    /// One event of a call: everything that every event has in common.
+    fn call(&mut self, now: Now, id: CallId, event: impl FnOnce(&mut Call, &mut Step<'_>)) {
+        let every = u64::from(self.settings.check_every);
+        let check = every > 0 && self.inputs.is_multiple_of(every);
+        let Self { calls, settings, numbers, registry, recalls, out, deadlines, broken, .. } = self;
+        let Some(call) = calls.get_mut(&id) else { return };
+        let mut step = Step { now, settings, numbers, registry, recalls, out };
+        event(call, &mut step);
+        call.settle(&mut step);
+        if check && let Err(what) = invariants::check_call(call, step.registry) {
+            tracing::error!(call = %id, what, "broken invariant: the call is ended");
+            *broken += 1;
+            call.over(Cause::InternalError, &mut step);
+        }
+        deadlines.set(id, call.case.timers.earliest());
+        if call.is_done() {
+            deadlines.set(id, None);
+            calls.remove(&id);
+        }
+    }
+}

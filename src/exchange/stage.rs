@@ -1,0 +1,214 @@
+//! `Stage`: where a call is, a graph; and `Event`: what moves it.
+//!
+//! ```text
+//!            +-----------------------+   keys     offer     answer
+//!   Menu <---+--> Waiting <----------+-------- Ringing --------> Talking <----> Consulting <----> Conference
+//!     |            ^    ^ refused, revoked, no answer               |  |            |                 |
+//!     |            |    +-------------- passed on, agent lost ------+--|------------+                 |
+//!     v            v                                                   v            v                 v
+//!   Farewell ----> Ended <---------------------------------------------+        PartyOnly <-----------+
+//! ```
+//!
+//! What happens alike in every stage (the caller's end, an operator's, the longest visit) never comes here: `call.rs`
+//! ends the call. Every other (event, stage) pair is written out in the stage's own file.
+use super::call::end;
+use super::in_menu::InMenu;
+use super::leg::Role;
+use super::parties::{Part, Scene};
+use super::step::Step;
+use super::talk::Talking;
+use super::third_party::{Conference, Consulting, PartyOnly};
+use super::timers::Timer;
+use super::waiting::{Ringing, Waiting, turn_down};
+use super::{Cause, Offer, OverflowCause, Told};
+use crate::base::{AssignmentId, Key, SecretToken, TicketId};
+use crate::exchange::case::Case;
+
+/// Where a call is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The caller is in the menus.
+    Menu(InMenu),
+    /// He waits, with music.
+    Waiting(Waiting),
+    /// He waits, and an agent's phone rings for him.
+    Ringing(Ringing),
+    /// He talks to an agent, or is held by him.
+    Talking(Talking),
+    /// The agent talks to a third party in private, or rings it; the caller has music.
+    Consulting(Consulting),
+    /// All three talk.
+    Conference(Conference),
+    /// The agent left; caller and third party talk.
+    PartyOnly(PartyOnly),
+    /// The caller hears last words; then the call ends for this cause.
+    Farewell(Cause),
+    /// Over: only the ends of legs are waited for.
+    Ended(Cause),
+}
+
+/// What moves a call from stage to stage.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// The caller pressed a key.
+    CallerKey(Key),
+    /// The caller pressed a secret digit.
+    CallerSecret(SecretToken, u8),
+    /// What was said to the caller is over, all of it.
+    CallerHeard,
+    /// The agent's phone answered.
+    AgentAnswered,
+    /// The agent pressed a key.
+    AgentKey(Key),
+    /// The agent's leg ended, not by us.
+    AgentGone(Cause),
+    /// The third party answered.
+    PartyAnswered,
+    /// The third party's leg ended, not by us.
+    PartyGone(Cause),
+    /// The Acd gives the caller to an agent.
+    Offer(Box<Offer>),
+    /// The Acd takes an offer back.
+    Revoked(AssignmentId, Cause),
+    /// The Acd wants this said.
+    Tell(TicketId, Told),
+    /// The queue's rules send the caller on.
+    Overflow(TicketId, OverflowCause),
+    /// A limit was reached.
+    Timer(Timer),
+}
+
+impl Event {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::CallerKey(_) => "caller key",
+            Self::CallerSecret(..) => "caller secret digit",
+            Self::CallerHeard => "caller heard",
+            Self::AgentAnswered => "agent answered",
+            Self::AgentKey(_) => "agent key",
+            Self::AgentGone(_) => "agent gone",
+            Self::PartyAnswered => "party answered",
+            Self::PartyGone(_) => "party gone",
+            Self::Offer(_) => "offer",
+            Self::Revoked(..) => "revoke",
+            Self::Tell(..) => "tell",
+            Self::Overflow(..) => "overflow",
+            Self::Timer(_) => "timer",
+        }
+    }
+}
+
+impl Stage {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Menu(_) => "menu",
+            Self::Waiting(_) => "waiting",
+            Self::Ringing(_) => "ringing",
+            Self::Talking(talking) => talking.name(),
+            Self::Consulting(_) => "consulting",
+            Self::Conference(_) => "conference",
+            Self::PartyOnly(_) => "party_only",
+            Self::Farewell(_) => "farewell",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    /// The next stage.
+    pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Self {
+        match self {
+            Self::Menu(stage) => stage.on(event, case, step),
+            Self::Waiting(stage) => stage.on(event, case, step),
+            Self::Ringing(stage) => stage.on(event, case, step),
+            Self::Talking(stage) => stage.on(event, case, step),
+            Self::Consulting(stage) => stage.on(event, case, step),
+            Self::Conference(stage) => stage.on(event, case, step),
+            Self::PartyOnly(stage) => stage.on(event, case, step),
+            Self::Farewell(cause) => farewell(cause, event, case, step),
+            Self::Ended(cause) => ended(cause, event, step),
+        }
+    }
+
+    /// Gives back what the stage holds, because the call ends for `cause`: the Acd is told, facts are noted. Legs are
+    /// hung up by the caller of this.
+    pub(super) fn leave(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        match self {
+            Self::Menu(_) | Self::Farewell(_) | Self::Ended(_) => {}
+            Self::Waiting(stage) => stage.leave(cause, case, step),
+            Self::Ringing(stage) => stage.leave(cause, case, step),
+            Self::Talking(stage) => stage.leave(cause, case, step),
+            Self::Consulting(stage) => stage.leave(cause, case, step),
+            Self::Conference(stage) => stage.leave(cause, case, step),
+            Self::PartyOnly(stage) => stage.leave(cause, case, step),
+        }
+    }
+
+    /// Who should hear whom.
+    pub(super) fn scene(&self, case: &Case) -> Scene {
+        match self {
+            Self::Menu(_) | Self::Farewell(_) | Self::Ended(_) => Scene::default(),
+            Self::Waiting(_) | Self::Ringing(_) => {
+                Scene { caller: Part::listening_to(case.music()), ..Scene::default() }
+            }
+            Self::Talking(stage) => stage.scene(case),
+            Self::Consulting(stage) => stage.scene(case),
+            Self::Conference(_) => Scene {
+                caller: Part::hearing(&[Role::Agent, Role::Party]),
+                agent: Part::hearing(&[Role::Caller, Role::Party]),
+                party: Part::hearing(&[Role::Caller, Role::Agent]),
+            },
+            Self::PartyOnly(_) => Scene {
+                caller: Part::hearing(&[Role::Party]),
+                agent: Part::default(),
+                party: Part::hearing(&[Role::Caller]),
+            },
+        }
+    }
+}
+
+/// Counts an event that makes no sense in a stage.
+pub(super) fn ignore(event: &Event, stage: &str, step: &mut Step<'_>) {
+    step.ignore(format!("{} in {stage}", event.name()));
+}
+
+fn farewell(cause: Cause, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    match event {
+        Event::CallerHeard | Event::Timer(Timer::FarewellLimit) => end(cause, case, step),
+        Event::Offer(offer) => {
+            turn_down(&offer, step);
+            Stage::Farewell(cause)
+        }
+        Event::CallerKey(_) => Stage::Farewell(cause),
+        Event::CallerSecret(..)
+        | Event::AgentAnswered
+        | Event::AgentKey(_)
+        | Event::AgentGone(_)
+        | Event::PartyAnswered
+        | Event::PartyGone(_)
+        | Event::Revoked(..)
+        | Event::Tell(..)
+        | Event::Overflow(..)
+        | Event::Timer(_) => {
+            ignore(&event, "farewell", step);
+            Stage::Farewell(cause)
+        }
+    }
+}
+
+fn ended(cause: Cause, event: Event, step: &mut Step<'_>) -> Stage {
+    match event {
+        Event::Offer(offer) => turn_down(&offer, step),
+        Event::CallerKey(_)
+        | Event::CallerSecret(..)
+        | Event::CallerHeard
+        | Event::AgentAnswered
+        | Event::AgentKey(_)
+        | Event::AgentGone(_)
+        | Event::PartyAnswered
+        | Event::PartyGone(_)
+        | Event::Revoked(..)
+        | Event::Tell(..)
+        | Event::Overflow(..)
+        | Event::Timer(_) => ignore(&event, "ended", step),
+    }
+    Stage::Ended(cause)
+}

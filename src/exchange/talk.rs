@@ -1,0 +1,241 @@
+//! Caller and agent talk, or the agent holds the caller; and the agent's part in every stage that comes of it.
+//!
+//! Invariant: one `Talk` is one assignment that the Acd was told is accepted; it ends in exactly one `TalkEnded`, unless
+//! the Acd itself took it back.
+use super::call::end;
+use super::case::{Case, is_lost};
+use super::desk::{Desk, DeskWish, Pressed};
+use super::in_menu::{follow, say_farewell};
+use super::leg::Role;
+use super::menu::Target;
+use super::parties::{Part, Scene};
+use super::stage::{Event, Stage, ignore};
+use super::step::Step;
+use super::third_party::invite;
+use super::timers::Timer;
+use super::waiting::{Place, Waiting, enter, turn_down};
+use super::words;
+use super::{AcdInput, Cause, Fact};
+use crate::base::{AgentId, AssignmentId, Instant, Key};
+
+/// An agent's part in a call.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub(super) place: Place,
+    pub(super) assignment: AssignmentId,
+    pub(super) agent: AgentId,
+    pub(super) since: Instant,
+    /// He put the caller on hold.
+    pub(super) held: bool,
+    desk: Desk,
+}
+
+impl Talk {
+    pub(super) fn new(place: Place, assignment: AssignmentId, agent: AgentId, since: Instant) -> Self {
+        Self { place, assignment, agent, since, held: false, desk: Desk::default() }
+    }
+
+    /// One of the agent's keys; a wish when a sequence is complete.
+    pub(super) fn press(&mut self, key: Key, case: &mut Case, step: &Step<'_>) -> Option<DeskWish> {
+        case.timers.stop(Timer::DeskKeys);
+        match self.desk.press(key, &case.menus.keys) {
+            Pressed::Nothing => None,
+            Pressed::Half => {
+                case.limit(Timer::DeskKeys, step.settings.desk_key_gap, step);
+                None
+            }
+            Pressed::Wish(wish) => Some(wish),
+        }
+    }
+
+    /// The rest of a sequence never came.
+    pub(super) fn forget_keys(&mut self) {
+        self.desk.forget();
+    }
+
+    /// Holds the caller, or takes him back.
+    pub(super) fn hold(&mut self, held: bool, case: &Case, step: &mut Step<'_>) {
+        if self.held != held {
+            self.held = held;
+            step.note(Fact::Held { call: case.id, held });
+        }
+    }
+
+    /// The agent's part is over: his leg is ended if it is not, and the Acd is told.
+    pub(super) fn over(&self, cause: Cause, with_party: OnWithParty, case: &mut Case, step: &mut Step<'_>) {
+        let talked = self.note_left(cause, with_party, case, step);
+        step.acd(AcdInput::TalkEnded { assignment: self.assignment, talked });
+    }
+
+    fn note_left(
+        &self,
+        cause: Cause,
+        with_party: OnWithParty,
+        case: &mut Case,
+        step: &mut Step<'_>,
+    ) -> std::time::Duration {
+        case.timers.stop(Timer::DeskKeys);
+        case.parties.hang_up(Role::Agent, cause, step);
+        step.registry.assignments.remove(&self.assignment);
+        let talked = step.at().since(self.since);
+        step.note(Fact::AgentLeft {
+            call: case.id,
+            assignment: self.assignment,
+            agent: self.agent.clone(),
+            cause,
+            talked,
+            on_with_party: with_party == OnWithParty::Yes,
+        });
+        talked
+    }
+
+    /// The agent was lost: the caller waits again at his old place, with an apology.
+    pub(super) fn wait_again(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        case.timers.stop(Timer::TalkLimit);
+        case.say(Role::Caller, &[words::agent_lost()], step);
+        let Place { queue, priority, .. } = self.place;
+        enter(queue, priority, case, step)
+    }
+
+    /// The Acd took the offer back while the answer was on its way: the place in line is still his.
+    pub(super) fn taken_back(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        self.note_left(cause, OnWithParty::No, case, step);
+        case.timers.stop(Timer::TalkLimit);
+        case.limit(Timer::WaitLimit, step.settings.wait_max, step);
+        Stage::Waiting(Waiting { place: self.place })
+    }
+}
+
+/// Whether caller and third party go on when the agent leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnWithParty {
+    /// They do.
+    Yes,
+    /// There is none, or it is hung up.
+    No,
+}
+
+/// Caller and agent talk, or the caller is held.
+#[derive(Debug)]
+pub(super) struct Talking {
+    pub(super) talk: Talk,
+}
+
+impl Talking {
+    pub(super) const fn new(talk: Talk) -> Self {
+        Self { talk }
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        if self.talk.held { "held" } else { "talking" }
+    }
+
+    pub(super) fn scene(&self, case: &Case) -> Scene {
+        let agent_away = case.parties.live(Role::Agent).is_some_and(|leg| leg.holds_us);
+        if self.talk.held {
+            let caller = Part { on_hold: true, ..Part::listening_to(case.music()) };
+            return Scene { caller, ..Scene::default() };
+        }
+        let caller = if agent_away {
+            Part::listening_to(case.music())
+        } else {
+            Part::hearing(&[Role::Agent])
+        };
+        Scene { caller, agent: Part::hearing(&[Role::Caller]), party: Part::default() }
+    }
+
+    pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        match event {
+            Event::AgentKey(key) => {
+                if let Some(wish) = self.talk.press(key, case, step) {
+                    return self.wish(wish, case, step);
+                }
+            }
+            Event::AgentGone(cause) => {
+                self.talk.over(cause, OnWithParty::No, case, step);
+                if is_lost(cause) {
+                    return self.talk.wait_again(case, step);
+                }
+                return say_farewell(&words::goodbye(), Cause::Completed, case, step);
+            }
+            Event::Revoked(assignment, cause) if assignment == self.talk.assignment => {
+                return self.talk.taken_back(cause, case, step);
+            }
+            Event::Timer(Timer::TalkLimit) => {
+                self.talk.over(Cause::LimitReached, OnWithParty::No, case, step);
+                return end(Cause::LimitReached, case, step);
+            }
+            Event::Timer(Timer::DeskKeys) => self.talk.forget_keys(),
+            Event::Offer(offer) => turn_down(&offer, step),
+            // A caller's keys belong to nobody here.
+            Event::CallerKey(_) | Event::CallerHeard => {}
+            Event::CallerSecret(..)
+            | Event::AgentAnswered
+            | Event::PartyAnswered
+            | Event::PartyGone(_)
+            | Event::Revoked(..)
+            | Event::Tell(..)
+            | Event::Overflow(..)
+            | Event::Timer(_) => ignore(&event, "talking", step),
+        }
+        Stage::Talking(self)
+    }
+
+    fn wish(mut self, wish: DeskWish, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        match wish {
+            DeskWish::Hold => {
+                let held = !self.talk.held;
+                self.talk.hold(held, case, step);
+            }
+            DeskWish::Invite(code) => return invite(self.talk, &code, case, step),
+            DeskWish::PassOn(code) => return self.pass_on(&code, case, step),
+            DeskWish::Join | DeskWish::Drop | DeskWish::Leave | DeskWish::Unknown => {
+                case.say(Role::Agent, &[words::not_possible()], step);
+            }
+        }
+        Stage::Talking(self)
+    }
+
+    /// The caller goes to another queue with his clock and all that is known of him.
+    fn pass_on(self, code: &str, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        let Some(to) = case.menus.queue_of_code(code).cloned() else {
+            case.say(Role::Agent, &[words::not_possible()], step);
+            return Stage::Talking(self);
+        };
+        let agent = self.talk.agent.clone();
+        step.note(Fact::PassedOn { call: case.id, agent: agent.clone(), to: to.clone() });
+        self.talk.over(Cause::Completed, OnWithParty::No, case, step);
+        case.timers.stop(Timer::TalkLimit);
+        case.way.passed_on_by = Some(agent);
+        follow(&Target::Queue(to), case, step)
+    }
+
+    pub(super) fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        self.talk.over(partner(cause), OnWithParty::No, case, step);
+    }
+}
+
+/// Why an agent or a third party is let go when the call ends for `cause`.
+pub(super) const fn partner(cause: Cause) -> Cause {
+    match cause {
+        Cause::LimitReached | Cause::OpsEnded | Cause::ShuttingDown | Cause::InternalError => cause,
+        Cause::HungUp
+        | Cause::Completed
+        | Cause::GaveUp
+        | Cause::Busy
+        | Cause::Declined
+        | Cause::NoAnswer
+        | Cause::NotFound
+        | Cause::Unreachable
+        | Cause::Forbidden
+        | Cause::NoCommonCodec
+        | Cause::Overload
+        | Cause::Closed
+        | Cause::QueueOverflow
+        | Cause::SoundLost
+        | Cause::PeerLost
+        | Cause::PartnerLeft
+        | Cause::Withdrawn
+        | Cause::ProtocolError => Cause::PartnerLeft,
+    }
+}

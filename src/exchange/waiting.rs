@@ -1,0 +1,253 @@
+//! The caller's side of a queue: music, tellings of the wait, live keys, overflow, and the phone that rings for him.
+//!
+//! Invariant: a call in `Waiting` or `Ringing` has exactly one ticket in the Acd, in every other stage none.
+use super::call::end;
+use super::case::Case;
+use super::in_menu::{follow, no_way_left};
+use super::leg::Role;
+use super::menu::Target;
+use super::stage::{Event, Stage, ignore};
+use super::step::Step;
+use super::talk::{Talk, Talking};
+use super::timers::Timer;
+use super::words;
+use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, RingTarget, Told};
+use crate::base::{AgentId, AssignmentId, Instant, Key, MenuId, QueueId, TicketId};
+use std::time::Duration;
+
+/// How often a caller may be sent on by queues' rules at one moment: more is a circle.
+const HOPS_MAX: u8 = 4;
+/// `node` gives up ringing by itself; this much later we no longer believe in it.
+pub(super) const RING_GRACE: Duration = Duration::from_secs(5);
+
+/// A place in a queue.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) ticket: TicketId,
+    pub(super) queue: QueueId,
+    pub(super) priority: u8,
+}
+
+/// A caller who waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) place: Place,
+}
+
+/// A caller who waits while an agent's phone rings for him.
+#[derive(Debug)]
+pub(super) struct Ringing {
+    pub(super) place: Place,
+    pub(super) assignment: AssignmentId,
+    pub(super) agent: AgentId,
+}
+
+/// Joins a queue. The clock starts with the first queue and never again.
+pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    if case.way.clock.is_none() {
+        case.recall(step);
+    }
+    let since: Instant = *case.way.clock.get_or_insert(step.now.mono);
+    let ticket = step.numbers.ticket();
+    case.way.queue = Some(queue.clone());
+    case.way.told = None;
+    case.visit.line = None;
+    case.limit(Timer::WaitLimit, step.settings.wait_max, step);
+    step.note(Fact::Queued { call: case.id, ticket, queue: queue.clone(), priority });
+    step.acd(AcdInput::Enter(Joining {
+        ticket,
+        call: case.id,
+        queue: queue.clone(),
+        priority,
+        since,
+        language: case.language(),
+        skills: Vec::new(),
+        prefer: case.way.prefer.clone(),
+    }));
+    Stage::Waiting(Waiting { place: Place { ticket, queue, priority } })
+}
+
+/// Hands an offer back: nobody waits for it here.
+pub(super) fn turn_down(offer: &Offer, step: &mut Step<'_>) {
+    step.registry.assignments.remove(&offer.assignment);
+    step.acd(AcdInput::CallerGone { assignment: offer.assignment });
+}
+
+impl Place {
+    /// Leaves the line.
+    fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        self.note_left(cause, case, step);
+        step.acd(AcdInput::Leave { ticket: self.ticket, cause });
+    }
+
+    fn note_left(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        case.timers.stop(Timer::WaitLimit);
+        let waited = case.waited(step.at());
+        step.note(Fact::LeftQueue { call: case.id, ticket: self.ticket, cause, waited });
+    }
+
+    fn tell(&self, told: Told, case: &mut Case, step: &mut Step<'_>) {
+        let waited = case.waited(step.at());
+        case.say_after(Role::Caller, &words::telling(&told), step);
+        case.way.told = Some(told.clone());
+        step.note(Fact::WaitTold { call: case.id, ticket: self.ticket, told, waited });
+    }
+
+    /// The queue's rules send him on: where, its `overflow` says.
+    fn overflow(&self, why: OverflowCause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        case.timers.stop(Timer::WaitLimit);
+        let waited = case.waited(step.at());
+        step.note(Fact::Overflowed { call: case.id, ticket: self.ticket, why, waited });
+        let hops = &mut case.way.hops;
+        *hops = if hops.0 == step.at() { (hops.0, hops.1 + 1) } else { (step.at(), 1) };
+        let target = case.menus.queues.get(&self.queue).map(|queue| queue.overflow.clone());
+        match target {
+            Some(target) if case.way.hops.1 <= HOPS_MAX => follow(&target, case, step),
+            Some(_) | None => no_way_left(case, step),
+        }
+    }
+
+    /// The menu behind a live key.
+    fn live_key(&self, key: Key, case: &Case, step: &mut Step<'_>) -> Option<MenuId> {
+        step.note(Fact::KeyPressed { call: case.id, menu: None, key });
+        case.menus.queues.get(&self.queue).and_then(|queue| queue.keys.get(&key)).cloned()
+    }
+
+    fn to_menu(&self, menu: MenuId, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        self.leave(Cause::Completed, case, step);
+        case.visit.line = Some(self.queue.clone());
+        case.parties.hush(Role::Caller, step);
+        follow(&Target::Menu(menu), case, step)
+    }
+}
+
+impl Waiting {
+    pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        match event {
+            Event::CallerKey(key) => match self.place.live_key(key, case, step) {
+                Some(menu) => return self.place.to_menu(menu, case, step),
+                None => {}
+            },
+            Event::CallerHeard => {}
+            Event::Offer(offer) => return self.ring(*offer, case, step),
+            Event::Tell(ticket, told) if ticket == self.place.ticket => self.place.tell(told, case, step),
+            Event::Overflow(ticket, why) if ticket == self.place.ticket => {
+                return self.place.overflow(why, case, step);
+            }
+            Event::Timer(Timer::WaitLimit) => {
+                self.leave(Cause::LimitReached, case, step);
+                return end(Cause::LimitReached, case, step);
+            }
+            Event::CallerSecret(..)
+            | Event::AgentAnswered
+            | Event::AgentKey(_)
+            | Event::AgentGone(_)
+            | Event::PartyAnswered
+            | Event::PartyGone(_)
+            | Event::Revoked(..)
+            | Event::Tell(..)
+            | Event::Overflow(..)
+            | Event::Timer(_) => ignore(&event, "waiting", step),
+        }
+        Stage::Waiting(self)
+    }
+
+    fn ring(self, offer: Offer, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        if offer.ticket != self.place.ticket {
+            turn_down(&offer, step);
+            return Stage::Waiting(self);
+        }
+        let Offer { assignment, agent, queue, ring_for, why, .. } = offer;
+        step.note(Fact::Offered { call: case.id, assignment, agent: agent.clone(), queue, why });
+        let card = case.card(step.at());
+        case.parties.ring(RingTarget::Agent(agent.clone()), card, ring_for, step);
+        case.limit(Timer::RingLimit, ring_for + RING_GRACE, step);
+        Stage::Ringing(Ringing { place: self.place, assignment, agent })
+    }
+
+    pub(super) fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        self.place.leave(cause, case, step);
+    }
+}
+
+impl Ringing {
+    pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        match event {
+            Event::CallerKey(key) => match self.place.live_key(key, case, step) {
+                Some(menu) => {
+                    self.drop_offer(Cause::Withdrawn, case, step);
+                    return self.place.to_menu(menu, case, step);
+                }
+                None => {}
+            },
+            Event::CallerHeard => {}
+            Event::AgentAnswered => return self.connect(case, step),
+            Event::AgentGone(cause) => return self.not_taken(cause, case, step),
+            Event::Timer(Timer::RingLimit) => return self.not_taken(Cause::NoAnswer, case, step),
+            Event::Revoked(assignment, cause) if assignment == self.assignment => {
+                self.drop_offer(cause, case, step);
+                return Stage::Waiting(Waiting { place: self.place });
+            }
+            Event::Tell(ticket, told) if ticket == self.place.ticket => self.place.tell(told, case, step),
+            Event::Overflow(ticket, why) if ticket == self.place.ticket => {
+                self.drop_offer(Cause::Withdrawn, case, step);
+                return self.place.overflow(why, case, step);
+            }
+            Event::Timer(Timer::WaitLimit) => {
+                self.leave(Cause::LimitReached, case, step);
+                return end(Cause::LimitReached, case, step);
+            }
+            Event::Offer(offer) => turn_down(&offer, step),
+            Event::CallerSecret(..)
+            | Event::AgentKey(_)
+            | Event::PartyAnswered
+            | Event::PartyGone(_)
+            | Event::Revoked(..)
+            | Event::Tell(..)
+            | Event::Overflow(..)
+            | Event::Timer(_) => ignore(&event, "ringing", step),
+        }
+        Stage::Ringing(self)
+    }
+
+    /// The caller, in that very step, hears the agent and nothing else.
+    fn connect(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        let Self { place, assignment, agent } = self;
+        case.parties.hush(Role::Caller, step);
+        case.timers.stop(Timer::RingLimit);
+        case.timers.stop(Timer::WaitLimit);
+        case.limit(Timer::TalkLimit, step.settings.talk_max, step);
+        step.acd(AcdInput::Accepted { assignment });
+        let waited = case.waited(step.at());
+        step.note(Fact::Connected { call: case.id, assignment, agent: agent.clone(), waited });
+        case.way.agent = Some(agent.clone());
+        case.way.prefer = None;
+        Stage::Talking(Talking::new(Talk::new(place, assignment, agent, step.at())))
+    }
+
+    /// The agent's phone refused, could not be reached, or rang out: the caller waits on.
+    fn not_taken(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        self.drop_offer(cause, case, step);
+        let assignment = self.assignment;
+        step.acd(match cause {
+            Cause::NoAnswer => AcdInput::NoAnswer { assignment },
+            other => AcdInput::Refused { assignment, cause: other },
+        });
+        Stage::Waiting(Waiting { place: self.place })
+    }
+
+    /// Stops the ringing, if it still rings.
+    fn drop_offer(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        case.timers.stop(Timer::RingLimit);
+        case.parties.hang_up(Role::Agent, cause, step);
+        step.registry.assignments.remove(&self.assignment);
+        let (assignment, agent) = (self.assignment, self.agent.clone());
+        step.note(Fact::OfferEnded { call: case.id, assignment, agent, cause });
+    }
+
+    pub(super) fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        self.drop_offer(Cause::Withdrawn, case, step);
+        self.place.note_left(cause, case, step);
+        step.acd(AcdInput::CallerGone { assignment: self.assignment });
+    }
+}

@@ -1,0 +1,145 @@
+//! What the exchange itself says: prompts of the audio manifest that no menu names. Each must exist in every language.
+use super::say::Phrase;
+use super::{AgentWish, Cause, RiseCause, Told};
+use crate::base::PromptId;
+
+/// Prompts that the exchange says by itself.
+pub const EXCHANGE_PROMPTS: [&str; 19] = [
+    AGENT_LOST,
+    GOODBYE,
+    NO_WAY_LEFT,
+    SIGNED_IN,
+    SIGNED_OUT,
+    READY,
+    PAUSED,
+    NOT_POSSIBLE,
+    PARTY_BUSY,
+    PARTY_NO_ANSWER,
+    PARTY_UNREACHABLE,
+    PARTY_LEFT,
+    RINGBACK,
+    WAIT_UNKNOWN,
+    NOBODY_YET,
+    YOU_ARE_NEXT,
+    FEWER_AGENTS,
+    LONGER_TALKS,
+    URGENT_CALLERS,
+];
+
+/// "We lost your agent. You are back at your place in line."
+const AGENT_LOST: &str = "agent-lost";
+/// "Thank you for calling. Goodbye."
+const GOODBYE: &str = "goodbye";
+/// "We cannot take your call now. Please call again later."
+const NO_WAY_LEFT: &str = "no-way-left";
+/// "You are signed in."
+const SIGNED_IN: &str = "signed-in";
+/// "You are signed out."
+const SIGNED_OUT: &str = "signed-out";
+/// "You are ready."
+const READY: &str = "ready";
+/// "You are paused."
+const PAUSED: &str = "paused";
+/// "That is not possible now."
+const NOT_POSSIBLE: &str = "not-possible";
+/// "The other party is busy."
+const PARTY_BUSY: &str = "party-busy";
+/// "The other party does not answer."
+const PARTY_NO_ANSWER: &str = "party-no-answer";
+/// "The other party cannot be reached."
+const PARTY_UNREACHABLE: &str = "party-unreachable";
+/// "The other party has left."
+const PARTY_LEFT: &str = "party-left";
+/// The tone that a phone makes while another rings.
+pub(super) const RINGBACK: &str = "ringback";
+/// "We cannot say how long it will take."
+const WAIT_UNKNOWN: &str = "wait-unknown";
+/// "Nobody is at work yet. You may wait."
+const NOBODY_YET: &str = "nobody-yet";
+/// "You are next."
+const YOU_ARE_NEXT: &str = "you-are-next";
+/// "Fewer colleagues are at work than before."
+const FEWER_AGENTS: &str = "rise-fewer-agents";
+/// "Conversations take longer than usual."
+const LONGER_TALKS: &str = "rise-longer-talks";
+/// "More urgent calls have come in."
+const URGENT_CALLERS: &str = "rise-urgent-callers";
+
+fn prompt(name: &str) -> Phrase {
+    Phrase::Prompt(PromptId::from(name))
+}
+
+pub(super) fn agent_lost() -> Phrase {
+    prompt(AGENT_LOST)
+}
+
+pub(super) fn goodbye() -> Phrase {
+    prompt(GOODBYE)
+}
+
+pub(super) fn no_way_left() -> Phrase {
+    prompt(NO_WAY_LEFT)
+}
+
+pub(super) fn not_possible() -> Phrase {
+    prompt(NOT_POSSIBLE)
+}
+
+/// The confirmation of what an agent dialled.
+pub(super) fn confirmed(wish: &AgentWish) -> Phrase {
+    prompt(match wish {
+        AgentWish::SignIn => SIGNED_IN,
+        AgentWish::SignOut => SIGNED_OUT,
+        AgentWish::Ready => READY,
+        AgentWish::Pause(_) => PAUSED,
+    })
+}
+
+/// What the agent hears when the third party is gone: before it answered, and after.
+pub(super) fn party_gone(cause: Cause, answered: bool) -> Phrase {
+    if answered {
+        return prompt(PARTY_LEFT);
+    }
+    prompt(match cause {
+        Cause::Busy | Cause::Declined => PARTY_BUSY,
+        Cause::NoAnswer => PARTY_NO_ANSWER,
+        Cause::HungUp
+        | Cause::Completed
+        | Cause::GaveUp
+        | Cause::NotFound
+        | Cause::Unreachable
+        | Cause::Forbidden
+        | Cause::NoCommonCodec
+        | Cause::Overload
+        | Cause::Closed
+        | Cause::QueueOverflow
+        | Cause::SoundLost
+        | Cause::PeerLost
+        | Cause::LimitReached
+        | Cause::PartnerLeft
+        | Cause::Withdrawn
+        | Cause::OpsEnded
+        | Cause::ShuttingDown
+        | Cause::ProtocolError
+        | Cause::InternalError => PARTY_UNREACHABLE,
+    })
+}
+
+/// A telling of the wait; the reason of a rise comes first.
+pub(super) fn telling(told: &Told) -> Vec<Phrase> {
+    match told {
+        Told::Wait { low, high, rose } => {
+            let reason = rose.map(|why| {
+                prompt(match why {
+                    RiseCause::FewerAgents => FEWER_AGENTS,
+                    RiseCause::LongerTalks => LONGER_TALKS,
+                    RiseCause::UrgentCallers => URGENT_CALLERS,
+                })
+            });
+            reason.into_iter().chain([Phrase::Wait { low: *low, high: *high }]).collect()
+        }
+        Told::Unknown => vec![prompt(WAIT_UNKNOWN)],
+        Told::NobodyYet => vec![prompt(NOBODY_YET)],
+        Told::Next => vec![prompt(YOU_ARE_NEXT)],
+    }
+}
