@@ -182,7 +182,9 @@ impl Call {
     }
 
     pub(super) fn leg_ended(&mut self, leg: LegId, cause: Cause, step: &mut Step<'_>) {
-        let Some((role, live)) = self.case.parties.get(leg).map(|leg| (leg.role, leg.is_live())) else { return };
+        let Some((role, live)) = self.case.parties.get(leg).map(|leg| (leg.role, leg.is_live())) else {
+            return;
+        };
         self.case.parties.remove(leg, step);
         if live {
             self.gone(role, cause, step);
@@ -191,7 +193,9 @@ impl Call {
 
     /// No sound: the leg is ended by us and counts as lost.
     pub(super) fn sound_lost(&mut self, leg: LegId, step: &mut Step<'_>) {
-        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else {
+            return;
+        };
         if role != Role::Caller {
             self.case.parties.hang_up(role, Cause::SoundLost, step);
         }
@@ -207,7 +211,9 @@ impl Call {
     }
 
     pub(super) fn key(&mut self, leg: LegId, key: Key, play: Option<PlayId>, step: &mut Step<'_>) {
-        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else {
+            return;
+        };
         if let Some(play) = play {
             match self.case.parties.playing_interrupted(leg, play) {
                 Spoken::All(heard) | Spoken::More(heard) => self.heard(role, heard, step),
@@ -230,7 +236,9 @@ impl Call {
     }
 
     pub(super) fn prompt_ended(&mut self, leg: LegId, play: PlayId, step: &mut Step<'_>) {
-        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else { return };
+        let Some(role) = self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) else {
+            return;
+        };
         let language = self.case.language();
         match self.case.parties.playing_ended(leg, play, language, step) {
             Spoken::Nothing => {}

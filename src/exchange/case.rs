@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Phrase;
 use super::leg::{Role, Words};
 use super::menu::{self, MenuSet};
 use super::parties::Parties;
 use super::recall::Recall;
-use super::say::{Phrase, say};
 use super::step::Step;
 use super::timers::{Timer, Timers};
 use super::{Arrival, CallCard, Cause, Fact, Peer, Told};
@@ -117,7 +117,7 @@ impl Case {
 
     /// Prompts for phrases in the caller's language, as words that a key may stop or not.
     pub(super) fn words(&self, phrases: &[Phrase], barge_in: bool) -> Words {
-        Words { prompts: say(self.visit.language, phrases), barge_in }
+        Words { prompts: super::words::prompts(phrases), barge_in }
     }
 
     /// Says something to one side at once.

@@ -144,7 +144,10 @@ impl Fact {
             | Self::AgentLeft { call, .. }
             | Self::PassedOn { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
-            Self::CallRefused { .. } | Self::AgentChanged { .. } | Self::MenusInstalled { .. } | Self::Ignored { .. } => None,
+            Self::CallRefused { .. }
+            | Self::AgentChanged { .. }
+            | Self::MenusInstalled { .. }
+            | Self::Ignored { .. } => None,
         }
     }
 }

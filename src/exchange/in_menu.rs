@@ -28,20 +28,17 @@ pub(super) fn begin(run: MenuRun, case: &mut Case, step: &mut Step<'_>) -> Stage
 
 /// Goes where `target` leads at this hour: into a menu, a queue, or to the end of the call.
 pub(super) fn follow(target: &Target, case: &mut Case, step: &mut Step<'_>) -> Stage {
-    match MenuRun::resume(&case.menus, target, case.visit.clone(), step.now) {
-        Some(run) => begin(run, case, step),
-        None => {
-            let (queue, priority) = (case.menus.human.clone(), case.visit.priority.unwrap_or(LEAST_URGENT));
-            enter(queue, priority, case, step)
-        }
-    }
+    let run = MenuRun::resume(&case.menus, target, case.visit.clone(), step.now);
+    begin(run, case, step)
 }
 
-/// The class of a caller about whom neither number nor queue says anything.
-const LEAST_URGENT: u8 = 9;
-
 /// Says last words to the caller, then ends the call for `cause`.
-pub(super) fn say_farewell(phrase: &super::say::Phrase, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+pub(super) fn say_farewell(
+    phrase: &super::Phrase,
+    cause: Cause,
+    case: &mut Case,
+    step: &mut Step<'_>,
+) -> Stage {
     let last = case.words(std::slice::from_ref(phrase), false);
     if last.prompts.is_empty() {
         return end(cause, case, step);
@@ -110,7 +107,7 @@ impl InMenu {
         Stage::Menu(self)
     }
 
-    fn play(&mut self, say: &[super::say::Phrase], barge_in: bool, case: &mut Case, step: &mut Step<'_>) {
+    fn play(&mut self, say: &[super::Phrase], barge_in: bool, case: &mut Case, step: &mut Step<'_>) {
         let words = case.words(say, barge_in);
         if words.prompts.is_empty() {
             case.parties.hush(Role::Caller, step);

@@ -14,9 +14,7 @@ fn sides(stage: &Stage) -> &'static [(Role, Option<bool>)] {
         Stage::Menu(_) | Stage::Waiting(_) | Stage::Farewell(_) => &[(Role::Caller, Some(true))],
         Stage::Ringing(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(false))],
         Stage::Talking(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(true))],
-        Stage::Consulting(_) => {
-            &[(Role::Caller, Some(true)), (Role::Agent, Some(true)), (Role::Party, None)]
-        }
+        Stage::Consulting(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(true)), (Role::Party, None)],
         Stage::Conference(_) => {
             &[(Role::Caller, Some(true)), (Role::Agent, Some(true)), (Role::Party, Some(true))]
         }
@@ -32,7 +30,9 @@ pub(super) fn assignment(stage: &Stage) -> Option<(AssignmentId, &AgentId)> {
         Stage::Talking(talking) => Some((talking.talk.assignment, &talking.talk.agent)),
         Stage::Consulting(consulting) => Some((consulting.talk.assignment, &consulting.talk.agent)),
         Stage::Conference(conference) => Some((conference.talk.assignment, &conference.talk.agent)),
-        Stage::Menu(_) | Stage::Waiting(_) | Stage::PartyOnly(_) | Stage::Farewell(_) | Stage::Ended(_) => None,
+        Stage::Menu(_) | Stage::Waiting(_) | Stage::PartyOnly(_) | Stage::Farewell(_) | Stage::Ended(_) => {
+            None
+        }
     }
 }
 

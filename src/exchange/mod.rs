@@ -4,16 +4,45 @@
 //! gets whom). They talk only in serialisable values; `Switchboard` drives both and numbers every input.
 pub mod acd;
 mod arrival;
+mod call;
+mod case;
 mod cause;
 mod command;
+mod desk;
 mod fact;
+mod feature_code;
+mod in_menu;
 mod input;
+mod invariants;
+mod journal;
+mod leg;
+mod machine;
 pub mod menu;
+mod parties;
+mod recall;
 mod say;
+mod settings;
+mod stage;
+mod step;
+mod switchboard;
+mod talk;
+mod third_party;
+mod timers;
+mod view;
+mod waiting;
+mod words;
+
+use acd::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OverflowCause};
 
 pub use arrival::{Arrival, CallCard, Peer, RingTarget};
 pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};
 pub use input::{Input, Ops};
+pub use journal::{Decoder, Entry, Happening, JOURNAL_VERSION, JournalError, decode, encode};
+pub use machine::Exchange;
 pub use say::Phrase;
+pub use settings::ExchangeSettings;
+pub use switchboard::{NumberedFact, Switchboard};
+pub use view::{CallView, LegView, View};
+pub use words::EXCHANGE_PROMPTS;

@@ -198,8 +198,13 @@ impl Parties {
     pub(super) fn show(&mut self, scene: &Scene, language: Language, step: &mut Step<'_>) {
         for role in Role::ALL {
             let part = scene.part(role);
-            let mut sources: Vec<LegId> =
-                part.hears.iter().filter_map(|r| self.live(*r)).filter(|l| l.has_sound()).map(|l| l.id).collect();
+            let mut sources: Vec<LegId> = part
+                .hears
+                .iter()
+                .filter_map(|r| self.live(*r))
+                .filter(|l| l.has_sound())
+                .map(|l| l.id)
+                .collect();
             sources.sort_unstable();
             let Some(leg) = self.live_mut(role).filter(|leg| leg.is_up()) else { continue };
             music(leg, part.music.as_ref(), language, step);

@@ -15,8 +15,6 @@ pub struct ExchangeSettings {
     pub menu_max: Duration,
     /// Longest wait in queues, from the caller's clock. Above the queues' own limits: the last resort.
     pub wait_max: Duration,
-    /// Longest ringing of a third party's phone; agents' is the queue's `ring_for`.
-    pub party_ring_for: Duration,
     /// Longest conversation, from the moment caller and agent hear each other.
     pub talk_max: Duration,
     /// Longest visit in all.
@@ -43,7 +41,6 @@ impl Default for ExchangeSettings {
             calls_max: 10_000,
             menu_max: Duration::from_secs(15 * 60),
             wait_max: Duration::from_secs(2 * 3600),
-            party_ring_for: Duration::from_secs(45),
             talk_max: Duration::from_secs(2 * 3600),
             call_max: Duration::from_secs(4 * 3600),
             farewell_max: Duration::from_secs(60),

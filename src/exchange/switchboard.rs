@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::acd::Acd;
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
-use super::{
-    AcdOutput, AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View, view,
-};
+use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View, view};
 use crate::base::{Deadline, Now, Seq, earliest};
 
 /// A fact and where it came from.

@@ -136,11 +136,8 @@ impl Talking {
             let caller = Part { on_hold: true, ..Part::listening_to(case.music()) };
             return Scene { caller, ..Scene::default() };
         }
-        let caller = if agent_away {
-            Part::listening_to(case.music())
-        } else {
-            Part::hearing(&[Role::Agent])
-        };
+        let caller =
+            if agent_away { Part::listening_to(case.music()) } else { Part::hearing(&[Role::Agent]) };
         Scene { caller, agent: Part::hearing(&[Role::Caller]), party: Part::default() }
     }
 

@@ -1,5 +1,5 @@
 //! What the exchange itself says: prompts of the audio manifest that no menu names. Each must exist in every language.
-use super::say::Phrase;
+use super::Phrase;
 use super::{AgentWish, Cause, RiseCause, Told};
 use crate::base::PromptId;
 
@@ -142,4 +142,12 @@ pub(super) fn telling(told: &Told) -> Vec<Phrase> {
         Told::NobodyYet => vec![prompt(NOBODY_YET)],
         Told::Next => vec![prompt(YOU_ARE_NEXT)],
     }
+}
+
+/// The recorded prompts among phrases, in order.
+pub(super) fn prompts(phrases: &[Phrase]) -> Vec<PromptId> {
+    phrases
+        .iter()
+        .filter_map(|p| if let Phrase::Prompt(prompt) = p { Some(prompt.clone()) } else { None })
+        .collect()
 }
