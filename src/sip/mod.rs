@@ -3,19 +3,28 @@
 #![warn(clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod auth;
+mod event;
 mod header;
 mod lex;
 mod message;
 mod name;
+mod settings;
 mod timers;
 mod transport;
 mod uri;
 mod value;
 mod wire;
 
+pub use auth::{Account, Credentials, DigestAlgorithm};
+pub use event::{
+    Binding, EndReason, Identity, Incoming, InviteId, OutgoingInvite, Registration, RegistrationId,
+    RequestId, SipEvent, StoredBinding, Trace, UserAgentCounts,
+};
 pub use header::Headers;
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;
+pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
 pub use timers::{Timer, TimerSettings};
 pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
 pub use uri::{AddrSpec, SipUri};
