@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::AcdInput;
 use super::{CallCard, Cause, Fact, RingTarget};
-use crate::base::{Language, LegId, PlayId, PromptId, SecretToken};
+use crate::base::{CallId, Language, LegId, PlayId, PromptId, SecretToken};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum Command {
     Ring {
         /// The new leg.
         leg: LegId,
+        /// The call it belongs to.
+        call: CallId,
         /// Whom.
         target: RingTarget,
         /// What he is shown.

@@ -116,6 +116,41 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Its name in records: the variant's, in snake case.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::CallRefused { .. } => "call_refused",
+            Self::CallStarted { .. } => "call_started",
+            Self::CallAnswered { .. } => "call_answered",
+            Self::MenuEntered { .. } => "menu_entered",
+            Self::KeyPressed { .. } => "key_pressed",
+            Self::LanguageChosen { .. } => "language_chosen",
+            Self::DigitsEntered { .. } => "digits_entered",
+            Self::SecretEntered { .. } => "secret_entered",
+            Self::Heard { .. } => "heard",
+            Self::Queued { .. } => "queued",
+            Self::WaitTold { .. } => "wait_told",
+            Self::LeftQueue { .. } => "left_queue",
+            Self::Overflowed { .. } => "overflowed",
+            Self::Offered { .. } => "offered",
+            Self::OfferEnded { .. } => "offer_ended",
+            Self::Connected { .. } => "connected",
+            Self::Held { .. } => "held",
+            Self::PeerHeld { .. } => "peer_held",
+            Self::PartyInvited { .. } => "party_invited",
+            Self::PartyAnswered { .. } => "party_answered",
+            Self::PartyLeft { .. } => "party_left",
+            Self::ConferenceStarted { .. } => "conference_started",
+            Self::ConferenceEnded { .. } => "conference_ended",
+            Self::AgentLeft { .. } => "agent_left",
+            Self::PassedOn { .. } => "passed_on",
+            Self::AgentChanged { .. } => "agent_changed",
+            Self::CallEnded { .. } => "call_ended",
+            Self::MenusInstalled { .. } => "menus_installed",
+            Self::Ignored { .. } => "ignored",
+        }
+    }
+
     /// The call it belongs to.
     pub const fn call(&self) -> Option<CallId> {
         match self {

@@ -119,7 +119,7 @@ impl Parties {
         let leg = step.numbers.leg();
         self.legs.insert(leg, Leg::new(leg, role, LegState::Ringing { early_sound: false }));
         step.registry.legs.insert(leg, self.call);
-        step.command(Command::Ring { leg, target, card: Box::new(card), ring_for });
+        step.command(Command::Ring { leg, call: self.call, target, card: Box::new(card), ring_for });
         leg
     }
 

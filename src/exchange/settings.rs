@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Limits of calls. Part of the journal's head: a replay needs the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeSettings {
-    /// Numbers of calls, tickets and legs of ours begin above this. A live server passes something larger than any
+    /// Numbers of inputs, calls, tickets and legs of ours begin above this. A live server passes something larger than any
     /// number it ever used (for instance from its start time), so that none is used twice, not even after a restart.
     pub first_number: u64,
     /// Most callers' visits at one time; the next is refused with [`crate::exchange::Cause::Overload`].

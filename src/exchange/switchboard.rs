@@ -46,9 +46,9 @@ impl Switchboard {
     pub fn new(settings: ExchangeSettings, menus: Arc<MenuSet>) -> Self {
         let plan = Arc::new(menus.acd.clone());
         Self {
+            seq: Seq(settings.first_number),
             exchange: Exchange::new(settings, menus),
             acd: Acd::new(plan),
-            seq: Seq(0),
             latest: Now::default(),
             commands: VecDeque::new(),
             facts: VecDeque::new(),
