@@ -20,3 +20,6 @@ pub const MENU_STEPS: u16 = 60;
 pub const MENU_PLAYING_S: u64 = 120;
 /// Mistakes (silence, wrong key, wrong entry) in one menu that lead to a human.
 pub const MENU_MISTAKES: u8 = 3;
+/// Most SIP transactions at once. Over UDP each answered call leaves two for 32 s, so this carries 4,000 calls a second;
+/// a request beyond it is answered 503.
+pub const SIP_TRANSACTIONS: usize = 262_144;

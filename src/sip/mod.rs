@@ -11,6 +11,7 @@ mod message;
 mod name;
 mod settings;
 mod timers;
+mod transaction;
 mod transport;
 mod uri;
 mod value;
@@ -26,6 +27,9 @@ pub use message::{Message, Method, Request, Response, Status, Uri, method_named,
 pub use name::HeaderName;
 pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
 pub use timers::{Timer, TimerSettings};
+pub use transaction::{
+    TransactionCounters, TransactionEvent, TransactionId, TransactionSettings, Transactions,
+};
 pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
 pub use uri::{AddrSpec, SipUri};
 pub use value::{AuthValue, BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
