@@ -153,4 +153,10 @@ pub struct LegFigures {
     pub round_trip_ms: Option<f64>,
     /// What the peer says it lost of our packets.
     pub peer_lost: u64,
+    /// Packets that came too late to be mixed in their place.
+    pub late: u64,
+    /// Packets of sound that nobody was to hear: while a key was pressed, or while we did not expect sound.
+    pub withheld: u64,
+    /// Packets that we did not send because the machine was more than three packets behind.
+    pub skipped: u64,
 }

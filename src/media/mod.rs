@@ -10,10 +10,19 @@ mod codec;
 mod command;
 mod decode;
 mod frame;
+mod hearing;
+mod leg;
 mod mixer;
+mod mouth;
+mod outbox;
+mod plane;
+mod playing;
+mod playout;
 mod prompt;
 mod resample;
 mod tone;
+mod wakes;
+mod watch;
 
 pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia};
 pub use decode::{AudioError, Sound, decode_audio};
@@ -22,5 +31,7 @@ pub use frame::{
     duration_of, packet_duration, samples_in,
 };
 pub use mixer::Mixer;
+pub use outbox::MediaTransmit;
+pub use plane::{MediaPlane, PlaneFigures};
 pub use prompt::{GAP, PROMPT_MAX, Prompt, PromptLibrary};
 pub use tone::{Chord, Goertzel, Tone, ToneMeter, amplitude, key_frequencies};

@@ -1,0 +1,170 @@
+//! One party's sound: its RTP session, what it says, what it is to hear.
+//!
+//! Invariant: what the leg hears is [`hearing`](crate::media::hearing) of its desired state and of nothing else.
+//! Memory: under 2 KiB, 8 KiB more once it was mixed, and the names of what is played and was played last.
+use crate::base::{Instant, LegId};
+use crate::media::frame::{FRAME, duration_of, packet_duration, samples_in};
+use crate::media::hearing::{Desire, Format, Hearing, hearing};
+use crate::media::mouth::Mouth;
+use crate::media::playing::{Bookmark, Playing};
+use crate::media::wakes::Wakes;
+use crate::media::watch::Watch;
+use crate::media::{LegFigures, RemoteMedia};
+use crate::rtp::{Remote, RtpSession};
+
+/// Ticks of neighbouring legs lie this far apart, in nanoseconds: the golden part of 20 ms spreads any run of numbers.
+const PHASE_STEP_NS: u64 = 12_360_680;
+
+/// One party's sound.
+#[derive(Debug)]
+pub(super) struct MediaLeg {
+    pub(super) id: LegId,
+    pub(super) port: u16,
+    pub(super) rtp: RtpSession,
+    pub(super) agreed: Option<RemoteMedia>,
+    pub(super) mouth: Mouth,
+    pub(super) watch: Watch,
+    pub(super) wakes: Wakes,
+    /// Whom it is to hear: at most [`crate::base::limits::HEARD_AT_ONCE`], never itself, none twice.
+    pub(super) sources: Vec<LegId>,
+    pub(super) playing: Option<Playing>,
+    pub(super) bookmark: Option<Bookmark>,
+    pub(super) hearing: Hearing,
+    /// The end of the last packet made here: the next one does not begin before.
+    pub(super) made_until: Instant,
+    pub(super) skipped: u64,
+}
+
+impl MediaLeg {
+    /// A leg on a local port, of which nothing is agreed yet.
+    pub(super) fn new(id: LegId, port: u16, rtp: RtpSession) -> Self {
+        Self {
+            id,
+            port,
+            rtp,
+            agreed: None,
+            mouth: Mouth::default(),
+            watch: Watch::default(),
+            wakes: Wakes::default(),
+            sources: Vec::new(),
+            playing: None,
+            bookmark: None,
+            hearing: Hearing::default(),
+            made_until: Instant::ZERO,
+            skipped: 0,
+        }
+    }
+    /// Takes an agreement, first or anew.
+    pub(super) fn agree(&mut self, now: Instant, agreed: RemoteMedia) {
+        let remote = Remote {
+            rtp: agreed.rtp,
+            rtcp: agreed.rtcp,
+            sound_in: agreed.payload_type,
+            sound_out: agreed.payload_type,
+            event_in: agreed.event_in,
+            event_out: agreed.event_out,
+        };
+        self.rtp.set_remote(now, remote);
+        self.watch.set_receiving(now, agreed.receive);
+        self.agreed = Some(agreed);
+    }
+    /// What the far end takes.
+    pub(super) fn takes(&self) -> Option<Format> {
+        let agreed = self.agreed.as_ref()?;
+        let samples = samples_in(packet_duration(agreed.ptime)) as usize;
+        Some(Format { codec: agreed.codec, samples })
+    }
+    /// What it sends that others may hear.
+    pub(super) fn gives(&self) -> Option<Format> {
+        let agreed = self.agreed.as_ref().filter(|a| a.receive)?;
+        Some(Format { codec: agreed.codec, samples: self.mouth.packet_samples()? })
+    }
+    /// Whether sound is expected from it.
+    pub(super) fn receives(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|a| a.receive)
+    }
+    /// Whether it may be sent sound.
+    pub(super) fn sends(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|a| a.send)
+    }
+    /// What it is to hear, when its only source gives `only_gives`.
+    pub(super) fn desires(&self, only_gives: Option<Format>) -> Hearing {
+        hearing(Desire {
+            takes: self.takes(),
+            send: self.sends(),
+            playing: self.playing.is_some(),
+            sources: &self.sources,
+            only_gives,
+        })
+    }
+    /// Ends what is played; music leaves a bookmark.
+    pub(super) fn stop_playing(&mut self) -> Option<crate::base::PlayId> {
+        let playing = self.playing.take()?;
+        let id = playing.id;
+        self.bookmark = playing.into_bookmark().or(self.bookmark.take());
+        Some(id)
+    }
+    /// Its first tick from `now` on: legs tick in slots of their own, spread over the 20 ms.
+    pub(super) fn first_tick(&self, now: Instant) -> Instant {
+        let frame = FRAME.as_nanos() as u64;
+        let phase = self.id.0.wrapping_mul(PHASE_STEP_NS) % frame;
+        let from = now.max(self.made_until).as_nanos();
+        let past = (from + frame - phase) % frame;
+        Instant::from_nanos(if past == 0 { from } else { from + frame - past })
+    }
+    /// How long its packets last.
+    pub(super) fn period(&self) -> std::time::Duration {
+        self.takes().map_or(FRAME, |t| duration_of(t.samples as u64))
+    }
+    /// What was counted.
+    pub(super) fn figures(&self) -> LegFigures {
+        let rtp = self.rtp.figures();
+        LegFigures {
+            sent: rtp.sent,
+            received: rtp.received,
+            lost: rtp.lost,
+            dropped: rtp.drops.total() + self.mouth.unusable(),
+            jitter_ms: rtp.jitter_ms,
+            round_trip_ms: rtp.round_trip_ms,
+            peer_lost: rtp.peer_lost,
+            late: self.mouth.late(),
+            withheld: self.mouth.withheld(),
+            skipped: self.skipped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Now, Rng};
+
+    fn leg(id: u64) -> MediaLeg {
+        MediaLeg::new(LegId(id), 0, RtpSession::new(Now::default(), 8_000, Rng::from_number(id)))
+    }
+
+    #[test]
+    fn the_legs_of_a_busy_server_tick_in_slots_spread_over_the_20_ms() {
+        let mut in_ms = [0; 20];
+        for id in 5_000..6_000 {
+            let at = leg(id).first_tick(Instant::from_secs(1)).since(Instant::from_secs(1));
+            in_ms[usize::try_from(at.as_millis()).unwrap()] += 1;
+        }
+        assert!(in_ms.iter().all(|n| (40..=60).contains(n)), "{in_ms:?}");
+    }
+
+    #[test]
+    fn a_slot_never_comes_before_its_time() {
+        for ns in [1_000_000_000u64, 1_000_000_001, 1_019_999_999] {
+            let now = Instant::from_nanos(ns);
+            let first = leg(7).first_tick(now);
+            assert!(first >= now && first.since(now) < FRAME);
+            assert_eq!(leg(7).first_tick(first), first);
+        }
+    }
+
+    #[test]
+    fn a_leg_that_was_never_mixed_is_small() {
+        assert!(size_of::<MediaLeg>() < 2_048, "{}", size_of::<MediaLeg>());
+    }
+}

@@ -1,0 +1,90 @@
+//! What one leg says, as far as others may hear it.
+//!
+//! Invariant: while a key is pressed, and a moment after, nothing of the leg is heard by anybody: phones send the key's
+//! tone in the sound as well.
+use std::time::Duration;
+
+use crate::base::Instant;
+use crate::media::Codec;
+use crate::media::frame::PACKET_SAMPLES_MAX;
+use crate::media::mixer::Mixer;
+use crate::media::playout::Playout;
+use crate::rtp::Header;
+
+/// How long sound is withheld after each packet of a key. Senders repeat them every 20-50 ms (RFC 4733, section
+/// 2.5.1.2), so a pressed key is covered without a gap.
+const MUTE_AFTER_EVENT: Duration = Duration::from_millis(80);
+
+/// What a leg says.
+#[derive(Debug, Default)]
+pub(super) struct Mouth {
+    started: bool,
+    packet_samples: Option<usize>,
+    other_samples: Option<usize>,
+    muted_until: Instant,
+    /// Made when somebody first mixes this leg.
+    playout: Option<Playout>,
+    withheld: u64,
+    unusable: u64,
+}
+
+impl Mouth {
+    /// A valid packet came; `true` for the first one.
+    pub(super) fn start(&mut self) -> bool {
+        !std::mem::replace(&mut self.started, true)
+    }
+    /// A packet of a key came.
+    pub(super) fn mute(&mut self, now: Instant) {
+        self.muted_until = now + MUTE_AFTER_EVENT;
+    }
+    /// Whether a packet of sound of this length may be heard; counted if not.
+    pub(super) fn admits(&mut self, now: Instant, expected: bool, payload: &[u8]) -> bool {
+        if payload.is_empty() || payload.len() > PACKET_SAMPLES_MAX {
+            self.unusable += 1;
+            return false;
+        }
+        let admitted = expected && now >= self.muted_until;
+        self.withheld += u64::from(!admitted);
+        admitted
+    }
+    /// Notes a packet's length. `true` when the leg's packets have another length now: after two of it in a row.
+    pub(super) fn note_length(&mut self, samples: usize) -> bool {
+        if self.packet_samples == Some(samples) {
+            self.other_samples = None;
+            return false;
+        }
+        let confirmed = self.packet_samples.is_none() || self.other_samples == Some(samples);
+        self.other_samples = Some(samples);
+        if confirmed {
+            (self.packet_samples, self.other_samples) = (Some(samples), None);
+        }
+        confirmed
+    }
+    /// The length of the leg's packets, in samples, once it has sent one.
+    pub(super) fn packet_samples(&self) -> Option<usize> {
+        self.packet_samples
+    }
+    /// Decodes a packet for those who mix it.
+    pub(super) fn say(&mut self, now: Instant, codec: Codec, header: Header, payload: &[u8]) {
+        let mut samples = [0; PACKET_SAMPLES_MAX];
+        let n = codec.decode(payload, &mut samples);
+        let playout = self.playout.get_or_insert_with(Playout::new);
+        playout.write(now, (header.ssrc, header.timestamp), samples.get(..n).unwrap_or_default());
+    }
+    /// Adds what is to be heard from `at` on; `false` when that is nothing.
+    pub(super) fn heard(&self, at: Instant, samples: usize, mixer: &mut Mixer) -> bool {
+        self.playout.as_ref().is_some_and(|p| p.read(at, samples, mixer))
+    }
+    /// Packets that came too late to be mixed.
+    pub(super) fn late(&self) -> u64 {
+        self.playout.as_ref().map_or(0, Playout::late)
+    }
+    /// Packets that nobody was to hear.
+    pub(super) fn withheld(&self) -> u64 {
+        self.withheld
+    }
+    /// Packets without a payload or with one that is too long.
+    pub(super) fn unusable(&self) -> u64 {
+        self.unusable
+    }
+}

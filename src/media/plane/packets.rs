@@ -1,0 +1,66 @@
+//! A packet of one leg, on its way to those who hear it.
+//!
+//! Invariant: telephone-events are consumed here and reach nobody; what is not passed on leaves no gap in a relay.
+use crate::base::{Instant, Key, LegId};
+use crate::media::MediaEvent;
+use crate::media::hearing::Hearing;
+use crate::media::outbox::Socket;
+use crate::media::plane::MediaPlane;
+use crate::media::playing::Playing;
+use crate::rtp::{Header, Relayed};
+
+impl MediaPlane {
+    /// A valid packet of any kind came.
+    pub(super) fn alive(&mut self, now: Instant, leg: LegId) {
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        if known.mouth.start() {
+            self.events.push_back(MediaEvent::SoundStarted { leg });
+        }
+        if known.watch.packet(now) {
+            self.rewatch(leg);
+        }
+    }
+    pub(super) fn sound(&mut self, now: Instant, leg: LegId, header: Header, payload: &[u8]) {
+        let Some(mouth) = self.legs.get_mut(&leg) else { return };
+        let expected = mouth.receives();
+        if !mouth.mouth.admits(now, expected, payload) {
+            return self.withhold(leg, header);
+        }
+        if mouth.mouth.note_length(payload.len()) {
+            self.decide_ears(now, leg);
+        }
+        let mut is_mixed = false;
+        for ear in self.ears.get(&leg).map(Vec::as_slice).unwrap_or_default() {
+            let Some(ear) = self.legs.get_mut(ear) else { continue };
+            match ear.hearing {
+                Hearing::Relay(_) => {
+                    let packet = Relayed { source: leg.0, header, samples: payload.len() as u32, payload };
+                    self.outbox.put(ear.id, Socket::Rtp, |b| ear.rtp.send_relayed(now, packet, b));
+                }
+                Hearing::Mix => is_mixed = true,
+                Hearing::Play | Hearing::Nothing => {}
+            }
+        }
+        let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) else { return };
+        if let Some(codec) = mouth.agreed.as_ref().map(|a| a.codec) {
+            mouth.mouth.say(now, codec, header, payload);
+        }
+    }
+    /// A packet that is not passed on leaves no gap where the leg is relayed.
+    pub(super) fn withhold(&mut self, leg: LegId, header: Header) {
+        for ear in self.ears.get(&leg).map(Vec::as_slice).unwrap_or_default() {
+            if let Some(ear) = self.legs.get_mut(ear) {
+                ear.rtp.consume_relayed(leg.0, header);
+            }
+        }
+    }
+    pub(super) fn key(&mut self, now: Instant, leg: LegId, key: Key) {
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        let stops = known.playing.as_ref().is_some_and(Playing::barge_in);
+        let play = if stops { known.stop_playing() } else { None };
+        self.events.push_back(MediaEvent::Key { leg, key, play });
+        if stops {
+            self.decide(now, leg);
+        }
+    }
+}
