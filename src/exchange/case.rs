@@ -117,7 +117,7 @@ impl Case {
 
     /// Prompts for phrases in the caller's language, as words that a key may stop or not.
     pub(super) fn words(&self, phrases: &[Phrase], barge_in: bool) -> Words {
-        Words { prompts: super::words::prompts(phrases), barge_in }
+        Words { prompts: super::say(self.visit.language, phrases), barge_in }
     }
 
     /// Says something to one side at once.

@@ -41,7 +41,7 @@ pub use fact::{Fact, RiseCause, Told};
 pub use input::{Input, Ops};
 pub use journal::{Decoder, Entry, Happening, JOURNAL_VERSION, JournalError, decode, encode};
 pub use machine::Exchange;
-pub use say::Phrase;
+pub use say::{Phrase, fragments, say, told, transcript};
 pub use settings::ExchangeSettings;
 pub use switchboard::{NumberedFact, Switchboard};
 pub use view::{CallView, LegView, View};

@@ -10,7 +10,6 @@ use super::stage::{Event, Stage, ignore};
 use super::step::Step;
 use super::talk::{Talk, Talking};
 use super::timers::Timer;
-use super::words;
 use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, RingTarget, Told};
 use crate::base::{AgentId, AssignmentId, Instant, Key, MenuId, QueueId, TicketId};
 use std::time::Duration;
@@ -88,7 +87,7 @@ impl Place {
 
     fn tell(&self, told: Told, case: &mut Case, step: &mut Step<'_>) {
         let waited = case.waited(step.at());
-        case.say_after(Role::Caller, &words::telling(&told), step);
+        case.say_after(Role::Caller, &super::told(&told), step);
         case.way.told = Some(told.clone());
         step.note(Fact::WaitTold { call: case.id, ticket: self.ticket, told, waited });
     }

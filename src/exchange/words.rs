@@ -1,7 +1,7 @@
 //! What the exchange itself says: prompts of the audio manifest that no menu names. Each must exist in every language.
 use super::Phrase;
-use super::{AgentWish, Cause, RiseCause, Told};
-use crate::base::PromptId;
+use super::say::{FEWER_AGENTS, LONGER_TALKS, NOBODY_YET, URGENT_CALLERS, WAIT_UNKNOWN, YOU_ARE_NEXT};
+use super::{AgentWish, Cause};
 
 /// Prompts that the exchange says by itself.
 pub const EXCHANGE_PROMPTS: [&str; 19] = [
@@ -52,21 +52,9 @@ const PARTY_UNREACHABLE: &str = "party-unreachable";
 const PARTY_LEFT: &str = "party-left";
 /// The tone that a phone makes while another rings.
 pub(super) const RINGBACK: &str = "ringback";
-/// "We cannot say how long it will take."
-const WAIT_UNKNOWN: &str = "wait-unknown";
-/// "Nobody is at work yet. You may wait."
-const NOBODY_YET: &str = "nobody-yet";
-/// "You are next."
-const YOU_ARE_NEXT: &str = "you-are-next";
-/// "Fewer colleagues are at work than before."
-const FEWER_AGENTS: &str = "rise-fewer-agents";
-/// "Conversations take longer than usual."
-const LONGER_TALKS: &str = "rise-longer-talks";
-/// "More urgent calls have come in."
-const URGENT_CALLERS: &str = "rise-urgent-callers";
 
 fn prompt(name: &str) -> Phrase {
-    Phrase::Prompt(PromptId::from(name))
+    Phrase::prompt(name)
 }
 
 pub(super) fn agent_lost() -> Phrase {
@@ -123,31 +111,4 @@ pub(super) fn party_gone(cause: Cause, answered: bool) -> Phrase {
         | Cause::ProtocolError
         | Cause::InternalError => PARTY_UNREACHABLE,
     })
-}
-
-/// A telling of the wait; the reason of a rise comes first.
-pub(super) fn telling(told: &Told) -> Vec<Phrase> {
-    match told {
-        Told::Wait { low, high, rose } => {
-            let reason = rose.map(|why| {
-                prompt(match why {
-                    RiseCause::FewerAgents => FEWER_AGENTS,
-                    RiseCause::LongerTalks => LONGER_TALKS,
-                    RiseCause::UrgentCallers => URGENT_CALLERS,
-                })
-            });
-            reason.into_iter().chain([Phrase::Wait { low: *low, high: *high }]).collect()
-        }
-        Told::Unknown => vec![prompt(WAIT_UNKNOWN)],
-        Told::NobodyYet => vec![prompt(NOBODY_YET)],
-        Told::Next => vec![prompt(YOU_ARE_NEXT)],
-    }
-}
-
-/// The recorded prompts among phrases, in order.
-pub(super) fn prompts(phrases: &[Phrase]) -> Vec<PromptId> {
-    phrases
-        .iter()
-        .filter_map(|p| if let Phrase::Prompt(prompt) = p { Some(prompt.clone()) } else { None })
-        .collect()
 }
