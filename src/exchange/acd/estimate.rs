@@ -1,7 +1,21 @@
-//! How long a caller will wait: `Estimate`.
+//! How long a caller will still wait, from the live state alone.
+//!
+//! With `n` truly ahead, `s` agents who each take `1/m` seconds a caller, and hang-ups at rate `t` for each one waiting,
+//! the line moves at rate `s m + j t` while `j` are ahead, so the mean wait is the sum of `1 / (s m + j t)` for `j` from
+//! `n` down to 0 (Ibrahim and Whitt 2009, "`QLr`"). The variance is the sum of the squares, corrected for talks that
+//! vary more or less than exponential ones and for means known from few conversations. The range is that of the gamma
+//! distribution with this mean and variance. Only + - * / and libm: the same on every machine.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::Acd;
+use super::agent::Duty;
+use super::measured::Handling;
+use super::roster::{Member, Profile, ProfileId};
+use super::timers::Timer;
+use super::waiting::{Line, LineId, Place, Ticket};
+use crate::base::AgentId;
 
 /// An honest range for the wait that remains: not a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,4 +41,251 @@ pub struct Basis {
     pub handle_s: f64,
     /// Conversations that this time was measured on (weighted; old ones count less). 0: the plan's expectation alone.
     pub measured: f64,
+}
+
+/// Teams up to this size are looked at agent by agent: what each does now says when the first will be free.
+const SMALL_TEAM: u32 = 16;
+/// Places summed one by one; beyond, an integral.
+const EXACT: u32 = 64;
+/// Standard normal quantile of 0.9.
+const Z90: f64 = 1.281_551_565_544_6;
+
+/// Everything that an estimate depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Outlook {
+    /// Callers ahead, weighted by how much they compete for the same agents.
+    pub(crate) ahead: f64,
+    /// Callers ahead who compete at all.
+    pub(crate) rivals: usize,
+    /// Agents at work who can serve him.
+    pub(crate) agents: u32,
+    /// Agent's time for one caller, in seconds.
+    pub(crate) handle_s: f64,
+    /// Squared coefficient of variation of the talk.
+    pub(crate) spread: f64,
+    /// Conversations measured.
+    pub(crate) measured: f64,
+    /// Hang-ups per second and caller.
+    pub(crate) theta: f64,
+    /// How often per second the first agent becomes free, when known better than `agents / handle_s`.
+    pub(crate) first_per_s: Option<f64>,
+}
+
+/// The range for this outlook. `None`: nobody is at work, or nothing is known of how long a caller takes.
+pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
+    if o.agents == 0 || o.handle_s <= 0.0 {
+        return None;
+    }
+    let served = f64::from(o.agents) / o.handle_s;
+    let (mut mean, mut variance) = line_ahead(o.ahead, served, o.theta);
+    let first = o.first_per_s.unwrap_or(served) + o.ahead * o.theta;
+    mean += 1.0 / first;
+    variance += 1.0 / (first * first);
+    let many = (o.ahead + 1.0) / (o.ahead + 1.0 + f64::from(o.agents));
+    variance *= 1.0 + (o.spread - 1.0) * many;
+    variance += mean * mean * o.spread / (o.measured + 10.0);
+    let at = |z| seconds(gamma_quantile(mean, variance, z));
+    let basis = Basis { ahead: o.ahead, agents: o.agents, handle_s: o.handle_s, measured: o.measured };
+    Some(Estimate { low: at(-Z90), typical: at(0.0), high: at(Z90), basis })
+}
+
+/// Mean and variance of the time until the `n` ahead are gone but for the first step: the sum for `j` in `0..n`.
+fn line_ahead(n: f64, served: f64, theta: f64) -> (f64, f64) {
+    let (mut mean, mut variance) = (0.0, 0.0);
+    let mut j = 0.0;
+    for _ in 0..EXACT {
+        if j >= n {
+            return (mean, variance);
+        }
+        let part = (n - j).min(1.0);
+        let rate = served + j * theta;
+        mean += part / rate;
+        variance += part / (rate * rate);
+        j += 1.0;
+    }
+    if j < n {
+        let (from, to) = (served + (j - 0.5) * theta, served + (n - 0.5) * theta);
+        if theta * (n - j) < 1e-9 * served {
+            mean += (n - j) / served;
+            variance += (n - j) / (served * served);
+        } else {
+            mean += libm::log(to / from) / theta;
+            variance += (1.0 / from - 1.0 / to) / theta;
+        }
+    }
+    (mean, variance)
+}
+
+/// The gamma distribution's quantile by Wilson and Hilferty's cube, `z` the normal quantile.
+fn gamma_quantile(mean: f64, variance: f64, z: f64) -> f64 {
+    let shape = (mean * mean / variance).max(0.25);
+    let ninth = 1.0 / (9.0 * shape);
+    let root = (1.0 - ninth + z * libm::sqrt(ninth)).max(0.0);
+    mean * root * root * root
+}
+
+fn seconds(s: f64) -> Duration {
+    Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of callers are far below 2^52")]
+fn float(n: usize) -> f64 {
+    n as f64
+}
+
+impl Acd {
+    /// What the wait of this caller depends on; `None` while a phone rings for him.
+    pub(super) fn outlook(&self, ticket: &Ticket) -> Option<Outlook> {
+        let (Place::InLine(id) | Place::Held(id, _)) = *ticket.place() else { return None };
+        let line = self.room.line(id)?;
+        let plan = self.plan.queues.get(line.queue())?;
+        let measured = &self.desks.get(line.queue())?.measured;
+        let handling = measured.handling(plan);
+        let agents = self.at_work(line.profiles());
+        let (ahead, rivals) = self.ahead(ticket, (id, line));
+        Some(Outlook {
+            ahead,
+            rivals,
+            agents,
+            handle_s: if handling.talk_s > 0.0 { handling.total_s() } else { 0.0 },
+            spread: handling.spread,
+            measured: handling.measured,
+            theta: measured.theta(),
+            first_per_s: (agents <= SMALL_TEAM).then(|| self.first_per_s(line, &handling)),
+        })
+    }
+
+    /// Agents of these profiles who will take callers sooner or later.
+    fn at_work(&self, profiles: &[ProfileId]) -> u32 {
+        profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::at_work).sum()
+    }
+
+    /// Callers ahead under the real order, in all lines: weighted by the share of their agents that could serve this
+    /// caller too, and counted.
+    fn ahead(&self, ticket: &Ticket, (own, line): (LineId, &Line)) -> (f64, usize) {
+        let (mut weighted, mut rivals) = (0.0, 0);
+        for (id, other) in self.room.lines() {
+            let ahead = other.ahead(ticket.rank());
+            if ahead == 0 {
+                continue;
+            }
+            let share = if id == own { 1.0 } else { self.share(other, line) };
+            if share > 0.0 {
+                weighted += share * float(ahead);
+                rivals += ahead;
+            }
+        }
+        (weighted, rivals)
+    }
+
+    /// Of the agents who can serve `other`, the share that can serve `line` too.
+    fn share(&self, other: &Line, line: &Line) -> f64 {
+        let all = self.at_work(other.profiles());
+        let both: u32 = other
+            .profiles()
+            .iter()
+            .filter(|id| line.profiles().binary_search(id).is_ok())
+            .filter_map(|id| self.roster.profile(*id))
+            .map(Profile::at_work)
+            .sum();
+        if all == 0 { 0.0 } else { f64::from(both) / f64::from(all) }
+    }
+
+    /// How often per second the first agent of a small team becomes free, from what each of them does now.
+    fn first_per_s(&self, line: &Line, handling: &Handling) -> f64 {
+        let profiles = line.profiles().iter().filter_map(|id| self.roster.profile(*id));
+        let members = profiles.flat_map(Profile::members).filter_map(|a| Some((a, self.roster.get(a)?)));
+        let working = members.filter(|(_, m)| m.agent().at_work());
+        working.map(|(agent, m)| 1.0 / self.busy_s(agent, m, handling).max(1.0)).sum()
+    }
+
+    /// For how many more seconds an agent is expected to be busy.
+    fn busy_s(&self, id: &AgentId, member: &Member, handling: &Handling) -> f64 {
+        let now = self.now.mono;
+        match member.agent().duty() {
+            Duty::Free if member.agent().offerable() => 0.0,
+            Duty::Free | Duty::SignedOut | Duty::Paused(_) | Duty::Ringing(_) => handling.total_s(),
+            Duty::Talking(a) => {
+                let since = self.offers.get(*a).and_then(|a| a.answered).unwrap_or(now);
+                handling.talk_left_s(now.since(since).as_secs_f64()) + handling.wrap_up_s
+            }
+            Duty::WrapUp => {
+                let until = self.timers.at(&Timer::WrapUp(id.clone())).unwrap_or(now);
+                until.since(now).as_secs_f64()
+            }
+        }
+    }
+
+    /// How many callers ever came who were before this class by right, in all lines that compete with this one.
+    pub(super) fn came_before(&self, ticket: &Ticket, class: u8) -> u64 {
+        let (Place::InLine(id) | Place::Held(id, _)) = *ticket.place() else { return 0 };
+        let Some(line) = self.room.line(id) else { return 0 };
+        let rivals = self.room.lines().filter(|(other, l)| *other == id || self.share(l, line) > 0.0);
+        rivals.map(|(_, l)| l.came_before(class)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook(ahead: f64, agents: u32) -> Outlook {
+        Outlook {
+            ahead,
+            rivals: 0,
+            agents,
+            handle_s: 180.0,
+            spread: 1.0,
+            measured: 1e9,
+            theta: 0.0,
+            first_per_s: None,
+        }
+    }
+
+    fn close(a: Duration, b: f64) -> bool {
+        (a.as_secs_f64() - b).abs() < 0.03 * b
+    }
+
+    #[test]
+    fn alone_in_line_the_wait_is_exponential() {
+        let e = estimate(&outlook(0.0, 3)).unwrap();
+        assert!(close(e.typical, 60.0 * 0.693) && close(e.high, 60.0 * 2.303), "{e:?}");
+        assert!((e.low.as_secs_f64() - 60.0 * 0.105).abs() < 1.0, "{e:?}");
+    }
+
+    #[test]
+    fn with_many_ahead_the_range_is_that_of_erlang() {
+        // 20 services at 60 s: the Erlang distribution of 20 steps has quantiles 872, 1180 and 1554 s.
+        let e = estimate(&outlook(19.0, 3)).unwrap();
+        assert!(close(e.low, 872.0) && close(e.typical, 1180.0) && close(e.high, 1554.0), "{e:?}");
+    }
+
+    #[test]
+    fn hang_ups_ahead_shorten_the_wait() {
+        let patient = estimate(&outlook(30.0, 5)).unwrap();
+        let leaving = estimate(&Outlook { theta: 1.0 / 300.0, ..outlook(30.0, 5) }).unwrap();
+        assert!(leaving.high < patient.high / 2, "{leaving:?} {patient:?}");
+    }
+
+    #[test]
+    fn the_integral_for_long_lines_agrees_with_the_sum() {
+        for theta in [0.0, 1e-12, 1.0 / 600.0] {
+            let exact = (0..1000).map(|j| 1.0 / (0.1 + f64::from(j) * theta)).sum::<f64>();
+            let (mean, _) = line_ahead(1000.0, 0.1, theta);
+            assert!((mean - exact).abs() < 1e-3 * exact, "{theta}: {mean} {exact}");
+        }
+    }
+
+    #[test]
+    fn few_measurements_widen_the_range() {
+        let sure = estimate(&outlook(10.0, 3)).unwrap();
+        let unsure = estimate(&Outlook { measured: 0.0, ..outlook(10.0, 3) }).unwrap();
+        assert!(unsure.high > sure.high && unsure.low < sure.low);
+    }
+
+    #[test]
+    fn without_agents_or_without_a_notion_of_talks_there_is_no_estimate() {
+        assert_eq!(estimate(&outlook(3.0, 0)), None);
+        assert_eq!(estimate(&Outlook { handle_s: 0.0, ..outlook(3.0, 2) }), None);
+    }
 }

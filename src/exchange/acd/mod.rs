@@ -1,10 +1,26 @@
 //! The automatic call distributor: all queues and agents, and who gets whom. A machine of its own.
+mod agent;
+mod announce;
+mod dispatch;
+mod enter;
 mod estimate;
+mod install;
+mod invariants;
 mod machine;
+mod measured;
 mod message;
+mod offers;
+mod order;
 mod plan;
+mod roster;
 mod service;
 mod snapshot;
+mod staff;
+mod strategy;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod waiting;
 
 pub use estimate::{Basis, Estimate};
 pub use machine::Acd;

@@ -1,11 +1,15 @@
 //! The Acd's state as plain values, for the status page and the API. Taken at one moment, between two inputs, so it is
 //! consistent; nothing in it refers back into the machine.
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentState, Estimate, ServiceFigures};
-use crate::base::{AgentId, CallId, Instant, Language, QueueId, TicketId};
+use super::estimate::estimate;
+use super::roster::{Member, Profile};
+use super::waiting::{Place, Ticket};
+use super::{Acd, AgentState, Estimate, QueuePlan, ServiceFigures};
+use crate::base::{AgentId, CallId, Instant, Language, Now, QueueId, TicketId};
 use crate::exchange::Told;
 
 /// Everything at one moment.
@@ -121,4 +125,79 @@ pub struct AcdCounters {
     pub tellings: u64,
     /// Tellings that said that the wait rose, and why.
     pub rises: u64,
+}
+
+impl Acd {
+    /// Everything at one moment, for the status page. Costs time in proportion to agents and callers: not for each
+    /// input.
+    pub fn snapshot(&self, now: Now) -> AcdSnapshot {
+        let at = now.mono.max(self.now.mono);
+        let mut waiting: BTreeMap<&QueueId, Vec<&Ticket>> = BTreeMap::new();
+        for (_, ticket) in self.room.tickets() {
+            waiting.entry(&ticket.joining().queue).or_default().push(ticket);
+        }
+        let queues = self.plan.queues.iter().map(|(id, plan)| {
+            let tickets = waiting.remove(id).unwrap_or_default();
+            self.queue_snapshot(at, (id, plan), tickets)
+        });
+        AcdSnapshot {
+            at,
+            queues: queues.collect(),
+            agents: self.roster.iter().map(|(id, member)| agent_snapshot(at, id, member)).collect(),
+            counters: self.counters,
+        }
+    }
+
+    fn queue_snapshot(
+        &self,
+        at: Instant,
+        (id, plan): (&QueueId, &QueuePlan),
+        mut tickets: Vec<&Ticket>,
+    ) -> QueueSnapshot {
+        tickets.sort_by_key(|t| t.rank());
+        let skilled = |p: &&Profile| plan.skills.iter().all(|s| p.skills().contains_key(s));
+        let able: Vec<&Profile> = self.roster.profiles().map(|(_, p)| p).filter(skilled).collect();
+        QueueSnapshot {
+            queue: id.clone(),
+            waiting: tickets.into_iter().map(|t| self.ticket_snapshot(at, t)).collect(),
+            agents_signed_in: able.iter().map(|p| usize::try_from(p.signed_in()).unwrap_or(usize::MAX)).sum(),
+            agents_ready: able.iter().map(|p| p.ready().by_name.len()).sum(),
+            service: self.desks.get(id).map(|d| d.service.figures()).unwrap_or_default(),
+        }
+    }
+
+    fn ticket_snapshot(&self, at: Instant, ticket: &Ticket) -> TicketSnapshot {
+        let joining = ticket.joining();
+        let assignment = match ticket.place() {
+            Place::Ringing(a) => self.offers.get(*a),
+            Place::Apart | Place::InLine(_) | Place::Held(..) => None,
+        };
+        TicketSnapshot {
+            ticket: joining.ticket,
+            call: joining.call,
+            priority: joining.priority,
+            class: ticket.rank().class,
+            language: joining.language,
+            since: joining.since,
+            waited: ticket.waited(at),
+            ringing: assignment.map(|a| a.agent.clone()),
+            told: ticket.told.as_ref().map(|(told, when)| (told.clone(), at.since(*when))),
+            estimate: self.outlook(ticket).and_then(|o| estimate(&o)),
+        }
+    }
+}
+
+fn agent_snapshot(at: Instant, id: &AgentId, member: &Member) -> AgentSnapshot {
+    let agent = member.agent();
+    AgentSnapshot {
+        agent: id.clone(),
+        alias: member.plan().alias.clone(),
+        state: agent.state().clone(),
+        since: agent.since(),
+        in_state: at.since(agent.since()),
+        reachable: agent.phone().reachable,
+        answered: agent.answered(),
+        unanswered: agent.unanswered(),
+        times: agent.times(at),
+    }
 }

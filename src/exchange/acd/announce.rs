@@ -1,0 +1,178 @@
+//! When to speak the wait, and in which words.
+//!
+//! Invariant: the upper end told, as a time of day, never moves later without a measured cause, which is then said.
+//! When the estimate no longer fits under the old promise and there is no cause, nothing is said, and once the promised
+//! time has passed, that we do not know.
+use std::time::Duration;
+
+use super::estimate::{Estimate, Outlook, estimate};
+use super::timers::Timer;
+use super::waiting::Place;
+use super::{Acd, AcdOutput};
+use crate::base::{Instant, TicketId};
+use crate::exchange::{RiseCause, Told};
+
+/// Edges of the ranges spoken, in minutes; then by ten.
+const EDGES_MIN: [u64; 9] = [0, 1, 2, 3, 5, 10, 15, 20, 30];
+/// A longer wait than this is told as unknown.
+const LONGEST_TOLD: Duration = Duration::from_hours(2);
+/// "You are next" is said when the wait is typically shorter than this.
+const NEXT_WITHIN: Duration = Duration::from_secs(30);
+/// Talks last longer when their mean grew by at least this factor.
+const LONGER: f64 = 1.1;
+
+/// The upper end that was told, and what it rested on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Promise {
+    /// As a time of day.
+    pub(crate) by: Instant,
+    /// Agents at work then.
+    pub(crate) agents: u32,
+    /// An agent's time for one caller then, in seconds.
+    pub(crate) handle_s: f64,
+    /// The caller's class then.
+    pub(crate) class: u8,
+    /// Callers who had come before that class by right.
+    pub(crate) came: u64,
+}
+
+/// The largest edge not above `d`.
+fn edge_below(d: Duration) -> Duration {
+    let minutes = d.as_secs() / 60;
+    let edge = EDGES_MIN.into_iter().rev().find(|e| *e <= minutes).unwrap_or(0);
+    Duration::from_secs(60 * if minutes >= 30 { minutes / 10 * 10 } else { edge })
+}
+
+/// The smallest edge not below `d`, at least a minute.
+fn edge_above(d: Duration) -> Duration {
+    let minutes = u64::try_from(d.as_nanos().div_ceil(60_000_000_000)).unwrap_or(u64::MAX / 600).max(1);
+    let edge = EDGES_MIN.into_iter().find(|e| *e >= minutes).unwrap_or(minutes.div_ceil(10) * 10);
+    Duration::from_secs(60 * edge)
+}
+
+/// A range in honest words: outward to the edges, never empty.
+pub(crate) fn words(low: Duration, high: Duration) -> (Duration, Duration) {
+    let high = edge_above(high);
+    (edge_below(low.min(high.saturating_sub(Duration::from_secs(1)))), high)
+}
+
+/// What to say.
+#[derive(Clone, Debug, PartialEq)]
+enum Saying {
+    /// Nothing new: what was said still holds.
+    Nothing,
+    /// This, which promises nothing.
+    Say(Told),
+    /// This range; its upper end is the promise from now on.
+    Range { low: Duration, high: Duration, rose: Option<RiseCause> },
+}
+
+/// The choice of words, a pure function. `urgent` callers came before him by right since the promise.
+fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> Saying {
+    if o.agents == 0 {
+        return Saying::Say(Told::NobodyYet);
+    }
+    let Some(e) = estimate(o).filter(|e| e.high <= LONGEST_TOLD) else { return Saying::Say(Told::Unknown) };
+    if o.rivals == 0 && e.typical <= NEXT_WITHIN {
+        return Saying::Say(Told::Next);
+    }
+    let (low, high) = words(e.low, e.high);
+    let Some(promise) = promise else { return Saying::Range { low, high, rose: None } };
+    if now + high <= promise.by {
+        return Saying::Range { low, high, rose: None };
+    }
+    let left = promise.by.since(now);
+    let whole = Duration::from_secs(left.as_secs() / 60 * 60);
+    if e.high <= whole {
+        let low = edge_below(low.min(whole.saturating_sub(Duration::from_secs(1))));
+        return Saying::Range { low, high: whole, rose: None };
+    }
+    match cause(o, &e, urgent, promise, left) {
+        Some(cause) => Saying::Range { low, high, rose: Some(cause) },
+        None if promise.by < now => Saying::Say(Told::Unknown),
+        None => Saying::Nothing,
+    }
+}
+
+/// The measured change that explains most of a rise, if any explains at least half of it.
+fn cause(o: &Outlook, e: &Estimate, urgent: u64, promise: &Promise, left: Duration) -> Option<RiseCause> {
+    let without =
+        |o: Outlook| estimate(&Outlook { first_per_s: None, ..o }).map(|was| e.high.saturating_sub(was.high));
+    let fewer = (o.agents < promise.agents).then(|| without(Outlook { agents: promise.agents, ..*o }));
+    let longer = (o.handle_s >= promise.handle_s * LONGER)
+        .then(|| without(Outlook { handle_s: promise.handle_s, ..*o }));
+    let came = f64::from(u32::try_from(urgent).unwrap_or(u32::MAX)).min(o.ahead);
+    let pushed = (urgent > 0).then(|| without(Outlook { ahead: o.ahead - came, ..*o }));
+    let causes = [
+        (fewer.flatten(), RiseCause::FewerAgents),
+        (longer.flatten(), RiseCause::LongerTalks),
+        (pushed.flatten(), RiseCause::UrgentCallers),
+    ];
+    let (gain, cause) =
+        causes.into_iter().filter_map(|(gain, cause)| Some((gain?, cause))).max_by_key(|c| c.0)?;
+    (gain * 2 >= e.high.saturating_sub(left) && !gain.is_zero()).then_some(cause)
+}
+
+impl Acd {
+    /// A caller is due to be told his wait.
+    pub(super) fn tell(&mut self, id: TicketId) {
+        let Some(ticket) = self.room.ticket(id) else { return };
+        let Some(outlook) = self.outlook(ticket) else { return };
+        let call = ticket.joining().call;
+        let every = self.plan.queues.get(&ticket.joining().queue).map_or(Duration::ZERO, |q| q.tell_every);
+        let promise = ticket.promise;
+        let urgent = promise.map_or(0, |p| self.came_before(ticket, p.class).saturating_sub(p.came));
+        let saying = choose(self.now.mono, &outlook, urgent, promise.as_ref());
+        let class = ticket.rank().class;
+        let (told, promise) = match saying {
+            Saying::Nothing => (None, promise),
+            Saying::Say(Told::Unknown) if promise.is_some() && self.said_unknown(id) => (None, promise),
+            Saying::Say(told) => (Some(told), promise),
+            Saying::Range { low, high, rose } => {
+                let came = self.came_before(ticket, class);
+                let by = self.now.mono + high;
+                let (agents, handle_s) = (outlook.agents, outlook.handle_s);
+                (Some(Told::Wait { low, high, rose }), Some(Promise { by, agents, handle_s, class, came }))
+            }
+        };
+        if !every.is_zero() {
+            self.timers.set(Timer::Tell(id), self.now.mono + every);
+        }
+        let Some(told) = told else { return };
+        self.counters.tellings += 1;
+        if let Some(ticket) = self.room.ticket_mut(id) {
+            ticket.told = Some((told.clone(), self.now.mono));
+            ticket.promise = promise;
+            self.counters.rises += u64::from(ticket.rose().is_some());
+        }
+        self.outputs.push_back(AcdOutput::Tell { ticket: id, call, told });
+    }
+
+    fn said_unknown(&self, id: TicketId) -> bool {
+        matches!(self.room.ticket(id).and_then(|t| t.told.as_ref()), Some((Told::Unknown, _)))
+    }
+
+    /// A phone rings for him: nothing is said, but when he would have been told is kept.
+    pub(super) fn hush(&mut self, id: TicketId) {
+        let due = self.timers.at(&Timer::Tell(id));
+        self.timers.cancel(&Timer::Tell(id));
+        if let Some(ticket) = self.room.ticket_mut(id) {
+            ticket.tell_due = due;
+        }
+    }
+
+    /// He waits (again): he is told now if it is the first time or overdue, else when it is due.
+    pub(super) fn unhush(&mut self, id: TicketId) {
+        let now = self.now.mono;
+        let Some(ticket) = self.room.ticket(id) else { return };
+        debug_assert!(!matches!(ticket.place(), Place::Ringing(_)), "no telling while a phone rings");
+        let due = ticket.tell_due.or_else(|| self.timers.at(&Timer::Tell(id)));
+        let due = due.or_else(|| ticket.told.is_none().then_some(now));
+        if let Some(ticket) = self.room.ticket_mut(id) {
+            ticket.tell_due = None;
+        }
+        if let Some(due) = due {
+            self.timers.set(Timer::Tell(id), due.max(now));
+        }
+    }
+}
