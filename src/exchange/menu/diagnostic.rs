@@ -2,7 +2,7 @@
 //! for a terminal with the characters pointed at, or as JSON for editors.
 //!
 //! Invariant: a list of them is in the order of files and places, each once.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,6 +56,9 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
+
+/// The code of a syntax mistake.
+pub(super) const NOT_TOML: &str = "HL0101";
 
 /// Every code with its one-line meaning, in ascending order.
 pub const CODES: [(&str, &str); 33] = [
@@ -177,6 +180,10 @@ impl<'a> Findings<'a> {
     }
     /// All, in the order of files and places, each once; at one place errors come first.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        // What follows on the line of a syntax mistake was guessed, not read.
+        let broken: BTreeSet<(String, usize)> =
+            self.list.iter().filter(|d| d.code == NOT_TOML).map(|d| (d.file.clone(), d.line)).collect();
+        self.list.retain(|d| d.code == NOT_TOML || !broken.contains(&(d.file.clone(), d.line)));
         self.list.sort_by(|a, b| {
             let key = |d: &Diagnostic| (d.file.clone(), d.span.start, d.severity, d.code);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
@@ -201,30 +208,34 @@ fn whole_characters(text: &str, span: &Range<usize>) -> Range<usize> {
 
 /// The text an operator reads: each diagnostic with its lines of the file.
 pub fn render(diagnostics: &[Diagnostic], files: &BTreeMap<String, String>, color: bool) -> String {
-    let mut out = Vec::new();
-    for d in diagnostics {
-        let kind = match d.severity {
-            Severity::Error => ReportKind::Error,
-            Severity::Warning => ReportKind::Warning,
-        };
-        let config = Config::default().with_color(color).with_index_type(IndexType::Byte).with_compact(false);
-        let at = (d.file.clone(), d.span.clone());
-        let mut report = Report::build(kind, at.clone())
-            .with_config(config)
-            .with_code(d.code)
-            .with_message(&d.message)
-            .with_label(Label::new(at));
-        if let Some(help) = &d.help {
-            report = report.with_help(help);
-        }
-        let text = files.get(&d.file).cloned().unwrap_or_default();
-        // Writing to memory cannot fail; should the renderer refuse, the plain line is there.
-        let before = out.len();
-        if report.finish().write(sources([(d.file.clone(), text)]), &mut out).is_err() {
-            out.truncate(before);
-            out.extend_from_slice(d.line().as_bytes());
-            out.push(b'\n');
-        }
+    diagnostics
+        .iter()
+        .map(|d| drawn(d, files.get(&d.file).map_or("", String::as_str), color) + "\n")
+        .collect()
+}
+
+fn drawn(d: &Diagnostic, text: &str, color: bool) -> String {
+    let kind = match d.severity {
+        Severity::Error => ReportKind::Error,
+        Severity::Warning => ReportKind::Warning,
+    };
+    // A short hint stands at the place itself.
+    let hint = d.help.as_deref().filter(|help| help.starts_with("did you mean"));
+    let at = (d.file.clone(), d.span.clone());
+    let mut report = Report::build(kind, at.clone())
+        .with_config(Config::default().with_color(color).with_index_type(IndexType::Byte))
+        .with_code(d.code)
+        .with_message(&d.message)
+        .with_label(Label::new(at).with_message(hint.unwrap_or("here")));
+    if let Some(help) = d.help.as_ref().filter(|_| hint.is_none()) {
+        report = report.with_help(help);
     }
-    String::from_utf8_lossy(&out).into_owned()
+    let mut out = Vec::new();
+    match report.finish().write(sources([(d.file.clone(), text)]), &mut out) {
+        Ok(()) => {
+            String::from_utf8_lossy(&out).lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+        }
+        // Writing to memory cannot fail; should the renderer refuse, the plain line is there.
+        Err(_) => d.line() + "\n",
+    }
 }

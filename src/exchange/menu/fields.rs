@@ -22,11 +22,12 @@ pub(super) struct Fields<'a> {
     pub(super) place: Place,
     table: &'a Table,
     asked: BTreeSet<&'static str>,
+    missing: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(what: impl Into<String>, place: Place, table: &'a Table) -> Self {
-        Self { what: what.into(), place, table, asked: BTreeSet::new() }
+        Self { what: what.into(), place, table, asked: BTreeSet::new(), missing: Vec::new() }
     }
 
     /// The key with its value, as it stands.
@@ -48,14 +49,14 @@ impl<'a> Fields<'a> {
     /// A text that must be there.
     pub(super) fn needed(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Word<'a>> {
         if !self.has(name) {
-            self.missing(findings, name);
+            self.missing(name);
         }
         self.word(findings, name)
     }
 
-    /// Says that `name` is missing.
-    pub(super) fn missing(&self, findings: &mut Findings<'_>, name: &str) {
-        findings.error("HL0104", &self.place, format!("{} needs `{name}`", self.what));
+    /// `name` must be there and is not: `finish` says so.
+    pub(super) fn missing(&mut self, name: &'static str) {
+        self.missing.push(name);
     }
 
     /// `true` or `false`; `false` when absent.
@@ -126,14 +127,27 @@ impl<'a> Fields<'a> {
         self.table.iter().map(|(k, v)| (k.as_str(), v)).filter(move |(k, _)| !asked.contains(k))
     }
 
-    /// Keys that nobody asked for are mistakes.
-    pub(super) fn finish(self, findings: &mut Findings<'_>) {
+    /// Keys that nobody asked for are mistakes, and so is what is missing, unless such a key was meant for it.
+    pub(super) fn finish(mut self, findings: &mut Findings<'_>) {
+        self.report_missing(findings);
         for (name, field) in self.rest() {
             let known: Vec<&str> = self.asked.iter().copied().collect();
             let found = findings.error("HL0102", &field.key, format!("{} has no `{name}`", self.what));
             match nearest(name, known.iter().copied()) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found.help(format!("it may have: {}", known.join(", "))),
+            }
+        }
+    }
+}
+
+impl Fields<'_> {
+    /// Says what is missing; for tables whose other keys are ops' own names.
+    pub(super) fn report_missing(&mut self, findings: &mut Findings<'_>) {
+        for name in std::mem::take(&mut self.missing) {
+            let meant = self.rest().any(|(key, _)| nearest(key, [name]).is_some());
+            if !meant {
+                findings.error("HL0104", &self.place, format!("{} needs `{name}`", self.what));
             }
         }
     }

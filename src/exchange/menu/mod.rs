@@ -7,6 +7,7 @@ mod diagnostic;
 mod fields;
 mod hours;
 mod lint;
+mod manifest;
 mod raw;
 mod resolve;
 mod run;
@@ -15,6 +16,7 @@ mod walk;
 
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
 pub use hours::{Day, Hours, Span, Zone};
+pub use manifest::PromptTexts;
 pub use resolve::KnownPrompts;
 pub use run::{Made, MenuEffect, MenuRun, Visit};
 pub use set::{

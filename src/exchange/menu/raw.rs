@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Findings, Place};
+use super::diagnostic::{Findings, NOT_TOML, Place};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ pub(super) fn parse(file: &Arc<str>, text: &str, findings: &mut Findings<'_>) ->
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         findings
-            .error("HL0101", &place(file, &span), format!("this is not TOML: {}", error.message()))
+            .error(NOT_TOML, &place(file, &span), format!("this is not TOML: {}", error.message()))
             .help("texts stand in quotes; keys other than letters, digits, - and _ too: \"*\" = \"main\"");
     }
     table(file, document.get_ref())

@@ -38,7 +38,7 @@ impl Resolver<'_> {
                 let read = self.hours(fields);
                 let Some(zone) = own else {
                     if zone.is_none() && !file.has("timezone") {
-                        file.missing(&mut self.findings, "timezone");
+                        file.missing("timezone");
                     }
                     continue;
                 };

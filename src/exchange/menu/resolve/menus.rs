@@ -23,7 +23,8 @@ impl Resolver<'_> {
         menus
             .filter_map(|(stem, (file, table))| {
                 let id = MenuId::from(stem.as_str());
-                let place = Place::file(Arc::clone(file));
+                let first = table.values().map(|f| &f.key).min_by_key(|place| place.span.start);
+                let place = first.cloned().unwrap_or_else(|| Place::file(Arc::clone(file)));
                 self.places.insert(Door::Menu(id.clone()), place.clone());
                 self.menu(&id, place, table).map(|menu| (id, Arc::new(menu)))
             })
@@ -37,7 +38,7 @@ impl Resolver<'_> {
         let language = language.and_then(|word| self.language(word));
         let open = self.opening(&mut fields, &door, Some(id));
         if !fields.has("say") {
-            fields.missing(&mut self.findings, "say");
+            fields.missing("say");
         }
         let say = fields.get("say").map(|f| self.phrases(&f.node, &door)).unwrap_or_default();
         let silence = fields.get("silence").and_then(|f| self.twice(&f.node, &door));
@@ -165,7 +166,7 @@ impl Resolver<'_> {
             fields.needed(&mut self.findings, "name").map(|w| EntryId::from(self.short(w, 40).as_str()));
         let digits = fields.get("digits").map(|f| self.digits(&f.node));
         if digits.is_none() {
-            fields.missing(&mut self.findings, "digits");
+            fields.missing("digits");
         }
         let gap = fields.duration(&mut self.findings, "gap", &(1..=30), GAP_S);
         let confirm = fields.flag(&mut self.findings, "confirm");

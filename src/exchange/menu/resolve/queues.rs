@@ -24,7 +24,12 @@ const SIZE_MAX: usize = 500;
 
 impl Resolver<'_> {
     pub(super) fn queues(&mut self, mut file: Fields<'_>) -> Queues {
-        let human = file.needed(&mut self.findings, "human");
+        if !file.has("human") {
+            self.findings
+                .error("HL0104", &file.place, "queues.toml needs `human`")
+                .help("name the queue behind key 0 in the first line: human = \"general\"");
+        }
+        let human = file.word(&mut self.findings, "human");
         if let Some(human) = human.and_then(|word| self.queue_name(word)) {
             self.human = human;
         }
