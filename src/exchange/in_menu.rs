@@ -92,7 +92,7 @@ impl InMenu {
                 }
                 MenuEffect::EntryMade { entry, made } => entry_made(entry, made, case, step),
                 MenuEffect::ToQueue { queue, priority, human: _ } => {
-                    return self.to_queue(queue, priority, case, step);
+                    return self.join(queue, priority, case, step);
                 }
                 MenuEffect::HangUp { cause } => {
                     self.secret_entry(false, case, step);
@@ -126,7 +126,7 @@ impl InMenu {
         self.token = token;
     }
 
-    fn to_queue(mut self, queue: QueueId, priority: u8, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    fn join(mut self, queue: QueueId, priority: u8, case: &mut Case, step: &mut Step<'_>) -> Stage {
         self.secret_entry(false, case, step);
         case.visit = self.run.visit().clone();
         case.timers.stop(Timer::MenuStep);

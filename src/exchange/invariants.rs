@@ -59,10 +59,10 @@ pub(super) fn check_call(call: &Call, registry: &Registry) -> Result<(), String>
     let parties = &call.case.parties;
     legs(call, registry)?;
     ears(parties)?;
-    if let Some((id, _)) = assignment(call.stage()) {
-        if registry.assignments.get(&id) != Some(&call.id()) {
-            return Err(format!("{id} is not registered for {}", call.id()));
-        }
+    if let Some((id, _)) = assignment(call.stage())
+        && registry.assignments.get(&id) != Some(&call.id())
+    {
+        return Err(format!("{id} is not registered for {}", call.id()));
     }
     if call.case.timers.earliest().is_none() && !call.is_done() {
         return Err(format!("{} has no deadline", call.id()));

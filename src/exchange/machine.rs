@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::CallView;
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
 use super::menu::{MenuRun, MenuSet};
@@ -11,7 +12,9 @@ use super::recall::Recalls;
 use super::stage::Event;
 use super::step::{Numbers, Registry, Step};
 use super::timers::DeadlineIndex;
-use super::{AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, invariants};
+use super::{
+    AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, invariants, view,
+};
 use crate::base::{CallId, Deadline, Instant, LegId, Now};
 
 /// The telephone exchange: what calls may do.
@@ -127,6 +130,21 @@ impl Exchange {
     /// Calls inside, those that only wait for the ends of their legs included.
     pub fn calls_len(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Each call, in the order in which they came.
+    pub fn calls_view(&self, now: Now) -> Vec<CallView> {
+        view::calls(self, now.mono)
+    }
+
+    /// Whether nothing is left of any call: no leg, no deadline, no assignment, nobody engaged.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+            && self.refused.is_empty()
+            && self.registry.legs.is_empty()
+            && self.registry.assignments.is_empty()
+            && self.registry.engaged.is_empty()
+            && self.deadlines.next().is_none()
     }
 
     /// Inputs that made no sense so far.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::acd::Acd;
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
-use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View, view};
+use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View};
 use crate::base::{Deadline, Now, Seq, earliest};
 
 /// A fact and where it came from.
@@ -128,7 +128,7 @@ impl Switchboard {
             draining: self.exchange.is_draining(),
             ignored: self.exchange.ignored(),
             broken: self.exchange.broken(),
-            calls: view::calls(&self.exchange, now.mono),
+            calls: self.exchange.calls_view(now),
             acd: self.acd.snapshot(now),
         }
     }

@@ -32,21 +32,6 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    /// All of them, for tables.
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 10] = [
-        Self::MenuStep,
-        Self::MenuLimit,
-        Self::WaitLimit,
-        Self::RingLimit,
-        Self::PartyLimit,
-        Self::DeskKeys,
-        Self::TalkLimit,
-        Self::FarewellLimit,
-        Self::CallLimit,
-        Self::Linger,
-    ];
-
     const fn name(self) -> &'static str {
         match self {
             Self::MenuStep => "menu step",

@@ -73,12 +73,6 @@ pub(super) fn turn_down(offer: &Offer, step: &mut Step<'_>) {
 }
 
 impl Place {
-    /// Leaves the line.
-    fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
-        self.note_left(cause, case, step);
-        step.acd(AcdInput::Leave { ticket: self.ticket, cause });
-    }
-
     fn note_left(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
         case.timers.stop(Timer::WaitLimit);
         let waited = case.waited(step.at());
@@ -112,9 +106,9 @@ impl Place {
         case.menus.queues.get(&self.queue).and_then(|queue| queue.keys.get(&key)).cloned()
     }
 
-    fn to_menu(&self, menu: MenuId, case: &mut Case, step: &mut Step<'_>) -> Stage {
-        self.leave(Cause::Completed, case, step);
-        case.visit.line = Some(self.queue.clone());
+    /// He goes to a menu; a human is then this line for him.
+    fn into_menu(self, menu: MenuId, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        case.visit.line = Some(self.queue);
         case.parties.hush(Role::Caller, step);
         follow(&Target::Menu(menu), case, step)
     }
@@ -123,10 +117,12 @@ impl Place {
 impl Waiting {
     pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
         match event {
-            Event::CallerKey(key) => match self.place.live_key(key, case, step) {
-                Some(menu) => return self.place.to_menu(menu, case, step),
-                None => {}
-            },
+            Event::CallerKey(key) => {
+                if let Some(menu) = self.place.live_key(key, case, step) {
+                    self.leave(Cause::Completed, case, step);
+                    return self.place.into_menu(menu, case, step);
+                }
+            }
             Event::CallerHeard => {}
             Event::Offer(offer) => return self.ring(*offer, case, step),
             Event::Tell(ticket, told) if ticket == self.place.ticket => self.place.tell(told, case, step),
@@ -165,20 +161,20 @@ impl Waiting {
     }
 
     pub(super) fn leave(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
-        self.place.leave(cause, case, step);
+        self.place.note_left(cause, case, step);
+        step.acd(AcdInput::Leave { ticket: self.place.ticket, cause });
     }
 }
 
 impl Ringing {
     pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
         match event {
-            Event::CallerKey(key) => match self.place.live_key(key, case, step) {
-                Some(menu) => {
-                    self.drop_offer(Cause::Withdrawn, case, step);
-                    return self.place.to_menu(menu, case, step);
+            Event::CallerKey(key) => {
+                if let Some(menu) = self.place.live_key(key, case, step) {
+                    self.leave(Cause::Completed, case, step);
+                    return self.place.into_menu(menu, case, step);
                 }
-                None => {}
-            },
+            }
             Event::CallerHeard => {}
             Event::AgentAnswered => return self.connect(case, step),
             Event::AgentGone(cause) => return self.not_taken(cause, case, step),

@@ -1,2 +1,1 @@
 //! DOORS AND WINDOWS: the only room with tokio.
-pub mod menu_files;

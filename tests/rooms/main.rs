@@ -1,9 +1,6 @@
 //! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.
-
-mod media_formats;
-mod media_hearing;
-mod media_loss;
-mod media_playing;
-mod media_robust;
-mod media_studio;
-mod media_switches;
+mod call_chaos;
+mod call_scripts;
+mod call_stages;
+mod small_hotline;
+mod world;

@@ -1,0 +1,224 @@
+//! Anything in any order: whatever phones, people and agents do, the invariants hold after every input (the world checks
+//! them), every call ends in exactly one `CallEnded`, nothing is left when all legs are gone, the same inputs make the
+//! same facts, and a journal replays to the same commands.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hotline::base::{AgentId, CallId, Key, LegId, PlayId, TrunkId};
+use hotline::exchange::acd::AgentWish;
+use hotline::exchange::{Cause, ExchangeSettings, Fact, Input, Ops, Peer, Switchboard, decode, encode};
+use proptest::prelude::*;
+
+use crate::small_hotline::{keys, menus};
+use crate::world::{PhoneState, World};
+
+/// One thing that happens. Numbers choose among what is there.
+#[derive(Clone, Debug)]
+enum Act {
+    Dial(u8),
+    Press(u8, &'static str),
+    Answer(u8),
+    End(u8, u8),
+    Hear(u8),
+    Held(u8, bool),
+    Silence(u8),
+    Ring(u8, bool),
+    Wait(u16),
+    Reachable(u8, bool),
+    Wish(u8, u8),
+    Odd(u8),
+    EndCall(u8),
+    ReportEnds,
+}
+
+const TYPED: [&str; 24] = [
+    "0", "0", "1", "2", "3", "7", "9", "47#", "1234#", "*", "#", "5", "*1", "*1", "*201#", "*202#", "*299#",
+    "*3", "*3", "*4", "*5", "*611#", "*612#", "*613#",
+];
+
+const CAUSES: [Cause; 6] =
+    [Cause::HungUp, Cause::PeerLost, Cause::Busy, Cause::Declined, Cause::NoAnswer, Cause::Unreachable];
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => any::<u8>().prop_map(Act::Dial),
+        8 => (any::<u8>(), prop::sample::select(&TYPED[..])).prop_map(|(n, t)| Act::Press(n, t)),
+        6 => any::<u8>().prop_map(Act::Answer),
+        3 => (any::<u8>(), any::<u8>()).prop_map(|(n, c)| Act::End(n, c)),
+        3 => any::<u8>().prop_map(Act::Hear),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(n, h)| Act::Held(n, h)),
+        1 => any::<u8>().prop_map(Act::Silence),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(n, e)| Act::Ring(n, e)),
+        4 => any::<u16>().prop_map(Act::Wait),
+        2 => (any::<u8>(), prop::bool::weighted(0.8)).prop_map(|(n, r)| Act::Reachable(n, r)),
+        3 => (any::<u8>(), any::<u8>()).prop_map(|(n, w)| Act::Wish(n, w)),
+        1 => any::<u8>().prop_map(Act::Odd),
+        1 => any::<u8>().prop_map(Act::EndCall),
+        2 => Just(Act::ReportEnds),
+    ]
+}
+
+fn chosen<T: Clone>(all: &[T], n: u8) -> Option<T> {
+    (!all.is_empty()).then(|| all[usize::from(n) % all.len()].clone())
+}
+
+fn legs(world: &World, wanted: &[PhoneState]) -> Vec<LegId> {
+    world.phones.iter().filter(|(_, p)| wanted.contains(&p.state)).map(|(leg, _)| *leg).collect()
+}
+
+fn agent(n: u8) -> AgentId {
+    AgentId::from(["8001", "8002", "8003"][usize::from(n) % 3])
+}
+
+fn dial(world: &mut World, n: u8) {
+    let (name, number, peer) = match n % 8 {
+        0 => ("8001", "*81", Peer::Agent(agent(0))),
+        1 => ("8002", "95188", Peer::Agent(agent(1))),
+        2 => ("stranger", "8001", Peer::Stranger),
+        3 => ("trunk", "057195188", Peer::Trunk(TrunkId::from("carrier"))),
+        _ => ("caller", "95188", Peer::Stranger),
+    };
+    world.dial(name, number, ["139", "138", ""][usize::from(n) % 3], peer);
+}
+
+fn perform(world: &mut World, act: &Act) {
+    const LIVE: [PhoneState; 3] = [PhoneState::Calling, PhoneState::Ringing, PhoneState::Up];
+    match act {
+        Act::Dial(n) => dial(world, *n),
+        Act::Press(n, text) => {
+            for key in keys(text) {
+                if let Some(leg) = chosen(&legs(world, &[PhoneState::Up]), *n) {
+                    world.press(leg, key);
+                }
+            }
+        }
+        Act::Answer(n) => {
+            if let Some(leg) = chosen(&legs(world, &[PhoneState::Ringing]), *n) {
+                world.phones.get_mut(&leg).unwrap().state = PhoneState::Up;
+                world.answer(leg);
+            }
+        }
+        Act::End(n, c) => {
+            if let (Some(leg), Some(cause)) = (chosen(&legs(world, &LIVE), *n), chosen(&CAUSES, *c)) {
+                world.end(leg, cause);
+            }
+        }
+        Act::Hear(n) => {
+            if let Some(leg) = chosen(&legs(world, &[PhoneState::Up]), *n) {
+                world.hear(leg);
+            }
+        }
+        Act::Wait(ms) => world.wait(Duration::from_millis(u64::from(*ms))),
+        Act::Reachable(n, reachable) => {
+            world.feed(Input::AgentReachable { agent: agent(*n), reachable: *reachable });
+        }
+        Act::Wish(n, w) => {
+            let wishes =
+                [AgentWish::SignIn, AgentWish::Ready, AgentWish::Pause("lunch".into()), AgentWish::SignOut];
+            let wish = wishes[usize::from(*w) % 4].clone();
+            world.feed(Input::Ops(Ops::Agent { agent: agent(*n), wish }));
+        }
+        Act::EndCall(n) => world.feed(Input::Ops(Ops::EndCall(CallId(u64::from(*n % 8))))),
+        Act::ReportEnds => world.report_ends(),
+        Act::Held(..) | Act::Silence(_) | Act::Ring(..) | Act::Odd(_) => on_any_leg(world, act),
+    }
+}
+
+/// Inputs about any leg that ever was, whatever became of it.
+fn on_any_leg(world: &mut World, act: &Act) {
+    let all: Vec<LegId> = world.phones.keys().copied().collect();
+    let (Act::Held(n, _) | Act::Silence(n) | Act::Ring(n, _) | Act::Odd(n)) = act else { return };
+    let Some(leg) = chosen(&all, *n) else { return };
+    let over = world.phones[&leg].state == PhoneState::Over;
+    let input = match act {
+        Act::Held(_, held) => Input::LegHeld { leg, held: *held },
+        Act::Silence(_) => Input::SoundLost { leg },
+        Act::Ring(_, early_sound) => Input::LegRinging { leg, early_sound: *early_sound },
+        _ if over => Input::LegEnded { leg, cause: Cause::HungUp },
+        _ if n % 2 == 0 => Input::PromptEnded { leg, play: PlayId(u64::from(*n)) },
+        _ => Input::Key { leg, key: Key::STAR, play: Some(PlayId(u64::from(*n))) },
+    };
+    world.feed(input);
+}
+
+fn settings() -> ExchangeSettings {
+    ExchangeSettings { check_every: 1, calls_max: 6, ..ExchangeSettings::default() }
+}
+
+/// Lets everything happen, then everybody hangs up.
+fn run(acts: &[Act], slow_ends: bool) -> World {
+    let mut world = World::new(menus(), settings());
+    world.slow_ends = slow_ends;
+    for act in acts {
+        perform(&mut world, act);
+    }
+    while let Some(leg) =
+        chosen(&legs(&world, &[PhoneState::Calling, PhoneState::Ringing, PhoneState::Up]), 0)
+    {
+        world.end(leg, Cause::HungUp);
+    }
+    world.report_ends();
+    world
+}
+
+fn each_call_ends_once(world: &World) {
+    let mut ends: BTreeMap<CallId, (u32, u32)> = BTreeMap::new();
+    for fact in &world.facts {
+        match &fact.fact {
+            Fact::CallStarted { call, .. } => ends.entry(*call).or_default().0 += 1,
+            Fact::CallEnded { call, .. } => ends.entry(*call).or_default().1 += 1,
+            _ => {}
+        }
+    }
+    assert!(ends.values().all(|n| *n == (1, 1)), "{ends:?}\n{}", world.transcript());
+}
+
+fn replays_to_the_same(world: &World) {
+    let mut bytes = Vec::new();
+    for entry in &world.entries {
+        encode(entry, &mut bytes).unwrap();
+    }
+    let mut board = Switchboard::new(settings(), menus());
+    let (mut entries, mut commands, mut facts) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in decode(&bytes) {
+        board.replay(&entry.unwrap(), |_| None).unwrap();
+        entries.extend(std::iter::from_fn(|| board.poll_entry()));
+        commands.extend(std::iter::from_fn(|| board.poll()));
+        facts.extend(std::iter::from_fn(|| board.poll_fact()));
+    }
+    assert!(entries == world.entries && commands == world.commands && facts == world.facts);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_calls_end_once_and_nothing_is_left(
+        acts in prop::collection::vec(act(), 1..120),
+        slow_ends in any::<bool>(),
+    ) {
+        let world = run(&acts, slow_ends);
+        prop_assert_eq!(world.board.exchange().broken(), 0);
+        prop_assert!(world.board.exchange().is_idle(), "{}", world.transcript());
+        each_call_ends_once(&world);
+    }
+
+    #[test]
+    fn the_same_inputs_make_the_same_facts_and_a_journal_replays(
+        acts in prop::collection::vec(act(), 1..60),
+    ) {
+        let (once, again) = (run(&acts, false), run(&acts, false));
+        prop_assert_eq!(&once.facts, &again.facts);
+        replays_to_the_same(&once);
+    }
+
+    #[test]
+    fn no_call_outlives_its_limits(acts in prop::collection::vec(act(), 1..60)) {
+        let mut world = World::new(menus(), settings());
+        for act in &acts {
+            perform(&mut world, act);
+        }
+        world.wait(Duration::from_hours(9));
+        prop_assert!(world.board.exchange().is_idle(), "{}", world.transcript());
+    }
+}

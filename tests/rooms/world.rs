@@ -1,0 +1,322 @@
+//! A world around a switchboard: phones that do what a test says, in simulated time. After every input the invariants
+//! are checked; every command and fact is written down in words.
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, SecretToken, UtcTime};
+use hotline::exchange::menu::MenuSet;
+use hotline::exchange::{
+    Arrival, Cause, Command, Entry, ExchangeSettings, Fact, Input, NumberedFact, Ops, Peer, RingTarget,
+    Switchboard, acd::AgentWish,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PhoneState {
+    Calling,
+    Ringing,
+    Up,
+    /// Hung up by us; the end is still to be reported.
+    Ending,
+    Over,
+}
+
+/// One leg, as the far end knows it.
+#[derive(Debug)]
+pub(crate) struct Phone {
+    pub name: String,
+    pub state: PhoneState,
+    pub rings_until: Option<Instant>,
+    /// Number, whether a key stops it, whether it repeats.
+    pub playing: Option<(PlayId, bool, bool)>,
+    pub hears: Vec<LegId>,
+    pub secret: Option<(SecretToken, u8)>,
+}
+
+pub(crate) struct World {
+    pub board: Switchboard,
+    pub now: Now,
+    pub phones: BTreeMap<LegId, Phone>,
+    pub log: Vec<String>,
+    pub facts: Vec<NumberedFact>,
+    pub entries: Vec<Entry>,
+    pub commands: Vec<Command>,
+    /// Ends of legs that we hung up are reported only when the test says so.
+    pub slow_ends: bool,
+    next_leg: u64,
+}
+
+impl World {
+    pub(crate) fn new(menus: Arc<MenuSet>, settings: ExchangeSettings) -> Self {
+        Self {
+            board: Switchboard::new(settings, menus),
+            now: Now { mono: Instant::from_secs(1_000), utc: UtcTime::from_secs(1_767_225_600) },
+            phones: BTreeMap::new(),
+            log: Vec::new(),
+            facts: Vec::new(),
+            entries: Vec::new(),
+            commands: Vec::new(),
+            slow_ends: false,
+            next_leg: 0,
+        }
+    }
+
+    /// The newest leg of a name that is not over.
+    pub(crate) fn leg(&self, name: &str) -> LegId {
+        let open = |p: &Phone| p.name == name && !matches!(p.state, PhoneState::Over);
+        let newest = self.phones.iter().rev().filter(|(_, p)| open(p));
+        let best = newest.min_by_key(|(_, p)| p.state == PhoneState::Ending);
+        *best.unwrap_or_else(|| panic!("no leg of {name}\n{}", self.transcript())).0
+    }
+
+    pub(crate) fn transcript(&self) -> String {
+        self.log.join("\n")
+    }
+
+    fn name(&self, leg: LegId) -> String {
+        self.phones.get(&leg).map_or_else(|| leg.to_string(), |p| p.name.clone())
+    }
+
+    pub(crate) fn dial(&mut self, name: &str, number: &str, caller: &str, peer: Peer) -> LegId {
+        self.next_leg += 2;
+        let leg = LegId(self.next_leg);
+        let phone = Phone {
+            name: name.into(),
+            state: PhoneState::Calling,
+            rings_until: None,
+            playing: None,
+            hears: Vec::new(),
+            secret: None,
+        };
+        self.phones.insert(leg, phone);
+        let arrival =
+            Arrival { dialled: number.into(), caller: caller.into(), caller_name: String::new(), peer };
+        self.feed(Input::LegArrived { leg, arrival });
+        leg
+    }
+
+    pub(crate) fn sign_in(&mut self, agent: &str) {
+        let agent = AgentId::from(agent);
+        self.feed(Input::AgentReachable { agent: agent.clone(), reachable: true });
+        self.feed(Input::Ops(Ops::Agent { agent, wish: AgentWish::SignIn }));
+    }
+
+    pub(crate) fn answer(&mut self, leg: LegId) {
+        self.feed(Input::LegAnswered { leg });
+    }
+
+    pub(crate) fn end(&mut self, leg: LegId, cause: Cause) {
+        if let Some(phone) = self.phones.get_mut(&leg) {
+            phone.state = PhoneState::Over;
+        }
+        self.feed(Input::LegEnded { leg, cause });
+    }
+
+    pub(crate) fn press(&mut self, leg: LegId, key: Key) {
+        let Some(phone) = self.phones.get_mut(&leg) else { return };
+        let input = match &mut phone.secret {
+            Some((token, length)) if key.digit().is_some() => {
+                *length += 1;
+                Input::SecretDigit { leg, token: *token, length: *length }
+            }
+            _ => {
+                let stopped = phone.playing.take_if(|(_, barge_in, _)| *barge_in);
+                Input::Key { leg, key, play: stopped.map(|(play, _, _)| play) }
+            }
+        };
+        self.feed(input);
+    }
+
+    /// What is said to the leg comes to its end.
+    pub(crate) fn hear(&mut self, leg: LegId) -> bool {
+        let Some(phone) = self.phones.get_mut(&leg) else { return false };
+        let Some((play, _, _)) = phone.playing.take_if(|(_, _, repeat)| !*repeat) else { return false };
+        self.feed(Input::PromptEnded { leg, play });
+        true
+    }
+
+    pub(crate) fn feed(&mut self, input: Input) {
+        self.board.handle(self.now, input);
+        self.settle();
+    }
+
+    /// Lets time pass: deadlines fire and phones stop ringing in their order.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        while let Some(at) = self.next_event().filter(|at| *at <= end) {
+            self.pass_to(at);
+            let given_up = self.phones.iter().find(|(_, p)| {
+                p.state == PhoneState::Ringing && p.rings_until.is_some_and(|until| until <= at)
+            });
+            if let Some(leg) = given_up.map(|(leg, _)| *leg) {
+                self.end(leg, Cause::NoAnswer);
+            } else {
+                self.board.handle_timeout(self.now);
+                self.settle();
+            }
+        }
+        self.pass_to(end);
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let ringing = self.phones.values().filter(|p| p.state == PhoneState::Ringing);
+        let rings = ringing.filter_map(|p| p.rings_until).min();
+        let board = self.board.next_deadline().map(|d| d.at);
+        [rings, board].into_iter().flatten().min()
+    }
+
+    fn pass_to(&mut self, at: Instant) {
+        self.now = self.now.after(at.since(self.now.mono));
+    }
+
+    /// Reports the ends of all legs that were hung up.
+    pub(crate) fn report_ends(&mut self) {
+        while let Some(leg) =
+            self.phones.iter().find(|(_, p)| p.state == PhoneState::Ending).map(|(leg, _)| *leg)
+        {
+            self.end(leg, Cause::Completed);
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some(entry) = self.board.poll_entry() {
+            self.entries.push(entry);
+        }
+        while let Some(command) = self.board.poll() {
+            let words = self.obey(&command);
+            self.log.push(format!("    {words}"));
+            self.commands.push(command);
+        }
+        while let Some(fact) = self.board.poll_fact() {
+            self.log.push(format!("    * {}", fact_in_words(&fact.fact)));
+            self.facts.push(fact);
+        }
+        let broken = self.board.check(self.now);
+        assert!(broken.is_empty(), "{broken:#?}\n{}", self.transcript());
+        self.check_ears();
+        if !self.slow_ends {
+            self.report_ends();
+        }
+    }
+
+    /// Nobody ever hears a leg of another call.
+    fn check_ears(&self) {
+        let view = self.board.view(self.now);
+        for call in &view.calls {
+            let own: Vec<LegId> = call.legs.iter().map(|l| l.leg).collect();
+            for leg in call.legs.iter().filter(|l| l.state == "up") {
+                let hears = &self.phones[&leg.leg].hears;
+                assert!(hears.iter().all(|s| own.contains(s)), "a stranger is heard\n{}", self.transcript());
+                assert_eq!(*hears, leg.hears, "the ear differs\n{}", self.transcript());
+            }
+        }
+    }
+
+    fn phone(&mut self, leg: LegId) -> &mut Phone {
+        let log = self.log.join("\n");
+        self.phones.get_mut(&leg).unwrap_or_else(|| panic!("no {leg}\n{log}"))
+    }
+
+    fn obey(&mut self, command: &Command) -> String {
+        match command {
+            Command::Answer { leg } => {
+                self.phone(*leg).state = PhoneState::Up;
+                format!("answer {}", self.name(*leg))
+            }
+            Command::Alert { leg } => format!("alert {}", self.name(*leg)),
+            Command::Reject { leg, cause } => {
+                self.phone(*leg).state = PhoneState::Ending;
+                format!("reject {}: {}", self.name(*leg), cause.as_str())
+            }
+            Command::Ring { leg, target, card, ring_for, .. } => {
+                let name = match target {
+                    RingTarget::Agent(agent) => agent.to_string(),
+                    RingTarget::Party(party) => party.to_string(),
+                };
+                let phone = Phone {
+                    name: name.clone(),
+                    state: PhoneState::Ringing,
+                    rings_until: Some(self.now.mono + *ring_for),
+                    playing: None,
+                    hears: Vec::new(),
+                    secret: None,
+                };
+                self.phones.insert(*leg, phone);
+                let mut words = format!("ring {name} for {ring_for:?}: {} {}", card.caller, card.language);
+                let queue = card.queue.as_ref().map_or("-", |q| q.as_str());
+                let _ = write!(words, ", queue {queue}, waited {} s", card.waited_s);
+                for (name, text) in &card.entries {
+                    let _ = write!(words, ", {name} {text}");
+                }
+                if let Some(by) = &card.passed_on_by {
+                    let _ = write!(words, ", passed on by {by}");
+                }
+                words
+            }
+            Command::Hangup { leg, cause } => {
+                let phone = self.phone(*leg);
+                assert!(
+                    matches!(phone.state, PhoneState::Up | PhoneState::Ringing),
+                    "hang-up of {leg}, which is {:?}",
+                    phone.state
+                );
+                phone.state = PhoneState::Ending;
+                format!("hang up {}: {}", self.name(*leg), cause.as_str())
+            }
+            Command::Play { leg, play, language, prompts, barge_in, repeat } => {
+                self.phone(*leg).playing = Some((*play, *barge_in, *repeat));
+                let prompts: Vec<_> = prompts.iter().map(|p| p.as_str()).collect();
+                let verb = if *repeat { "music for" } else { "say to" };
+                let mark = if *barge_in { " (a key stops it)" } else { "" };
+                format!("{verb} {}: {language} {}{mark}", self.name(*leg), prompts.join(" "))
+            }
+            Command::Stop { leg } => {
+                self.phone(*leg).playing = None;
+                format!("stop {}", self.name(*leg))
+            }
+            Command::Hear { leg, sources } => {
+                self.phone(*leg).hears.clone_from(sources);
+                let names: Vec<_> = sources.iter().map(|s| self.name(*s)).collect();
+                let whom = if names.is_empty() { "nobody".into() } else { names.join(" and ") };
+                format!("{} hears {whom}", self.name(*leg))
+            }
+            Command::SignalHold { leg, held } => {
+                format!("{} {}", if *held { "hold" } else { "resume" }, self.name(*leg))
+            }
+            Command::SecretEntry { leg, token } => {
+                self.phone(*leg).secret = token.map(|t| (t, 0));
+                format!("digits of {} {}", self.name(*leg), token.map_or("are keys", |_| "go to the vault"))
+            }
+            Command::Acd(_) | Command::Note(_) => panic!("{command:?} left the switchboard"),
+        }
+    }
+}
+
+/// A fact, short enough for a transcript.
+pub(crate) fn fact_in_words(fact: &Fact) -> String {
+    let text = match fact {
+        Fact::CallStarted { arrival, .. } | Fact::CallRefused { arrival, .. } => {
+            let kind = if matches!(fact, Fact::CallStarted { .. }) { "CallStarted" } else { "CallRefused" };
+            let Arrival { dialled, caller, peer, .. } = arrival;
+            format!("{kind} {{ {caller} dialled {dialled}, {peer:?} }}")
+        }
+        Fact::Offered { agent, queue, why, .. } => {
+            format!(
+                "Offered {{ agent: {agent}, queue: {queue}, {}, waited: {:?} }}",
+                why.strategy, why.waited
+            )
+        }
+        other => format!("{other:?}"),
+    };
+    let mut short = text;
+    for noise in ["call: CallId(", "AgentId(", "QueueId(", "PromptId(", "PartyId(", "MenuId(", "EntryId("] {
+        while let Some(at) = short.find(noise) {
+            let close = short[at..].find(')').map_or(short.len(), |n| at + n);
+            let inner = short[at + noise.len()..close].trim_matches('"').to_owned();
+            let label = if noise.starts_with("call") { "call " } else { "" };
+            short.replace_range(at..=close, &format!("{label}{inner}"));
+        }
+    }
+    short
+}
