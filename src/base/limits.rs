@@ -23,3 +23,9 @@ pub const MENU_MISTAKES: u8 = 3;
 /// Most SIP transactions at once. Over UDP each answered call leaves two for 32 s, so this carries 4,000 calls a second;
 /// a request beyond it is answered 503.
 pub const SIP_TRANSACTIONS: usize = 262_144;
+/// Longest SDP body that is read, in bytes; a browser's longest are near 8 KiB.
+pub const SDP_BYTES: usize = 32 * 1024;
+/// Most media descriptions in one SDP body; a phone sends one to three.
+pub const SDP_MEDIA: usize = 32;
+/// Most formats of one media description that are looked at; payload types number 128.
+pub const SDP_FORMATS: usize = 128;

@@ -1,1 +1,11 @@
 //! SDP (RFC 8866) and offer/answer (RFC 3264), without IO.
+//!
+//! [`Description`] is the text's typed view; [`offer`], [`answer`] and [`accept_answer`] are RFC 3264.
+#![warn(clippy::indexing_slicing)]
+mod negotiate;
+mod session;
+
+pub use negotiate::{
+    Agreed, Capabilities, CodecName, Local, Refusal, SdpAnswer, SdpOffer, accept_answer, answer, offer,
+};
+pub use session::{Address, Description, Direction, Format, Media, SdpError};

@@ -1,0 +1,256 @@
+//! Session descriptions as phones, PBXes and carriers really write them: each is read, for what it is.
+use std::time::Duration;
+
+use hotline::sdp::{
+    Address, Agreed, Capabilities, CodecName, Description, Direction, Local, Refusal, SdpError, answer,
+};
+use proptest::prelude::*;
+
+const HEAD: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n";
+
+fn ours() -> (Capabilities, Local) {
+    let capabilities = Capabilities {
+        codecs: vec![CodecName::Pcma, CodecName::Pcmu],
+        telephone_event: true,
+        ptime: Duration::from_millis(20),
+    };
+    let rtp = "198.51.100.1:16384".parse().unwrap();
+    (capabilities, Local { rtp, rtcp_port: 16_385, session_id: 77, before: None })
+}
+
+fn agreed(body: &str) -> Result<Agreed, Refusal> {
+    let (capabilities, local) = ours();
+    answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).map(|(_, agreed)| agreed)
+}
+
+fn agreed_with_media(media: &str) -> Result<Agreed, Refusal> {
+    agreed(&format!("{HEAD}{media}"))
+}
+
+#[test]
+fn missing_session_name_time_and_origin() {
+    let a = agreed("v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0\r\n").unwrap();
+    assert_eq!(a.remote_rtp, "192.0.2.9:4000".parse().unwrap());
+    assert!(agreed("m=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.9").is_ok());
+}
+
+#[test]
+fn bare_line_feeds_bare_returns_and_blank_lines() {
+    let lines = ["v=0", "o=- 1 1 IN IP4 192.0.2.9", "", "s= ", "c=IN IP4 192.0.2.9", "t=0 0", "m=audio 4000 RTP/AVP 8"];
+    for end in ["\n", "\r", "\r\n", "\n\n"] {
+        assert_eq!(agreed(&lines.join(end)).unwrap().codec, CodecName::Pcma);
+    }
+}
+
+#[test]
+fn small_and_capital_letters_in_the_wrong_places() {
+    let a = agreed(
+        "V=0\r\nc=in ip4 192.0.2.9\r\nM=Audio 4000 rtp/avp 96 97\r\nA=RTPMAP:96 pcmu/8000\r\na=Rtpmap:97 Telephone-Event/8000\r\n",
+    )
+    .unwrap();
+    assert_eq!((a.codec, a.payload_out, a.event_out), (CodecName::Pcmu, 96, Some(97)));
+}
+
+#[test]
+fn spaces_at_ends_and_doubled_in_the_middle() {
+    let a = agreed(
+        "v=0 \r\no=-  1  1 IN IP4 192.0.2.9 \r\ns=-\r\nc=IN  IP4 192.0.2.9 \t\r\nt=0 0 \r\nm=audio  4000  RTP/AVP 0  101 \r\na=rtpmap: 101 telephone-event/8000 \r\na=ptime: 30 \r\n",
+    )
+    .unwrap();
+    assert_eq!((a.event_in, a.ptime), (Some(101), Duration::from_millis(30)));
+}
+
+#[test]
+fn ip6_to_ip6_is_reached_and_to_ip4_is_not() {
+    let body = "v=0\r\no=- 1 1 IN IP6 2001:db8::9\r\ns=-\r\nc=IN IP6 2001:db8::9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    assert_eq!(agreed(body), Err(Refusal::UnusableAddress));
+    let (capabilities, local) = ours();
+    let local = Local { rtp: "[2001:db8::1]:16384".parse().unwrap(), ..local };
+    let (answer, agreed) = answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).unwrap();
+    assert_eq!(agreed.remote_rtp, "[2001:db8::9]:4000".parse().unwrap());
+    assert!(answer.text().contains("c=IN IP6 2001:db8::1\r\n"), "{}", answer.text());
+}
+
+#[test]
+fn a_host_name_is_read_but_of_no_use() {
+    let body = "v=0\r\nc=IN IP4 phone.example.com\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let read = Description::read(body.as_bytes()).unwrap();
+    assert_eq!(read.media[0].address, Address::Name("phone.example.com".into()));
+    assert_eq!(agreed(body), Err(Refusal::UnusableAddress));
+}
+
+#[test]
+fn no_connection_line_at_all() {
+    assert_eq!(agreed("v=0\r\nm=audio 4000 RTP/AVP 0\r\n"), Err(Refusal::UnusableAddress));
+}
+
+#[test]
+fn an_address_in_the_media_goes_before_the_sessions_and_may_carry_a_ttl() {
+    let a = agreed_with_media("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.77/127\r\n").unwrap();
+    assert_eq!(a.remote_rtp, "192.0.2.77:4000".parse().unwrap());
+}
+
+#[test]
+fn video_and_fax_beside_audio_are_refused_in_their_places() {
+    let (capabilities, local) = ours();
+    let body = format!(
+        "{HEAD}m=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 4000 RTP/AVP 0\r\nm=image 4004 udptl t38\r\na=T38FaxVersion:0\r\nm=application 9 UDP/BFCP *\r\n"
+    );
+    let (answer, _) = answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).unwrap();
+    let text = answer.text();
+    let lines: Vec<_> = text.lines().filter(|l| l.starts_with("m=")).collect();
+    assert_eq!(
+        lines,
+        ["m=video 0 RTP/AVP 96", "m=audio 16384 RTP/AVP 0", "m=image 0 udptl t38", "m=application 0 UDP/BFCP *"]
+    );
+}
+
+#[test]
+fn fax_alone_is_no_audio() {
+    assert_eq!(agreed_with_media("m=image 4004 udptl t38\r\n"), Err(Refusal::NoAudio));
+}
+
+#[test]
+fn inactive_and_its_inheritance_from_the_session() {
+    let a = agreed_with_media("m=audio 4000 RTP/AVP 0\r\na=inactive\r\n").unwrap();
+    assert_eq!((a.we_send, a.we_receive, a.peer_holds_us), (false, false, true));
+    let a = agreed_with_media("a=sendonly\r\nm=audio 4000 RTP/AVP 0\r\n").unwrap();
+    assert_eq!((a.we_send, a.we_receive, a.peer_holds_us), (false, true, true));
+    let a = agreed_with_media("a=inactive\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n").unwrap();
+    assert!(a.we_send && a.we_receive && !a.peer_holds_us);
+}
+
+#[test]
+fn packet_times() {
+    let ptime = |attributes: &str| {
+        agreed_with_media(&format!("m=audio 4000 RTP/AVP 0\r\n{attributes}")).unwrap().ptime.as_millis()
+    };
+    assert_eq!(ptime(""), 20);
+    assert_eq!(ptime("a=ptime:30\r\n"), 30);
+    assert_eq!(ptime("a=ptime:30\r\na=maxptime:20\r\n"), 20);
+    assert_eq!(ptime("a=maxptime:10\r\n"), 10);
+    assert_eq!(ptime("a=ptime:240\r\n"), 60);
+    assert_eq!(ptime("a=ptime:20.5\r\n"), 20);
+    assert_eq!(ptime("a=ptime:0\r\na=maxptime:0\r\n"), 20);
+    assert_eq!(ptime("a=ptime:5\r\n"), 10);
+    assert_eq!(ptime("a=ptime:twenty\r\n"), 20);
+}
+
+#[test]
+fn a_long_list_of_codecs_in_which_ours_come_late() {
+    let numbers: Vec<String> = (96..127).map(|n| n.to_string()).collect();
+    let maps: String = (96..127).map(|n| format!("a=rtpmap:{n} opus/48000/2\r\n")).collect();
+    let body = format!(
+        "m=audio 4000 RTP/AVP {} 9 18 3 4 0 13\r\n{maps}a=rtpmap:9 G722/8000\r\na=rtpmap:18 G729/8000\r\n",
+        numbers.join(" ")
+    );
+    let a = agreed_with_media(&body).unwrap();
+    assert_eq!((a.codec, a.payload_in, a.event_in), (CodecName::Pcmu, 0, None));
+}
+
+#[test]
+fn static_payload_types_need_no_map_but_obey_one() {
+    assert_eq!(agreed_with_media("m=audio 4000 RTP/AVP 8 0\r\n").unwrap().codec, CodecName::Pcma);
+    let odd = "m=audio 4000 RTP/AVP 8 0\r\na=rtpmap:8 G726-32/8000\r\n";
+    assert_eq!(agreed_with_media(odd).unwrap().codec, CodecName::Pcmu);
+    let stereo = "m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000/2\r\n";
+    assert_eq!(agreed_with_media(stereo), Err(Refusal::NoCommonCodec));
+    let mono = "m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000/1\r\n";
+    assert_eq!(agreed_with_media(mono).unwrap().payload_out, 97);
+}
+
+#[test]
+fn only_the_telephone_event_of_our_clock_is_taken() {
+    let a = agreed_with_media(
+        "m=audio 4000 RTP/AVP 0 100 101\r\na=rtpmap:100 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n",
+    )
+    .unwrap();
+    assert_eq!(a.event_in, Some(101));
+}
+
+#[test]
+fn rtcp_on_a_port_of_its_own_but_never_at_another_host() {
+    let a = agreed_with_media("m=audio 4000 RTP/AVP 0\r\na=rtcp:4711 IN IP4 203.0.113.5\r\n").unwrap();
+    assert_eq!(a.remote_rtcp, "192.0.2.9:4711".parse().unwrap());
+    let a = agreed_with_media("m=audio 65534 RTP/AVP 0\r\na=rtcp:22\r\n").unwrap();
+    assert_eq!(a.remote_rtcp, "192.0.2.9:65535".parse().unwrap());
+}
+
+#[test]
+fn encrypted_lines_are_left_for_the_plain_one() {
+    let a = agreed_with_media(
+        "m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\nm=audio 4000 RTP/AVP 0\r\n",
+    )
+    .unwrap();
+    assert_eq!(a.remote_rtp.port(), 4_000);
+    assert_eq!(agreed_with_media("m=audio 4002 RTP/SAVP 0\r\n"), Err(Refusal::NoAudio));
+    let read = Description::read(b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 X inline:abc\r\n").unwrap();
+    assert_eq!(read.media[0].crypto, ["1 X inline:abc"]);
+}
+
+#[test]
+fn an_origin_with_a_huge_or_worded_version_or_too_few_fields() {
+    for origin in ["- 1 18446744073709551616 IN IP4 x", "user 1 one IN IP4 x", "-", "a b c d e f g h"] {
+        let body = format!("v=0\r\no={origin}\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0\r\n");
+        assert!(agreed(&body).is_ok(), "{origin}");
+    }
+}
+
+#[test]
+fn lines_twice_and_lines_nobody_knows() {
+    let body = format!("{HEAD}c=IN IP4 192.0.2.50\r\ns=again\r\nb=AS:x\r\nk=odd\r\nz=?\r\nr=7d\r\ny=1\r\nnonsense\r\nm=audio 4000 RTP/AVP 0\r\nb=TIAS:\r\ni=one\r\ni=two\r\n");
+    assert_eq!(agreed(&body).unwrap().remote_rtp, "192.0.2.9:4000".parse().unwrap());
+}
+
+#[test]
+fn a_latin_1_session_name_and_a_nul_at_the_end() {
+    let mut body = b"v=0\r\no=J\xFCrgen 1 1 IN IP4 192.0.2.9\r\ns=M\xFCller\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0\r\n".to_vec();
+    body.push(0);
+    let (capabilities, local) = ours();
+    assert!(answer(&body, &capabilities, &local, Direction::SendRecv).is_ok());
+}
+
+#[test]
+fn a_refused_line_without_formats_and_a_port_with_a_count() {
+    let read = Description::read(b"v=0\r\nm=video 0 RTP/AVP\r\nm=audio 4000/2 RTP/AVP 0\r\n").unwrap();
+    assert_eq!((read.media[0].port, read.media[1].port), (0, 4_000));
+}
+
+#[test]
+fn hostile_places_are_refused() {
+    for place in ["224.0.0.1", "239.1.2.3", "255.255.255.255", "0.1.2.3"] {
+        let body = format!("v=0\r\nc=IN IP4 {place}\r\nm=audio 4000 RTP/AVP 0\r\n");
+        assert_eq!(agreed(&body), Err(Refusal::HostileAddress), "{place}");
+    }
+    for port in [1, 22, 53, 1_023] {
+        let body = format!("m=audio {port} RTP/AVP 0\r\n");
+        assert_eq!(agreed_with_media(&body), Err(Refusal::HostileAddress), "{port}");
+    }
+    assert_eq!(agreed_with_media("m=audio 0 RTP/AVP 0\r\n"), Err(Refusal::NoAudio));
+}
+
+#[test]
+fn what_is_no_sdp_and_what_is_too_much_of_it() {
+    let read = |body: &str| Description::read(body.as_bytes()).err();
+    assert_eq!(read("hello"), Some(SdpError::Malformed));
+    assert_eq!(read("v=1\r\nm=audio 4000 RTP/AVP 0\r\n"), Some(SdpError::Malformed));
+    assert_eq!(read("v=0\r\nm=audio 70000 RTP/AVP 0\r\n"), Some(SdpError::Malformed));
+    assert_eq!(read("v=0\r\nm=audio\r\n"), Some(SdpError::Malformed));
+    assert_eq!(read(&"a=x\r\n".repeat(10_000)), Some(SdpError::TooLong));
+    assert_eq!(read(&"m=audio 4000 RTP/AVP 0\r\n".repeat(33)), Some(SdpError::TooLong));
+}
+
+proptest! {
+    #[test]
+    fn no_body_can_hurt_and_what_we_write_we_read(
+        lines in proptest::collection::vec("([vosctma]=[ -~]{0,30}|m=audio [0-9]{1,5} RTP/AVP [0-9 ]{1,9}|a=rtpmap:[0-9]{1,3} (PCMU|x)/[0-9]{1,5})", 0..12)
+    ) {
+        let body = lines.join("\r\n");
+        if let Ok(read) = Description::read(body.as_bytes()) {
+            let again = Description::read(read.text().as_bytes());
+            prop_assert!(again.is_ok(), "{} {:?}", read.text(), again);
+            prop_assert_eq!(again.unwrap().media.len(), read.media.len());
+        }
+        let _ = agreed(&body);
+    }
+}
