@@ -2,5 +2,7 @@
 mod call_chaos;
 mod call_scripts;
 mod call_stages;
+mod sdp_odd_bodies;
+mod sdp_offer_answer;
 mod small_hotline;
 mod world;

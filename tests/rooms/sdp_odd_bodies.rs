@@ -36,7 +36,15 @@ fn missing_session_name_time_and_origin() {
 
 #[test]
 fn bare_line_feeds_bare_returns_and_blank_lines() {
-    let lines = ["v=0", "o=- 1 1 IN IP4 192.0.2.9", "", "s= ", "c=IN IP4 192.0.2.9", "t=0 0", "m=audio 4000 RTP/AVP 8"];
+    let lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 192.0.2.9",
+        "",
+        "s= ",
+        "c=IN IP4 192.0.2.9",
+        "t=0 0",
+        "m=audio 4000 RTP/AVP 8",
+    ];
     for end in ["\n", "\r", "\r\n", "\n\n"] {
         assert_eq!(agreed(&lines.join(end)).unwrap().codec, CodecName::Pcma);
     }
@@ -101,7 +109,12 @@ fn video_and_fax_beside_audio_are_refused_in_their_places() {
     let lines: Vec<_> = text.lines().filter(|l| l.starts_with("m=")).collect();
     assert_eq!(
         lines,
-        ["m=video 0 RTP/AVP 96", "m=audio 16384 RTP/AVP 0", "m=image 0 udptl t38", "m=application 0 UDP/BFCP *"]
+        [
+            "m=video 0 RTP/AVP 96",
+            "m=audio 16384 RTP/AVP 0",
+            "m=image 0 udptl t38",
+            "m=application 0 UDP/BFCP *"
+        ]
     );
 }
 
@@ -198,7 +211,9 @@ fn an_origin_with_a_huge_or_worded_version_or_too_few_fields() {
 
 #[test]
 fn lines_twice_and_lines_nobody_knows() {
-    let body = format!("{HEAD}c=IN IP4 192.0.2.50\r\ns=again\r\nb=AS:x\r\nk=odd\r\nz=?\r\nr=7d\r\ny=1\r\nnonsense\r\nm=audio 4000 RTP/AVP 0\r\nb=TIAS:\r\ni=one\r\ni=two\r\n");
+    let body = format!(
+        "{HEAD}c=IN IP4 192.0.2.50\r\ns=again\r\nb=AS:x\r\nk=odd\r\nz=?\r\nr=7d\r\ny=1\r\nnonsense\r\nm=audio 4000 RTP/AVP 0\r\nb=TIAS:\r\ni=one\r\ni=two\r\n"
+    );
     assert_eq!(agreed(&body).unwrap().remote_rtp, "192.0.2.9:4000".parse().unwrap());
 }
 

@@ -48,9 +48,13 @@ fn rtcp_elsewhere_is_said() {
 #[test]
 fn both_sides_come_to_the_same_agreement() {
     let made = offer(&local(16_384), &both(), Direction::SendRecv);
-    let (reply, theirs) =
-        answer(made.text().as_bytes(), &capabilities(&[CodecName::Pcmu]), &local(20_000), Direction::SendRecv)
-            .unwrap();
+    let (reply, theirs) = answer(
+        made.text().as_bytes(),
+        &capabilities(&[CodecName::Pcmu]),
+        &local(20_000),
+        Direction::SendRecv,
+    )
+    .unwrap();
     let ours = accept_answer(&made, reply.text().as_bytes(), PTIME).unwrap();
     assert_eq!((ours.codec, theirs.codec), (CodecName::Pcmu, CodecName::Pcmu));
     assert_eq!((ours.event_in, ours.event_out, theirs.event_in), (Some(101), Some(101), Some(101)));
@@ -76,7 +80,8 @@ fn every_pair_of_directions_agrees_on_both_sides() {
 
 #[test]
 fn hold_by_the_old_address_is_hold() {
-    let body = "v=0\r\no=- 5 6 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let body =
+        "v=0\r\no=- 5 6 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     let (reply, agreed) = answer(body.as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
     assert!(agreed.peer_holds_us && !agreed.we_send && agreed.we_receive);
     assert!(reply.text().contains("a=recvonly"), "{}", reply.text());
@@ -105,7 +110,8 @@ fn each_side_sends_under_the_number_that_the_other_named() {
 
 #[test]
 fn an_answer_takes_the_peers_event_number() {
-    let body = peer_answer("m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n");
+    let body =
+        peer_answer("m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n");
     let (reply, agreed) = answer(body.as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
     assert_eq!((agreed.event_in, agreed.event_out), (Some(96), Some(96)));
     assert!(reply.text().contains("m=audio 16384 RTP/AVP 0 96\r\n"), "{}", reply.text());
@@ -126,8 +132,10 @@ fn a_later_offer_keeps_lines_numbers_and_session_and_raises_the_version() {
     assert_eq!(hold.0.media[1].format_text, "8 0 96");
     ours.before = Some(hold.0.clone());
     assert_eq!(offer(&ours, &both(), Direction::SendOnly).0.version, 2, "unchanged, so not counted");
-    let agreed =
-        accept(&hold, "m=video 0 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+    let agreed = accept(
+        &hold,
+        "m=video 0 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n",
+    );
     assert_eq!(agreed.unwrap().event_out, Some(96));
 }
 
