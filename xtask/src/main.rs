@@ -1,6 +1,7 @@
 //! The developer's commands of hotline: `cargo xtask lint | test | bench | audio`. CI runs the same.
 //!
 //! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
+mod audio;
 mod bench;
 mod lint;
 mod run;
@@ -13,6 +14,7 @@ const HELP: &str = "\
 cargo xtask lint            format, clippy and docs with warnings denied, feature wall
 cargo xtask test            install the real peers that are missing, then run every test
 cargo xtask bench [NAME]... run the benches (or those named); fails where a budget is exceeded
+cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         "lint" => lint::lint(),
         "test" => test::test(),
         "bench" => bench::bench(rest),
+        "audio" => audio::audio(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
