@@ -1,2 +1,6 @@
 //! The street door: one binary, `hotline`.
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

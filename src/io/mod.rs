@@ -1,1 +1,2 @@
 //! DOORS AND WINDOWS: the only room with tokio.
+pub mod menu_files;

@@ -2,6 +2,13 @@
 mod call_chaos;
 mod call_scripts;
 mod call_stages;
+mod media_formats;
+mod media_hearing;
+mod media_loss;
+mod media_playing;
+mod media_robust;
+mod media_studio;
+mod media_switches;
 mod sdp_odd_bodies;
 mod sdp_offer_answer;
 mod small_hotline;

@@ -280,7 +280,7 @@ impl MenuRun {
             Stage::Announcing => {
                 let zero = self.held.iter().any(|k| k.digit() == Some(0));
                 if zero && self.menu.step == Step::Announcement(Target::HangUp) {
-                    self.to_human(now);
+                    self.ask_human(now);
                 } else {
                     self.ear = Ear::Thinking;
                     self.go_on(now);

@@ -18,7 +18,7 @@ impl MenuRun {
             match self.stage {
                 _ if self.ear == Ear::MustHear => {
                     if !self.menu.must_hear && self.zero_is_held() {
-                        self.to_human(now);
+                        self.ask_human(now);
                     }
                     return;
                 }
@@ -26,7 +26,7 @@ impl MenuRun {
                 Stage::Announcing => {
                     self.held.pop_front();
                     self.note_key(key);
-                    self.to_human(now);
+                    self.ask_human(now);
                 }
                 Stage::Choosing | Stage::Entering | Stage::Confirming => {
                     self.held.pop_front();
@@ -85,7 +85,7 @@ impl MenuRun {
         self.pressed = pressed;
         self.note_key(key);
         match target {
-            _ if again || key.digit() == Some(0) => self.to_human(now),
+            _ if again || key.digit() == Some(0) => self.ask_human(now),
             Some(target) => self.go(now, target),
             None => self.mistake(now, Mistake::Wrong),
         }
@@ -104,7 +104,7 @@ impl MenuRun {
             (Key::HASH, _) => self.finish_entry(now),
             (Key::STAR, _) => {
                 self.note_key(key);
-                self.to_human(now);
+                self.ask_human(now);
             }
             _ => self.ignore_key(now),
         }
@@ -118,7 +118,7 @@ impl MenuRun {
                 self.stage = Stage::Entering;
                 self.mistake(now, Mistake::Again);
             }
-            '0' | '*' => self.to_human(now),
+            '0' | '*' => self.ask_human(now),
             _ => self.mistake(now, Mistake::Wrong),
         }
     }
@@ -173,7 +173,7 @@ impl MenuRun {
         self.forget_held();
         self.mistakes += 1;
         if self.mistakes >= limits::MENU_MISTAKES {
-            return self.to_human(now);
+            return self.ask_human(now);
         }
         let nth = usize::from(self.mistakes > 1);
         let menu = Arc::clone(&self.menu);
@@ -229,27 +229,27 @@ impl MenuRun {
     fn go(&mut self, now: Now, target: &Target) {
         let human = self.visit.line.as_ref().unwrap_or(&self.menu.human);
         match walk::land(&self.set, target, human, now.utc) {
-            Landing::Menu(_) if self.steps >= limits::MENU_STEPS => self.to_human(now),
-            Landing::Menu(menu) => self.enter(now, menu),
+            Landing::Menu(_) if self.steps >= limits::MENU_STEPS => self.ask_human(now),
+            Landing::Menu(menu) => self.enter(now, &menu),
             Landing::Queue(queue) => self.leave_to(queue, *target == Target::Human),
             Landing::HangUp => self.leave(MenuEffect::HangUp { cause: Cause::Completed }),
         }
     }
 
-    fn enter(&mut self, now: Now, menu: Arc<Menu>) {
+    fn enter(&mut self, now: Now, menu: &Arc<Menu>) {
         let mut say = if self.steps == 0 { std::mem::take(&mut self.saying) } else { Vec::new() };
         say.extend(menu.say.iter().cloned());
         self.steps += 1;
         self.mistakes = 0;
         self.typed.digits.clear();
         self.typed.secret = 0;
-        self.menu = Arc::clone(&menu);
+        self.menu = Arc::clone(menu);
         self.effects.push_back(MenuEffect::Entered(menu.id.clone()));
         if let Some(language) = menu.language.filter(|l| *l != self.visit.language) {
             self.visit.language = language;
             self.effects.push_back(MenuEffect::Language(language));
         }
-        self.hide(walk::leads_to_secret(&self.set, &menu, now.utc));
+        self.hide(walk::leads_to_secret(&self.set, menu, now.utc));
         if menu.must_hear || self.hidden != Hidden::No {
             self.forget_held();
         }
@@ -277,7 +277,7 @@ impl MenuRun {
         }
     }
 
-    pub(super) fn to_human(&mut self, now: Now) {
+    pub(super) fn ask_human(&mut self, now: Now) {
         let human = self.visit.line.as_ref().unwrap_or(&self.menu.human);
         let queue = walk::human_queue(&self.set, human, now.utc);
         self.leave_to(queue, true);
