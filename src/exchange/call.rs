@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::case::{Case, Way};
+use super::feature_code::makes_sense;
 use super::in_menu;
 use super::leg::{LegState, Role};
 use super::menu::{self, MenuRun, MenuSet};
@@ -73,7 +74,7 @@ impl Call {
         call
     }
 
-    /// An agent who dialled a feature code: it is done, confirmed aloud, and the call ends.
+    /// An agent who dialled a feature code: it is done, if that is possible, and he is told; then the call ends.
     pub(super) fn of_feature_code(
         beginning: Beginning,
         agent: AgentId,
@@ -81,9 +82,15 @@ impl Call {
         step: &mut Step<'_>,
     ) -> Self {
         let mut call = Self::answer(beginning, step);
-        let confirmation = words::confirmed(&wish);
-        step.acd(AcdInput::Agent { agent, wish });
-        call.stage = in_menu::say_farewell(&confirmation, Cause::Completed, &mut call.case, step);
+        let at_work = step.registry.at_work.contains(&agent);
+        let answer = if makes_sense(&wish, at_work) {
+            let confirmation = words::confirmed(&wish);
+            step.acd(AcdInput::Agent { agent, wish });
+            confirmation
+        } else {
+            words::not_possible()
+        };
+        call.stage = in_menu::say_farewell(&answer, Cause::Completed, &mut call.case, step);
         call
     }
 

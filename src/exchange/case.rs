@@ -120,16 +120,24 @@ impl Case {
         Words { prompts: super::say(self.visit.language, phrases), barge_in }
     }
 
-    /// Says something to one side at once.
-    pub(super) fn say(&mut self, role: Role, phrases: &[Phrase], step: &mut Step<'_>) {
+    /// Says something to the caller at once.
+    pub(super) fn tell(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
         let words = self.words(phrases, false);
-        self.parties.say(role, self.visit.language, words, step);
+        self.parties.say(Role::Caller, self.visit.language, words, step);
     }
 
-    /// Says something to one side after what is being said to it.
-    pub(super) fn say_after(&mut self, role: Role, phrases: &[Phrase], step: &mut Step<'_>) {
+    /// Says something to the caller after what is being said to him.
+    pub(super) fn tell_after(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
         let words = self.words(phrases, false);
-        self.parties.say_after(role, self.visit.language, words, step);
+        self.parties.say_after(Role::Caller, self.visit.language, words, step);
+    }
+
+    /// Says something to the agent at once, in his own first language.
+    pub(super) fn tell_agent(&mut self, phrase: Phrase, step: &mut Step<'_>) {
+        let agent = self.way.agent.as_ref().and_then(|agent| self.menus.acd.agents.get(agent));
+        let language = agent.and_then(|plan| plan.languages.first().copied()).unwrap_or(self.visit.language);
+        let words = Words { prompts: super::say(language, &[phrase]), barge_in: false };
+        self.parties.say(Role::Agent, language, words, step);
     }
 
     /// Lets a limit run from now.

@@ -21,8 +21,10 @@ pub(super) enum Door {
 /// Where this arrival leads at this moment.
 pub(super) fn door(menus: &Arc<MenuSet>, arrival: &Arrival, now: Now) -> Door {
     match (&arrival.peer, menus.codes.get(&arrival.dialled)) {
-        (Peer::Agent(agent), Some(code)) => Door::Wish(agent.clone(), wish(code)),
-        (Peer::Agent(_), None) | (Peer::Stranger | Peer::Trunk(_), _) => {
+        (Peer::Agent(agent), Some(code)) if menus.acd.agents.contains_key(agent) => {
+            Door::Wish(agent.clone(), wish(code))
+        }
+        (Peer::Agent(_) | Peer::Stranger | Peer::Trunk(_), _) => {
             MenuRun::start(menus, &arrival.dialled, now).map_or(Door::Shut(Cause::NotFound), Door::Menus)
         }
     }
@@ -34,6 +36,14 @@ fn wish(code: &FeatureCode) -> AgentWish {
         FeatureCode::SignOut => AgentWish::SignOut,
         FeatureCode::Ready => AgentWish::Ready,
         FeatureCode::Pause(reason) => AgentWish::Pause(reason.clone()),
+    }
+}
+
+/// Whether a wish makes sense: who is not at work can be neither ready nor paused.
+pub(super) fn makes_sense(wish: &AgentWish, at_work: bool) -> bool {
+    match wish {
+        AgentWish::SignIn | AgentWish::SignOut => true,
+        AgentWish::Ready | AgentWish::Pause(_) => at_work,
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::CallView;
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
 use super::menu::{MenuRun, MenuSet};
@@ -15,6 +14,7 @@ use super::timers::DeadlineIndex;
 use super::{
     AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, invariants, view,
 };
+use super::{AgentState, CallView};
 use crate::base::{CallId, Deadline, Instant, LegId, Now};
 
 /// The telephone exchange: what calls may do.
@@ -274,6 +274,11 @@ impl Exchange {
                 self.call_or_ignore(now, call, Event::Overflow(ticket, why));
             }
             AcdOutput::AgentChanged { agent, state } => {
+                if state == AgentState::SignedOut {
+                    self.registry.at_work.remove(&agent);
+                } else {
+                    self.registry.at_work.insert(agent.clone());
+                }
                 self.out.push_back(Command::Note(Fact::AgentChanged { agent, state }));
             }
         }

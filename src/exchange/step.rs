@@ -1,6 +1,6 @@
 //! One step of a call: the moment, the limits, where numbers come from and where commands go. Handed down to whatever
 //! part acts, so that no part holds a reference to another.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::recall::Recalls;
 use super::{AcdInput, Command, ExchangeSettings, Fact};
@@ -114,6 +114,8 @@ pub(super) struct Registry {
     pub(super) assignments: BTreeMap<AssignmentId, CallId>,
     /// Agents in calls of their own, with how many.
     pub(super) engaged: BTreeMap<AgentId, u32>,
+    /// Agents at work, as the Acd last said.
+    pub(super) at_work: BTreeSet<AgentId>,
     /// Inputs that made no sense.
     pub(super) ignored: u64,
 }

@@ -92,7 +92,7 @@ impl Talk {
     /// The agent was lost: the caller waits again at his old place, with an apology.
     pub(super) fn wait_again(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
         case.timers.stop(Timer::TalkLimit);
-        case.say(Role::Caller, &[words::agent_lost()], step);
+        case.tell(&[words::agent_lost()], step);
         let Place { queue, priority, .. } = self.place;
         enter(queue, priority, case, step)
     }
@@ -187,7 +187,7 @@ impl Talking {
             DeskWish::Invite(code) => return invite(self.talk, &code, case, step),
             DeskWish::PassOn(code) => return self.pass_on(&code, case, step),
             DeskWish::Join | DeskWish::Drop | DeskWish::Leave | DeskWish::Unknown => {
-                case.say(Role::Agent, &[words::not_possible()], step);
+                case.tell_agent(words::not_possible(), step);
             }
         }
         Stage::Talking(self)
@@ -196,7 +196,7 @@ impl Talking {
     /// The caller goes to another queue with his clock and all that is known of him.
     fn pass_on(self, code: &str, case: &mut Case, step: &mut Step<'_>) -> Stage {
         let Some(to) = case.menus.queue_of_code(code).cloned() else {
-            case.say(Role::Agent, &[words::not_possible()], step);
+            case.tell_agent(words::not_possible(), step);
             return Stage::Talking(self);
         };
         let agent = self.talk.agent.clone();

@@ -47,7 +47,7 @@ impl Guest {
 pub(super) fn invite(talk: Talk, code: &str, case: &mut Case, step: &mut Step<'_>) -> Stage {
     let found = case.menus.party(code).map(|(id, party)| (id.clone(), party.ring_for));
     let Some((party, ring_for)) = found else {
-        case.say(Role::Agent, &[words::not_possible()], step);
+        case.tell_agent(words::not_possible(), step);
         return Stage::Talking(Talking::new(talk));
     };
     let card = case.card(step.at());
@@ -119,7 +119,7 @@ impl Consulting {
             }
             (DeskWish::Join | DeskWish::Leave, None)
             | (DeskWish::Hold | DeskWish::Invite(_) | DeskWish::PassOn(_) | DeskWish::Unknown, _) => {
-                case.say(Role::Agent, &[words::not_possible()], step);
+                case.tell_agent(words::not_possible(), step);
             }
         }
         Stage::Consulting(self)
@@ -128,7 +128,7 @@ impl Consulting {
     /// The third party is gone: agent and caller are as they were before it, and the agent is told why.
     fn back(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
         self.guest.over(cause, case, step);
-        case.say(Role::Agent, &[words::party_gone(cause, self.guest.answered.is_some())], step);
+        case.tell_agent(words::party_gone(cause, self.guest.answered.is_some()), step);
         Stage::Talking(Talking::new(self.talk))
     }
 
@@ -214,7 +214,7 @@ impl Conference {
                 Stage::Consulting(Consulting { talk: self.talk, guest: self.guest })
             }
             DeskWish::Join | DeskWish::Invite(_) | DeskWish::PassOn(_) | DeskWish::Unknown => {
-                case.say(Role::Agent, &[words::not_possible()], step);
+                case.tell_agent(words::not_possible(), step);
                 Stage::Conference(self)
             }
         }

@@ -81,7 +81,7 @@ impl Place {
 
     fn tell(&self, told: Told, case: &mut Case, step: &mut Step<'_>) {
         let waited = case.waited(step.at());
-        case.say_after(Role::Caller, &super::told(&told), step);
+        case.tell_after(&super::told(&told), step);
         case.way.told = Some(told.clone());
         step.note(Fact::WaitTold { call: case.id, ticket: self.ticket, told, waited });
     }
@@ -102,8 +102,10 @@ impl Place {
 
     /// The menu behind a live key.
     fn live_key(&self, key: Key, case: &Case, step: &mut Step<'_>) -> Option<MenuId> {
+        let menu = case.menus.queues.get(&self.queue).and_then(|queue| queue.keys.get(&key)).cloned()?;
+        // Other keys are not noted: who types a card number to the music did not mean to leave it here.
         step.note(Fact::KeyPressed { call: case.id, menu: None, key });
-        case.menus.queues.get(&self.queue).and_then(|queue| queue.keys.get(&key)).cloned()
+        Some(menu)
     }
 
     /// He goes to a menu; a human is then this line for him.

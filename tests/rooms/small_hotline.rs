@@ -134,13 +134,13 @@ fn queue_plan(skills: &[&str]) -> QueuePlan {
         strategy: Strategy::LongestIdle,
         ring_for: Duration::from_secs(20),
         wrap_up: Duration::from_secs(30),
-        ageing: Duration::from_secs(120),
-        wait_max: Some(Duration::from_secs(300)),
+        ageing: Duration::from_mins(2),
+        wait_max: Some(Duration::from_mins(5)),
         size_max: 50,
         nobody: NobodyRule::Wait,
         tell_every: Duration::from_secs(45),
-        expected_talk: Duration::from_secs(180),
-        same_agent_wait: Duration::from_secs(60),
+        expected_talk: Duration::from_mins(3),
+        same_agent_wait: Duration::from_mins(1),
         service_target: Duration::from_secs(30),
     }
 }

@@ -1,15 +1,14 @@
 //! A world around a switchboard: phones that do what a test says, in simulated time. After every input the invariants
 //! are checked; every command and fact is written down in words.
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, SecretToken, UtcTime};
+use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, PromptId, SecretToken, UtcTime};
 use hotline::exchange::menu::MenuSet;
 use hotline::exchange::{
-    Arrival, Cause, Command, Entry, ExchangeSettings, Fact, Input, NumberedFact, Ops, Peer, RingTarget,
-    Switchboard, acd::AgentWish,
+    Arrival, CallCard, Cause, Command, Entry, ExchangeSettings, Fact, Input, NumberedFact, Ops, Peer,
+    RingTarget, Switchboard, acd::AgentWish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +217,32 @@ impl World {
         self.phones.get_mut(&leg).unwrap_or_else(|| panic!("no {leg}\n{log}"))
     }
 
+    fn ring(&mut self, leg: LegId, target: &RingTarget, card: &CallCard, ring_for: Duration) -> String {
+        let name = match target {
+            RingTarget::Agent(agent) => agent.to_string(),
+            RingTarget::Party(party) => party.to_string(),
+        };
+        let phone = Phone {
+            name: name.clone(),
+            state: PhoneState::Ringing,
+            rings_until: Some(self.now.mono + ring_for),
+            playing: None,
+            hears: Vec::new(),
+            secret: None,
+        };
+        self.phones.insert(leg, phone);
+        let queue = card.queue.as_ref().map_or("-", |q| q.as_str());
+        let entries: Vec<_> = card.entries.iter().map(|(name, text)| format!(", {name} {text}")).collect();
+        let by = card.passed_on_by.as_ref().map(|by| format!(", passed on by {by}")).unwrap_or_default();
+        format!(
+            "ring {name} for {ring_for:?}: {} {}, queue {queue}, waited {} s{}{by}",
+            card.caller,
+            card.language,
+            card.waited_s,
+            entries.concat()
+        )
+    }
+
     fn obey(&mut self, command: &Command) -> String {
         match command {
             Command::Answer { leg } => {
@@ -229,31 +254,7 @@ impl World {
                 self.phone(*leg).state = PhoneState::Ending;
                 format!("reject {}: {}", self.name(*leg), cause.as_str())
             }
-            Command::Ring { leg, target, card, ring_for, .. } => {
-                let name = match target {
-                    RingTarget::Agent(agent) => agent.to_string(),
-                    RingTarget::Party(party) => party.to_string(),
-                };
-                let phone = Phone {
-                    name: name.clone(),
-                    state: PhoneState::Ringing,
-                    rings_until: Some(self.now.mono + *ring_for),
-                    playing: None,
-                    hears: Vec::new(),
-                    secret: None,
-                };
-                self.phones.insert(*leg, phone);
-                let mut words = format!("ring {name} for {ring_for:?}: {} {}", card.caller, card.language);
-                let queue = card.queue.as_ref().map_or("-", |q| q.as_str());
-                let _ = write!(words, ", queue {queue}, waited {} s", card.waited_s);
-                for (name, text) in &card.entries {
-                    let _ = write!(words, ", {name} {text}");
-                }
-                if let Some(by) = &card.passed_on_by {
-                    let _ = write!(words, ", passed on by {by}");
-                }
-                words
-            }
+            Command::Ring { leg, target, card, ring_for, .. } => self.ring(*leg, target, card, *ring_for),
             Command::Hangup { leg, cause } => {
                 let phone = self.phone(*leg);
                 assert!(
@@ -266,7 +267,7 @@ impl World {
             }
             Command::Play { leg, play, language, prompts, barge_in, repeat } => {
                 self.phone(*leg).playing = Some((*play, *barge_in, *repeat));
-                let prompts: Vec<_> = prompts.iter().map(|p| p.as_str()).collect();
+                let prompts: Vec<_> = prompts.iter().map(PromptId::as_str).collect();
                 let verb = if *repeat { "music for" } else { "say to" };
                 let mark = if *barge_in { " (a key stops it)" } else { "" };
                 format!("{verb} {}: {language} {}{mark}", self.name(*leg), prompts.join(" "))
