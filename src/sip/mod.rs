@@ -33,4 +33,7 @@ pub use transaction::{
 pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
 pub use uri::{AddrSpec, SipUri};
 pub use value::{AuthValue, BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
-pub use wire::{write_message, write_request, write_response};
+pub use wire::{
+    CloseCause, DropCause, Frame, Framer, PONG, RawField, ScanFault, Scanned, Spans, Verdict, Wire,
+    WireCounters, write_message, write_request, write_response,
+};

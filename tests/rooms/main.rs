@@ -11,5 +11,8 @@ mod media_studio;
 mod media_switches;
 mod sdp_odd_bodies;
 mod sdp_offer_answer;
+mod sip_torture;
+mod sip_transactions;
+mod sip_wire;
 mod small_hotline;
 mod world;

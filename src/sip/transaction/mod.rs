@@ -10,8 +10,6 @@ mod server;
 mod server_invite;
 mod step;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

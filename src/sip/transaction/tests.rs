@@ -1,1 +1,0 @@
-//! Transactions in simulated time.
