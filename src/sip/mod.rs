@@ -4,16 +4,25 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may panic"))]
 
 mod auth;
+mod dialog;
 mod event;
 mod header;
+mod invite;
+mod ladder;
 mod lex;
 mod message;
 mod name;
+mod registrar;
+mod registration;
+mod schedule;
 mod settings;
+mod station;
 mod timers;
+mod trace;
 mod transaction;
 mod transport;
 mod uri;
+mod user_agent;
 mod value;
 mod wire;
 
@@ -23,6 +32,7 @@ pub use event::{
     RequestId, SipEvent, StoredBinding, Trace, UserAgentCounts,
 };
 pub use header::Headers;
+pub use ladder::Ladder;
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;
 pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
@@ -32,6 +42,7 @@ pub use transaction::{
 };
 pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
 pub use uri::{AddrSpec, SipUri};
+pub use user_agent::{Held, UserAgent};
 pub use value::{AuthValue, BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
 pub use wire::{
     CloseCause, DropCause, Frame, Framer, PONG, RawField, ScanFault, Scanned, Spans, Verdict, Wire,

@@ -350,7 +350,7 @@ fn hex_pair(high: Option<u8>, low: Option<u8>) -> Option<u8> {
 }
 
 /// `user` with everything escaped that may not stand in a user name (RFC 3261 25.1).
-fn escaped_user(user: &str) -> String {
+pub(crate) fn escaped_user(user: &str) -> String {
     use fmt::Write as _;
     let mut out = String::with_capacity(user.len());
     for b in user.bytes() {

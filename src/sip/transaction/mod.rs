@@ -266,6 +266,15 @@ impl Transactions {
         self.feed(tx, Input::Server(input), Load::Response(Box::new(response)));
     }
 
+    /// Forgets an INVITE of ours that was cancelled and got no final response in time (RFC 3261 9.1).
+    pub fn abandon(&mut self, now: Instant, tx: TransactionId) {
+        self.lift(now);
+        if let Some(forgotten) = self.table.take(tx) {
+            self.table.forget(tx, &forgotten);
+            self.events.push_back(TransactionEvent::Finished { tx });
+        }
+    }
+
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.lift(now);

@@ -1,0 +1,214 @@
+//! An outgoing INVITE until it is answered, refused or cancelled: RFC 3261 sections 9.1, 13.1, 13.2, 22.2.
+//!
+//! Invariant: `Answered` or `Failed` is reported at most once, and neither after `end`.
+use std::sync::Arc;
+
+use super::table::{Happening, State};
+use super::{Cargo, Invite, Invites, Opening, Reoffer, is_dialog_lost, sdp_in};
+use crate::base::Instant;
+use crate::sip::auth::DigestClient;
+use crate::sip::dialog::{Dialog, Path};
+use crate::sip::event::{EndReason, Identity, InviteId, OutgoingInvite, SipEvent};
+use crate::sip::lex;
+use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::name::HeaderName;
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
+use crate::sip::transport::Destination;
+use crate::sip::uri::AddrSpec;
+use crate::sip::value::{CSeq, NameAddr};
+
+/// Text for a header: line breaks and other controls become spaces.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// An address for From: what `identity` says, at our own address if it names no host.
+pub(crate) fn address_of_identity(identity: &Identity, own_host: &str) -> NameAddr {
+    let host = if identity.host.is_empty() { own_host } else { &identity.host };
+    let user = (!identity.user.is_empty()).then_some(identity.user.as_str());
+    let (host, port) = split_port(host);
+    let mut address = NameAddr::new(AddrSpec::sip(user, host, port));
+    let display = one_line(&identity.display);
+    address.display = (!display.is_empty()).then_some(display);
+    address
+}
+
+fn split_port(host: &str) -> (&str, Option<u16>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
+            port.parse().map_or((host, None), |port| (name, Some(port)))
+        }
+        _ => (host, None),
+    }
+}
+
+/// An INVITE as section 8.1.1 and 13.2.1 want it, without Via.
+fn compose(station: &mut Station, wanted: OutgoingInvite, local_tag: &str) -> Option<Request> {
+    let uri = AddrSpec::parse(&wanted.request_uri)?;
+    let own_host = station.advertised(&wanted.to).map(|a| a.ip().to_string()).unwrap_or_default();
+    let from = address_of_identity(&wanted.from, &own_host);
+    let mut request = Request::new(Method::Invite, uri.clone());
+    for route in &wanted.route {
+        request.headers.push(HeaderName::Route, NameAddr::parse(route)?.to_string());
+    }
+    let call_id = station.call_id();
+    let contact = station.contact(&wanted.to, &wanted.from.user);
+    let mut request = request
+        .with(HeaderName::MaxForwards, "70")
+        .with(HeaderName::From, from.with_tag(local_tag).to_string())
+        .with(HeaderName::To, NameAddr::new(uri).to_string())
+        .with(HeaderName::CallId, call_id)
+        .with(HeaderName::CSeq, CSeq { number: 1, method: Method::Invite }.to_string())
+        .with(HeaderName::Contact, contact)
+        .with(HeaderName::Allow, ALLOW)
+        .with(HeaderName::Supported, "");
+    for (name, value) in &wanted.extra_headers {
+        if lex::is_token(name.as_bytes()) {
+            request.headers.push_named(name, one_line(value));
+        }
+    }
+    Some(match wanted.offer {
+        Some(sdp) => request.with_body("application/sdp", sdp),
+        None => request,
+    })
+}
+
+impl Invites {
+    /// A number for an INVITE that is not sent: reported as failed at once.
+    pub(crate) fn fail_at_once(&mut self, station: &mut Station, status: Status) -> InviteId {
+        let id = self.new_id();
+        station.report(SipEvent::Failed { invite: id, status });
+        station.report_ended(id, EndReason::Refused);
+        id
+    }
+
+    /// Sends an INVITE.
+    pub(crate) fn send(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        mut wanted: OutgoingInvite,
+    ) -> InviteId {
+        let local_tag = station.tag();
+        let (to, digest) = (wanted.to, wanted.credentials.take().map(DigestClient::new));
+        let Some(request) = compose(station, wanted, &local_tag) else {
+            return self.fail_at_once(station, Status::ADDRESS_INCOMPLETE);
+        };
+        let id = self.new_id();
+        let (tx, request) = station.start(now, request, to, Owner::Invite(id, Role::InviteClient));
+        let request = Arc::new(request);
+        let invite = Invite {
+            id,
+            state: State::Calling,
+            opening: Opening::Outgoing { tx, request: Arc::clone(&request), to },
+            local_tag,
+            dialog: None,
+            unacked: None,
+            acks: Vec::new(),
+            last_reack: None,
+            reoffer: Reoffer::default(),
+            digest,
+            bye: None,
+            open: 1,
+        };
+        self.insert(request.call_id(), invite);
+        id
+    }
+}
+
+impl Invite {
+    /// A response to our opening INVITE.
+    pub(super) fn handle_invite_response(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        response: &Response,
+    ) {
+        let status = response.status;
+        if status.is_success() {
+            return self.handle_accepted(station, now, response);
+        }
+        if status.is_provisional() {
+            let cargo = Cargo { status, sdp: sdp_in(response), ..Cargo::new(now) };
+            let what = if status == Status::TRYING { Happening::Trying } else { Happening::Provisional };
+            return self.happen(station, what, cargo);
+        }
+        station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
+        if matches!(self.state, State::Calling | State::Ringing) && self.invite_again(station, now, response)
+        {
+            return;
+        }
+        let cargo = Cargo { status, why: EndReason::Refused, ..Cargo::new(now) };
+        self.happen(station, Happening::Failure, cargo);
+    }
+
+    /// The same INVITE with credentials; `false`: there is nothing more to say.
+    fn invite_again(&mut self, station: &mut Station, now: Instant, response: &Response) -> bool {
+        let request = Arc::clone(self.opening_request());
+        let Some(again) = self.answer_challenge(station, &request, response) else { return false };
+        let Opening::Outgoing { to, .. } = &self.opening else { return false };
+        let to = station.live(*to, None);
+        let (tx, request) = station.start(now, again, to, Owner::Invite(self.id, Role::InviteClient));
+        self.open += 1;
+        self.opening = Opening::Outgoing { tx, request: Arc::new(request), to };
+        self.state = State::Calling;
+        true
+    }
+
+    fn handle_accepted(&mut self, station: &mut Station, now: Instant, response: &Response) {
+        station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
+        if self.ack_again(station, response) {
+            return;
+        }
+        let Opening::Outgoing { request, to, .. } = &self.opening else { return };
+        match self.state {
+            State::Calling | State::Ringing | State::CancelHeld | State::Cancelling => {
+                let path = Path { known: *to, address: station.peer(to), own_host: request.uri.host() };
+                let late_offer = request.body.is_empty();
+                self.dialog = Dialog::of_response(request, response, path);
+                if let Some(digest) = self.digest.as_mut() {
+                    digest.accepted();
+                }
+                let what = if late_offer { Happening::AcceptedWithOffer } else { Happening::Accepted };
+                let cargo = Cargo { sdp: sdp_in(response), response: Some(response), ..Cargo::new(now) };
+                self.happen(station, what, cargo);
+            }
+            // A copy of the 2xx whose ACK waits for `ack_with`.
+            State::AckWanted | State::Confirmed | State::Over
+                if self.is_with(response.to_tag().as_deref()) => {}
+            State::AckWanted | State::Confirmed | State::Over => self.end_fork(station, now, response),
+            State::Proceeding | State::Answered | State::Leaving => {}
+        }
+    }
+
+    /// `ack_with`.
+    pub(crate) fn ack_with(&mut self, station: &mut Station, now: Instant, sdp: Vec<u8>) {
+        self.happen(station, Happening::AckGiven, Cargo { sdp: Some(sdp), ..Cargo::new(now) });
+    }
+
+    pub(super) fn send_cancel(&mut self, station: &mut Station, now: Instant) {
+        let Opening::Outgoing { request, to, .. } = &self.opening else { return };
+        station.start_same_branch(now, request.cancel(), *to, Owner::Invite(self.id, Role::Background));
+        self.open += 1;
+        station.timers.set(self.timer(InviteTimer::CancelUnanswered), now + station.timing.timeout());
+    }
+
+    pub(super) fn abandon(&mut self, station: &mut Station, now: Instant) {
+        if let Opening::Outgoing { tx, .. } = &self.opening {
+            station.transactions.abandon(now, *tx);
+        }
+    }
+
+    /// A request of ours within the dialog was refused so that the dialog is lost.
+    pub(super) fn is_lost(status: Status) -> bool {
+        is_dialog_lost(status)
+    }
+
+    /// Where the opening INVITE went.
+    pub(super) const fn sent_to(&self) -> Option<Destination> {
+        match &self.opening {
+            Opening::Outgoing { to, .. } => Some(*to),
+            Opening::Incoming { .. } => None,
+        }
+    }
+}

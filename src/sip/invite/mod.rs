@@ -1,0 +1,383 @@
+//! An INVITE's life on both sides and the dialog it makes: RFC 3261 sections 9, 13, 14, 15.
+//!
+//! ```text
+//! incoming: Proceeding --answer--> Answered --ACK--> Confirmed --BYE--> Over
+//! outgoing: Calling --1xx--> Ringing --2xx, ACK--> Confirmed --BYE--> Over
+//! ```
+//!
+//! [`step`] is the table; `perform` below does what it says. An invite is `Over` for its owner the moment `Ended` is
+//! reported; it stays here until its last transaction is finished, so that late copies are answered.
+//!
+//! Invariant: every way into `Over`, `Leaving`, `CancelHeld` or `Cancelling` reports `Ended`, and none out of them does.
+mod acknowledge;
+mod client;
+mod keys;
+mod reoffer;
+mod server;
+mod table;
+
+use std::sync::Arc;
+
+pub(crate) use client::address_of_identity;
+use reoffer::Reoffer;
+pub(crate) use server::{Arrived, capabilities, not_allowed};
+use table::{Effect, Happening, State, step};
+
+use self::acknowledge::{AnswerSent, SentAck};
+use super::auth::DigestClient;
+use super::dialog::Dialog;
+use super::event::{EndReason, InviteId, SipEvent};
+use super::message::{Method, Request, Response, Status};
+use super::name::HeaderName;
+use super::station::{
+    InviteTimer, Owner, Role, Station, challenges, is_challenge, method_of, with_credentials,
+};
+use super::transaction::TransactionId;
+use super::transport::{Destination, Source};
+use crate::base::{Instant, Lookup};
+
+/// How it began.
+#[derive(Clone, Debug)]
+enum Opening {
+    Incoming { tx: TransactionId, request: Arc<Request>, source: Source },
+    Outgoing { tx: TransactionId, request: Arc<Request>, to: Destination },
+}
+
+/// One INVITE and its dialog.
+#[derive(Clone, Debug)]
+pub(crate) struct Invite {
+    id: InviteId,
+    state: State,
+    opening: Opening,
+    /// Our tag: From of an outgoing, To of an incoming INVITE.
+    local_tag: String,
+    dialog: Option<Dialog>,
+    /// Our 200 that waits for its ACK.
+    unacked: Option<AnswerSent>,
+    /// ACKs that we sent, to be sent again for copies of the 2xx.
+    acks: Vec<SentAck>,
+    /// The one to the latest re-INVITE.
+    last_reack: Option<SentAck>,
+    reoffer: Reoffer,
+    digest: Option<DigestClient>,
+    /// Our BYE, to be sent once more with credentials.
+    bye: Option<Request>,
+    /// Transactions that may still report.
+    open: usize,
+}
+
+/// What comes with a happening: the effects take out of it what they need.
+#[derive(Clone, Debug)]
+struct Cargo<'a> {
+    now: Instant,
+    status: Status,
+    retry_after_s: Option<u32>,
+    sdp: Option<Vec<u8>>,
+    response: Option<&'a Response>,
+    why: EndReason,
+}
+
+impl Cargo<'_> {
+    const fn new(now: Instant) -> Self {
+        Self {
+            now,
+            status: Status::OK,
+            retry_after_s: None,
+            sdp: None,
+            response: None,
+            why: EndReason::EndedByUs,
+        }
+    }
+}
+
+impl Invite {
+    /// State in a word, for logs.
+    pub(crate) const fn describe(&self) -> &'static str {
+        self.state.as_str()
+    }
+    /// Nothing is left to do and nobody will report any more.
+    const fn is_done(&self) -> bool {
+        matches!(self.state, State::Over) && self.open == 0 && self.unacked.is_none()
+    }
+
+    fn happen(&mut self, station: &mut Station, what: Happening, mut cargo: Cargo<'_>) {
+        let (next, effects) = step(self.state, what);
+        self.state = next;
+        for effect in effects {
+            self.perform(station, *effect, &mut cargo);
+        }
+    }
+
+    fn perform(&mut self, station: &mut Station, effect: Effect, cargo: &mut Cargo<'_>) {
+        let now = cargo.now;
+        match effect {
+            Effect::SendProvisional => self.send_provisional(station, cargo),
+            Effect::SendAnswer => self.send_answer(station, cargo),
+            Effect::SendRefusal => self.send_refusal(station, cargo),
+            Effect::StopAnswering => self.stop_answering(station),
+            Effect::SendAck => self.ack_response(station, cargo),
+            Effect::SendCancel => self.send_cancel(station, now),
+            Effect::Abandon => self.abandon(station, now),
+            Effect::SendBye => self.send_bye(station, now),
+            Effect::LeaveReoffer => self.leave_reoffer(station, now),
+            Effect::ResumeReoffer => self.resume_reoffer(station, now),
+            Effect::ReportAcknowledged => {
+                station.report(SipEvent::Acknowledged { invite: self.id, sdp: cargo.sdp.take() });
+            }
+            Effect::ReportProgress => station.report(SipEvent::Progress {
+                invite: self.id,
+                status: cargo.status,
+                sdp: cargo.sdp.take(),
+            }),
+            Effect::ReportAnswered => {
+                station.report(SipEvent::Answered { invite: self.id, sdp: cargo.sdp.take() });
+            }
+            Effect::ReportFailed => {
+                station.report(SipEvent::Failed { invite: self.id, status: cargo.status });
+            }
+            Effect::ReportEnded => station.report_ended(self.id, cargo.why),
+        }
+    }
+
+    /// `end`: whatever the state.
+    pub(crate) fn leave(&mut self, station: &mut Station, now: Instant) {
+        let cargo = Cargo { status: Status::TEMPORARILY_UNAVAILABLE, ..Cargo::new(now) };
+        self.happen(station, Happening::Leave, cargo);
+    }
+
+    /// The peer does not know the dialog any more, or does not answer: RFC 3261 section 12.2.1.2.
+    fn lose_peer(&mut self, station: &mut Station, now: Instant) {
+        let cargo = Cargo { why: EndReason::RequestTimeout, ..Cargo::new(now) };
+        self.happen(station, Happening::PeerLost, cargo);
+    }
+
+    // Requests of ours within the dialog.
+
+    fn start(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        request: Request,
+        role: Role,
+    ) -> Option<(TransactionId, Request)> {
+        let dialog = self.dialog.as_ref()?;
+        let to = station.live(dialog.destination(), dialog.reconnect_to());
+        self.open += 1;
+        Some(station.start(now, request, to, Owner::Invite(self.id, role)))
+    }
+
+    fn send_bye(&mut self, station: &mut Station, now: Instant) {
+        if let Some(bye) = self.dialog.as_mut().map(|d| d.request(Method::Bye)) {
+            self.bye = self.start(station, now, bye, Role::Bye).map(|(_, sent)| sent);
+        }
+    }
+
+    /// Answers the challenge to a request within the dialog; `None`: nothing more to say.
+    fn answer_challenge(
+        &mut self,
+        station: &mut Station,
+        request: &Request,
+        response: &Response,
+    ) -> Option<Request> {
+        let digest = self.digest.as_mut().filter(|_| is_challenge(response.status))?;
+        if !digest.challenged(&challenges(response)) {
+            return None;
+        }
+        let answer = digest.answer(method_of(request), &request.uri.to_string(), &mut station.rng)?;
+        let again = with_credentials(request, response.status, answer);
+        if let (Some(dialog), Some(cseq)) = (self.dialog.as_mut(), again.cseq()) {
+            dialog.used(cseq.number);
+        }
+        Some(again)
+    }
+
+    // What transactions report.
+
+    /// A response to a transaction of ours.
+    pub(crate) fn handle_response(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        (tx, role): (TransactionId, Role),
+        response: &Response,
+    ) {
+        match role {
+            // An INVITE that was sent once more with credentials has nothing more to say.
+            Role::InviteClient if !self.is_opening(tx) => {}
+            Role::InviteClient => self.handle_invite_response(station, now, response),
+            Role::ReofferClient => self.handle_reoffer_response(station, now, response),
+            Role::Bye => self.handle_bye_response(station, now, response),
+            Role::Key => {
+                if is_dialog_lost(response.status) {
+                    self.lose_peer(station, now);
+                }
+            }
+            Role::InviteServer | Role::ReofferServer | Role::Background => {}
+        }
+    }
+
+    fn handle_bye_response(&mut self, station: &mut Station, now: Instant, response: &Response) {
+        let Some(bye) = self.bye.take_if(|_| response.status.is_final()) else { return };
+        if let Some(again) = self.answer_challenge(station, &bye, response) {
+            self.bye = self.start(station, now, again, Role::Bye).map(|(_, sent)| sent);
+        }
+    }
+
+    /// A transaction ended without an answer.
+    pub(crate) fn handle_silence(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        (tx, role): (TransactionId, Role),
+        status: Status,
+    ) {
+        match role {
+            Role::InviteClient if !self.is_opening(tx) => {}
+            Role::InviteClient => {
+                station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
+                let cargo = Cargo { status, why: EndReason::Refused, ..Cargo::new(now) };
+                self.happen(station, Happening::Failure, cargo);
+            }
+            Role::InviteServer => {
+                let cargo = Cargo { why: EndReason::TransportLost, ..Cargo::new(now) };
+                self.happen(station, Happening::TransportLost, cargo);
+            }
+            Role::ReofferClient => {
+                if self.forget_reoffer(tx) {
+                    self.lose_peer(station, now);
+                }
+            }
+            Role::Key => self.lose_peer(station, now),
+            Role::ReofferServer => self.forget_reoffer_of_peer(),
+            Role::Bye | Role::Background => {}
+        }
+    }
+
+    /// A BYE within the dialog, section 15.1.2: the caller answers it with 200.
+    fn handle_bye(&mut self, station: &mut Station, now: Instant) {
+        let cargo =
+            Cargo { status: Status::REQUEST_TERMINATED, why: EndReason::ByeReceived, ..Cargo::new(now) };
+        self.happen(station, Happening::Bye, cargo);
+    }
+}
+
+/// Whether the peer says that there is no such dialog (any more), section 12.2.1.2.
+fn is_dialog_lost(status: Status) -> bool {
+    status == Status::NO_SUCH_TRANSACTION || status == Status::REQUEST_TIMEOUT
+}
+
+/// The SDP in a request or its absence; otherwise what to answer: 415 with what we accept.
+pub(crate) fn offer_in(station: &Station, request: &Request) -> Result<Option<Vec<u8>>, Box<Response>> {
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    let is_sdp = request.headers.content_type().is_some_and(|t| t.is("application", "sdp"));
+    let encoded =
+        request.headers.list(HeaderName::ContentEncoding).any(|e| !e.eq_ignore_ascii_case("identity"));
+    if is_sdp && !encoded {
+        return Ok(Some(request.body.clone()));
+    }
+    let optional = request
+        .headers
+        .get(HeaderName::ContentDisposition)
+        .is_some_and(|d| d.to_ascii_lowercase().contains("handling=optional"));
+    if optional {
+        return Ok(None);
+    }
+    let mut response = station.response(request, Status::UNSUPPORTED_MEDIA_TYPE);
+    response.headers.set(HeaderName::Accept, "application/sdp");
+    if encoded {
+        response.headers.set(HeaderName::AcceptEncoding, "identity");
+    }
+    Err(Box::new(response))
+}
+
+/// The SDP in a response.
+fn sdp_in(response: &Response) -> Option<Vec<u8>> {
+    let is_sdp = response.headers.content_type().is_some_and(|t| t.is("application", "sdp"));
+    (is_sdp && !response.body.is_empty()).then(|| response.body.clone())
+}
+
+/// All invites, by number and by dialog.
+#[derive(Debug, Default)]
+pub(crate) struct Invites {
+    by_id: Lookup<InviteId, Invite>,
+    by_dialog: Lookup<String, InviteId>,
+    last: u64,
+}
+
+fn dialog_key(call_id: &str, local_tag: &str) -> String {
+    format!("{call_id}\n{local_tag}")
+}
+
+impl Invites {
+    /// How many are held, answered or not, finished ones that linger too.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+    fn new_id(&mut self) -> InviteId {
+        self.last += 1;
+        InviteId(self.last)
+    }
+    fn insert(&mut self, call_id: &str, invite: Invite) {
+        self.by_dialog.insert(dialog_key(call_id, &invite.local_tag), invite.id);
+        self.by_id.insert(invite.id, invite);
+    }
+    /// Hands an invite to `act`, and forgets it if it is done. `None`: there is none of that number.
+    pub(crate) fn with<T>(
+        &mut self,
+        station: &mut Station,
+        id: InviteId,
+        act: impl FnOnce(&mut Invite, &mut Station) -> T,
+    ) -> Option<T> {
+        station.counts.touched += 1;
+        let invite = self.by_id.get_mut(&id)?;
+        let result = act(invite, station);
+        if invite.is_done() {
+            let key = dialog_key(invite.call_id(), &invite.local_tag);
+            self.by_id.remove(&id);
+            self.by_dialog.remove(&key);
+        }
+        Some(result)
+    }
+    /// The invite whose dialog a request with these values belongs to.
+    pub(crate) fn of_dialog(&self, call_id: &str, local_tag: &str) -> Option<InviteId> {
+        self.by_dialog.get(&dialog_key(call_id, local_tag)).copied()
+    }
+    /// A transaction of an invite is finished.
+    pub(crate) fn finished(&mut self, station: &mut Station, id: InviteId) {
+        self.with(station, id, |invite, _| invite.open = invite.open.saturating_sub(1));
+    }
+    /// State of an invite in a word; `None` if it is not held.
+    pub(crate) fn describe(&self, id: InviteId) -> Option<&'static str> {
+        self.by_id.get(&id).map(Invite::describe)
+    }
+}
+
+impl Invite {
+    fn call_id(&self) -> &str {
+        self.opening_request().call_id()
+    }
+    fn is_opening(&self, tx: TransactionId) -> bool {
+        match &self.opening {
+            Opening::Incoming { tx: ours, .. } | Opening::Outgoing { tx: ours, .. } => *ours == tx,
+        }
+    }
+    fn opening_request(&self) -> &Arc<Request> {
+        match &self.opening {
+            Opening::Incoming { request, .. } | Opening::Outgoing { request, .. } => request,
+        }
+    }
+    /// Our Contact within the dialog.
+    fn contact(&self, station: &Station) -> String {
+        match &self.opening {
+            Opening::Incoming { request, source, .. } => {
+                let to = source.response_to(None);
+                station.contact(&to, &request.uri.user().unwrap_or_default())
+            }
+            Opening::Outgoing { request, .. } => {
+                request.headers.get(HeaderName::Contact).unwrap_or_default().to_owned()
+            }
+        }
+    }
+}

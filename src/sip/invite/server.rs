@@ -1,0 +1,233 @@
+//! An incoming INVITE until it is answered or refused, RFC 3261 sections 8.2, 9.2, 13.3; and requests of the peer within
+//! its dialog, section 12.2.2.
+//!
+//! Invariant: exactly one final response is sent to the INVITE.
+use std::sync::Arc;
+
+use super::acknowledge::AnswerSent;
+use super::table::{Happening, State};
+use super::{Cargo, Invite, Invites, Opening, Reoffer, offer_in};
+use crate::base::Instant;
+use crate::sip::dialog::{Dialog, Order, Path};
+use crate::sip::event::{EndReason, InviteId};
+use crate::sip::message::{Method, Request, Response, Status};
+use crate::sip::name::HeaderName;
+use crate::sip::station::{ALLOW, Owner, Role, Station};
+use crate::sip::transaction::TransactionId;
+use crate::sip::transport::Source;
+
+/// A request together with where it came from and the transaction to answer it in.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) tx: TransactionId,
+    pub(crate) request: Request,
+    pub(crate) source: Source,
+}
+
+/// The way back to whoever sent a request.
+fn path_back(request: &Request, source: &Source) -> Path {
+    let via = request.top_via();
+    Path {
+        known: source.response_to(via.as_ref()),
+        address: Some(source.remote),
+        own_host: via.map(|v| v.host),
+    }
+}
+
+impl Invites {
+    /// Takes in an INVITE outside a dialog. `None`: it is answered already (400 for want of a Contact).
+    pub(crate) fn take_in(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        arrived: Arrived,
+    ) -> Option<InviteId> {
+        let Arrived { tx, request, source } = arrived;
+        let local_tag = station.tag();
+        let Some(dialog) = Dialog::of_request(&request, &local_tag, path_back(&request, &source)) else {
+            station.refuse(now, tx, &request, Status::BAD_REQUEST);
+            return None;
+        };
+        let id = self.new_id();
+        station.own(tx, Owner::Invite(id, Role::InviteServer));
+        let request = Arc::new(request);
+        let invite = Invite {
+            id,
+            state: State::Proceeding,
+            opening: Opening::Incoming { tx, request: Arc::clone(&request), source },
+            local_tag,
+            dialog: Some(dialog),
+            unacked: None,
+            acks: Vec::new(),
+            last_reack: None,
+            reoffer: Reoffer::default(),
+            digest: None,
+            bye: None,
+            open: 1,
+        };
+        self.insert(request.call_id(), invite);
+        Some(id)
+    }
+}
+
+impl Invite {
+    /// 180, or 183 with early media.
+    pub(crate) fn provide(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        status: Status,
+        sdp: Option<Vec<u8>>,
+    ) {
+        self.happen(station, Happening::Provide, Cargo { status, sdp, ..Cargo::new(now) });
+    }
+
+    /// 200 with our answer, or with our offer when the INVITE had none.
+    pub(crate) fn answer(&mut self, station: &mut Station, now: Instant, sdp: Vec<u8>) {
+        self.happen(station, Happening::Answer, Cargo { sdp: Some(sdp), ..Cargo::new(now) });
+    }
+
+    /// A final refusal.
+    pub(crate) fn refuse(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        status: Status,
+        retry_after_s: Option<u32>,
+    ) {
+        let cargo = Cargo { status, retry_after_s, why: EndReason::Rejected, ..Cargo::new(now) };
+        self.happen(station, Happening::Refuse, cargo);
+    }
+
+    /// A 401 with these challenges.
+    pub(crate) fn challenge(&mut self, station: &mut Station, now: Instant, challenges: Vec<String>) {
+        let Opening::Incoming { tx, request, .. } = &self.opening else { return };
+        if self.state != State::Proceeding {
+            return;
+        }
+        let mut response = station.response(request, Status::UNAUTHORIZED);
+        for challenge in challenges {
+            response.headers.push(HeaderName::WwwAuthenticate, challenge);
+        }
+        response.set_to_tag(&self.local_tag);
+        station.transactions.respond(now, *tx, response);
+        self.state = State::Over;
+        station.report_ended(self.id, EndReason::Challenged);
+    }
+
+    /// The peer's CANCEL reached the INVITE, section 9.2.
+    pub(crate) fn handle_cancel(&mut self, station: &mut Station, now: Instant, role: Role) {
+        if role == Role::ReofferServer {
+            self.refuse_reoffer(station, now, Status::REQUEST_TERMINATED);
+            return;
+        }
+        let cargo =
+            Cargo { status: Status::REQUEST_TERMINATED, why: EndReason::Cancelled, ..Cargo::new(now) };
+        self.happen(station, Happening::Cancel, cargo);
+    }
+
+    /// A response to the opening INVITE that makes or confirms the dialog.
+    fn dialog_response(&self, station: &Station, request: &Request, status: Status) -> Response {
+        let mut response = station.response(request, status);
+        response.set_to_tag(&self.local_tag);
+        for route in request.headers.all(HeaderName::RecordRoute) {
+            response.headers.push(HeaderName::RecordRoute, route);
+        }
+        response.headers.push(HeaderName::Contact, self.contact(station));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Supported, "");
+        response
+    }
+
+    pub(super) fn send_provisional(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {
+        let Opening::Incoming { tx, request, .. } = &self.opening else { return };
+        let mut response = self.dialog_response(station, request, cargo.status);
+        if let Some(sdp) = cargo.sdp.take() {
+            response = response.with_body("application/sdp", sdp);
+        }
+        station.transactions.respond(cargo.now, *tx, response);
+    }
+
+    pub(super) fn send_refusal(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {
+        let Opening::Incoming { tx, request, .. } = &self.opening else { return };
+        let mut response = station.response(request, cargo.status);
+        response.set_to_tag(&self.local_tag);
+        if let Some(seconds) = cargo.retry_after_s {
+            response.headers.push(HeaderName::RetryAfter, seconds.to_string());
+        }
+        station.transactions.respond(cargo.now, *tx, response);
+    }
+
+    pub(super) fn send_answer(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {
+        let Opening::Incoming { tx, request, .. } = &self.opening else { return };
+        let (tx, late) = (*tx, request.body.is_empty());
+        let number = request.cseq().map_or(0, |c| c.number);
+        let sdp = cargo.sdp.take().unwrap_or_default();
+        let response = self.dialog_response(station, request, Status::OK).with_body("application/sdp", sdp);
+        self.await_ack(station, cargo.now, AnswerSent::new(tx, number, late, response));
+    }
+
+    // Requests of the peer within the dialog.
+
+    /// Whether `from_tag` is the peer's: otherwise 481.
+    pub(crate) fn is_with(&self, from_tag: Option<&str>) -> bool {
+        self.dialog.as_ref().is_some_and(|d| d.is_with(from_tag))
+    }
+
+    /// A request other than ACK and CANCEL whose tags are those of the dialog.
+    pub(crate) fn handle_request(&mut self, station: &mut Station, now: Instant, arrived: Arrived) {
+        let Arrived { tx, request, .. } = &arrived;
+        let number = request.cseq().map_or(0, |c| c.number);
+        let order = self.dialog.as_mut().map_or(Order::OutOfOrder, |d| d.receive(number));
+        if order == Order::OutOfOrder {
+            return station.refuse(now, *tx, request, Status::SERVER_ERROR);
+        }
+        match request.method {
+            Method::Bye => {
+                station.refuse(now, *tx, request, Status::OK);
+                self.handle_bye(station, now);
+            }
+            Method::Invite => self.handle_reinvite(station, now, arrived),
+            Method::Info => self.handle_key(station, now, &arrived),
+            Method::Options => {
+                let response = capabilities(station, request);
+                station.respond_tagged(now, *tx, response);
+            }
+            method => {
+                let _ = method;
+                let response = not_allowed(station, request);
+                station.respond_tagged(now, *tx, response);
+            }
+        }
+    }
+
+    pub(super) fn path_of(request: &Request, source: &Source) -> Path {
+        path_back(request, source)
+    }
+}
+
+/// The 200 to an OPTIONS, section 11.2.
+pub(crate) fn capabilities(station: &Station, request: &Request) -> Response {
+    let mut response = station.response(request, Status::OK);
+    response.headers.push(HeaderName::Allow, ALLOW);
+    response.headers.push(HeaderName::Accept, "application/sdp, application/dtmf-relay, application/dtmf");
+    response.headers.push(HeaderName::AcceptEncoding, "identity");
+    response.headers.push(HeaderName::AcceptLanguage, "en");
+    response.headers.push(HeaderName::Supported, "");
+    response
+}
+
+/// The 405 to a method that we know and do not serve, section 8.2.1.
+pub(crate) fn not_allowed(station: &Station, request: &Request) -> Response {
+    let mut response = station.response(request, Status::METHOD_NOT_ALLOWED);
+    response.headers.push(HeaderName::Allow, ALLOW);
+    response
+}
+
+/// What an INVITE offers, or the answer to one whose body we cannot read.
+pub(super) fn offer_or_refusal(
+    station: &Station,
+    request: &Request,
+) -> Result<Option<Vec<u8>>, Box<Response>> {
+    offer_in(station, request)
+}

@@ -1,0 +1,195 @@
+//! The table of an INVITE's life: state and happening give the next state and what to do. RFC 3261 sections 9, 13, 15.
+//!
+//! Invariant: see the room's `mod.rs`: `ReportEnded` stands on exactly the edges from a live state to one that is not.
+
+/// Where an invite stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Incoming, no final response sent.
+    Proceeding,
+    /// Incoming, 200 sent, ACK awaited.
+    Answered,
+    /// Incoming, 200 sent; the BYE that we want to send must wait for the ACK (section 15).
+    Leaving,
+    /// Outgoing, nothing heard.
+    Calling,
+    /// Outgoing, a provisional response heard.
+    Ringing,
+    /// Outgoing, to be cancelled as soon as anything is heard (section 9.1).
+    CancelHeld,
+    /// Outgoing, CANCEL sent, final response awaited.
+    Cancelling,
+    /// Outgoing without offer: 2xx heard, its answer goes into the ACK that `ack_with` sends.
+    AckWanted,
+    /// The dialog stands.
+    Confirmed,
+    /// Only transactions are left.
+    Over,
+}
+
+impl State {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proceeding => "proceeding",
+            Self::Answered => "answered",
+            Self::Leaving => "leaving",
+            Self::Calling => "calling",
+            Self::Ringing => "ringing",
+            Self::CancelHeld => "cancel held",
+            Self::Cancelling => "cancelling",
+            Self::AckWanted => "ack wanted",
+            Self::Confirmed => "confirmed",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// We want a 180 or 183 sent.
+    Provide,
+    /// We want it answered.
+    Answer,
+    /// We want it refused.
+    Refuse,
+    /// We want out, whatever the state.
+    Leave,
+    /// `ack_with`: the answer to the offer in the 2xx.
+    AckGiven,
+    /// The peer cancelled.
+    Cancel,
+    /// The ACK to our 200 came.
+    Ack,
+    /// It did not.
+    AckMissing,
+    /// The peer said BYE.
+    Bye,
+    /// 100: the INVITE arrived.
+    Trying,
+    /// 101-199.
+    Provisional,
+    /// A 2xx; the offer was in our INVITE.
+    Accepted,
+    /// A 2xx with an offer; our INVITE had none.
+    AcceptedWithOffer,
+    /// 300-699, or no answer.
+    Failure,
+    /// No final response after CANCEL.
+    CancelUnanswered,
+    /// A request within the dialog had no answer, or 408 or 481.
+    PeerLost,
+    /// The transaction's transport failed.
+    TransportLost,
+}
+
+/// What is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    SendProvisional,
+    SendAnswer,
+    SendRefusal,
+    StopAnswering,
+    SendAck,
+    SendCancel,
+    Abandon,
+    SendBye,
+    /// Give up on re-INVITEs in progress.
+    LeaveReoffer,
+    /// Send a re-INVITE that had to wait.
+    ResumeReoffer,
+    ReportAcknowledged,
+    ReportProgress,
+    ReportAnswered,
+    ReportFailed,
+    ReportEnded,
+}
+
+/// The next state, and what to do on the way.
+pub(super) const fn step(state: State, what: Happening) -> (State, &'static [Effect]) {
+    match state {
+        State::Proceeding | State::Answered | State::Leaving => step_incoming(state, what),
+        State::Calling | State::Ringing | State::CancelHeld | State::Cancelling | State::AckWanted => {
+            step_outgoing(state, what)
+        }
+        State::Confirmed => step_confirmed(what),
+        State::Over => (State::Over, &[]),
+    }
+}
+
+const fn step_incoming(state: State, what: Happening) -> (State, &'static [Effect]) {
+    use Effect as E;
+    use Happening as H;
+    match (state, what) {
+        (State::Proceeding, H::Provide) => (State::Proceeding, &[E::SendProvisional]),
+        (State::Proceeding, H::Answer) => (State::Answered, &[E::SendAnswer]),
+        (State::Proceeding, H::Refuse | H::Leave | H::Cancel | H::Bye) => {
+            (State::Over, &[E::SendRefusal, E::ReportEnded])
+        }
+        (State::Proceeding, H::TransportLost) => (State::Over, &[E::ReportEnded]),
+        (State::Answered, H::Ack) => {
+            (State::Confirmed, &[E::StopAnswering, E::ReportAcknowledged, E::ResumeReoffer])
+        }
+        (State::Answered, H::AckMissing | H::PeerLost) => {
+            (State::Over, &[E::StopAnswering, E::SendBye, E::ReportEnded])
+        }
+        (State::Answered, H::Leave) => (State::Leaving, &[E::ReportEnded]),
+        (State::Answered, H::Bye) => (State::Over, &[E::StopAnswering, E::ReportEnded]),
+        (State::Leaving, H::Ack | H::AckMissing | H::PeerLost) => {
+            (State::Over, &[E::StopAnswering, E::SendBye])
+        }
+        (State::Leaving, H::Bye) => (State::Over, &[E::StopAnswering]),
+        (state, _) => (state, &[]),
+    }
+}
+
+const fn step_outgoing(state: State, what: Happening) -> (State, &'static [Effect]) {
+    use Effect as E;
+    use Happening as H;
+    match (state, what) {
+        (State::Calling | State::Ringing, H::Trying) => (State::Ringing, &[]),
+        (State::Calling | State::Ringing, H::Provisional) => (State::Ringing, &[E::ReportProgress]),
+        (State::Calling | State::Ringing, H::Accepted) => {
+            (State::Confirmed, &[E::SendAck, E::ReportAnswered, E::ResumeReoffer])
+        }
+        (State::Calling | State::Ringing, H::AcceptedWithOffer) => (State::AckWanted, &[E::ReportAnswered]),
+        (State::Calling | State::Ringing, H::Failure) => (State::Over, &[E::ReportFailed, E::ReportEnded]),
+        (State::Calling, H::Leave) => (State::CancelHeld, &[E::ReportEnded]),
+        (State::Ringing, H::Leave) => (State::Cancelling, &[E::SendCancel, E::ReportEnded]),
+        (State::CancelHeld, H::Trying | H::Provisional) => (State::Cancelling, &[E::SendCancel]),
+        (State::CancelHeld | State::Cancelling, H::Accepted | H::AcceptedWithOffer) => {
+            (State::Over, &[E::SendAck, E::SendBye])
+        }
+        (State::CancelHeld | State::Cancelling, H::Failure) => (State::Over, &[]),
+        (State::Cancelling, H::CancelUnanswered) => (State::Over, &[E::Abandon]),
+        (State::AckWanted, H::AckGiven) => (State::Confirmed, &[E::SendAck, E::ResumeReoffer]),
+        (State::AckWanted, H::Leave) => (State::Over, &[E::SendAck, E::SendBye, E::ReportEnded]),
+        (State::AckWanted, H::Bye) => (State::Over, &[E::SendAck, E::ReportEnded]),
+        (state, _) => (state, &[]),
+    }
+}
+
+const fn step_confirmed(what: Happening) -> (State, &'static [Effect]) {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        // An ACK here belongs to a re-INVITE.
+        H::Ack => (State::Confirmed, &[E::StopAnswering, E::ReportAcknowledged, E::ResumeReoffer]),
+        H::Leave | H::PeerLost | H::AckMissing => {
+            (State::Over, &[E::LeaveReoffer, E::StopAnswering, E::SendBye, E::ReportEnded])
+        }
+        H::Bye => (State::Over, &[E::LeaveReoffer, E::StopAnswering, E::ReportEnded]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::AckGiven
+        | H::Cancel
+        | H::Trying
+        | H::Provisional
+        | H::Accepted
+        | H::AcceptedWithOffer
+        | H::Failure
+        | H::CancelUnanswered
+        | H::TransportLost => (State::Confirmed, &[]),
+    }
+}

@@ -1,0 +1,350 @@
+//! What every procedure of a user agent needs: its place in the network (listeners, connections), chance, the
+//! transactions and who waits for them, the timers, and the queues of what it hands out.
+//!
+//! Invariant: an open transaction of ours is in `owners` exactly while `transactions` may still report about it.
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::event::{EndReason, InviteId, RegistrationId, RequestId, SipEvent, UserAgentCounts};
+use super::message::{Request, Response, Status};
+use super::name::HeaderName;
+use super::schedule::Schedule;
+use super::settings::{Listener, ListenerTransport};
+use super::timers::TimerSettings;
+use super::transaction::{TransactionId, TransactionSettings, Transactions};
+use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
+use super::value::{BRANCH_COOKIE, Via};
+use crate::base::{Instant, Lookup, Rng};
+
+/// What we support, in 405 and 200.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+
+/// What a transaction of an invite is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The INVITE that came in.
+    InviteServer,
+    /// The INVITE that we sent.
+    InviteClient,
+    /// A re-INVITE of the peer.
+    ReofferServer,
+    /// A re-INVITE of ours.
+    ReofferClient,
+    /// Our BYE.
+    Bye,
+    /// Our INFO.
+    Key,
+    /// A CANCEL, or the BYE to a fork: nothing follows from its answer.
+    Background,
+}
+
+/// Who waits for a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// An invite.
+    Invite(InviteId, Role),
+    /// An OPTIONS of ours.
+    Options(RequestId),
+    /// A REGISTER of ours.
+    Registration(RegistrationId),
+}
+
+/// A timer of an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum InviteTimer {
+    /// Send the 200 again.
+    AnswerAgain,
+    /// No ACK came.
+    AckMissing,
+    /// No final response came to a cancelled INVITE.
+    CancelUnanswered,
+    /// Both sides sent a re-INVITE: try ours again.
+    Glare,
+}
+
+/// Whose timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TimerName {
+    /// An invite's.
+    Invite(InviteId, InviteTimer),
+    /// A registration of ours wants to be refreshed.
+    Registration(RegistrationId),
+}
+
+impl TimerName {
+    pub(crate) const fn why(self) -> &'static str {
+        match self {
+            Self::Invite(_, InviteTimer::AnswerAgain) => "sip 200 again",
+            Self::Invite(_, InviteTimer::AckMissing) => "sip 200: no ACK",
+            Self::Invite(_, InviteTimer::CancelUnanswered) => "sip CANCEL: INVITE unanswered",
+            Self::Invite(_, InviteTimer::Glare) => "sip re-INVITE after glare",
+            Self::Registration(_) => "sip registration refresh",
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Station {
+    listeners: Vec<Listener>,
+    server_name: String,
+    conns: Lookup<ConnId, (ListenerId, SocketAddr)>,
+    owners: Lookup<TransactionId, Owner>,
+    events: VecDeque<SipEvent>,
+    /// What the wire layer answers by itself.
+    direct: VecDeque<Transmit>,
+    pub(crate) rng: Rng,
+    pub(crate) transactions: Transactions,
+    pub(crate) timers: Schedule<TimerName>,
+    pub(crate) timing: TimerSettings,
+    pub(crate) counts: UserAgentCounts,
+}
+
+impl Station {
+    pub(crate) fn new(listeners: Vec<Listener>, server_name: String, rng: &Rng) -> Self {
+        let timing = TimerSettings::default();
+        Self {
+            listeners,
+            server_name,
+            conns: Lookup::new(),
+            owners: Lookup::new(),
+            events: VecDeque::new(),
+            direct: VecDeque::new(),
+            rng: rng.fork("user agent"),
+            transactions: Transactions::new(
+                TransactionSettings { timers: timing, ..TransactionSettings::default() },
+                rng.fork("transactions"),
+            ),
+            timers: Schedule::new(),
+            timing,
+            counts: UserAgentCounts::default(),
+        }
+    }
+
+    // Connections.
+
+    pub(crate) fn open(&mut self, conn: ConnId, listener: ListenerId, remote: SocketAddr) {
+        self.conns.insert(conn, (listener, remote));
+    }
+    pub(crate) fn close(&mut self, conn: ConnId) {
+        self.conns.remove(&conn);
+    }
+    pub(crate) fn connections(&self) -> usize {
+        self.conns.len()
+    }
+    pub(crate) fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.iter().find(|l| l.id == id)
+    }
+    pub(crate) fn stream_source(&self, conn: ConnId) -> Option<Source> {
+        let (listener, remote) = *self.conns.get(&conn)?;
+        let local = self.listener(listener)?.local;
+        Some(Source { listener, remote, local, conn: Some(conn) })
+    }
+    /// The address at the other end.
+    pub(crate) fn peer(&self, to: &Destination) -> Option<SocketAddr> {
+        match to {
+            Destination::Datagram { to, .. } | Destination::Connect { to, .. } => Some(*to),
+            Destination::Stream { conn } => self.conns.get(conn).map(|(_, remote)| *remote),
+        }
+    }
+    /// The same, unless its connection is gone: then a new one to `address`.
+    pub(crate) fn live(&self, to: Destination, address: Option<SocketAddr>) -> Destination {
+        let Destination::Stream { conn } = to else { return to };
+        if self.conns.contains_key(&conn) {
+            return to;
+        }
+        let tcp = self.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp);
+        match (tcp, address) {
+            (Some(listener), Some(address)) => Destination::Connect { listener: listener.id, to: address },
+            _ => to,
+        }
+    }
+    /// The same, with a connection to `address` in place of one that a restart will cut.
+    pub(crate) fn without_connection(&self, to: Destination, address: Option<SocketAddr>) -> Destination {
+        let Destination::Stream { conn } = to else { return to };
+        let listener = self.conns.get(&conn).map(|(listener, _)| *listener);
+        match (listener, address) {
+            (Some(listener), Some(to)) => Destination::Connect { listener, to },
+            _ => to,
+        }
+    }
+    fn listener_toward(&self, to: &Destination) -> Option<&Listener> {
+        let id = match to {
+            Destination::Datagram { listener, .. } | Destination::Connect { listener, .. } => Some(*listener),
+            Destination::Stream { conn } => self.conns.get(conn).map(|(listener, _)| *listener),
+        };
+        id.and_then(|id| self.listener(id)).or_else(|| self.listeners.first())
+    }
+    /// The address that peers behind `to` know us by.
+    pub(crate) fn advertised(&self, to: &Destination) -> Option<SocketAddr> {
+        self.listener_toward(to).map(|l| l.advertised)
+    }
+    /// Our Contact for peers behind `to`.
+    pub(crate) fn contact(&self, to: &Destination, user: &str) -> String {
+        let Some(listener) = self.listener_toward(to) else { return String::new() };
+        let at = if user.is_empty() { "" } else { "@" };
+        let transport = match listener.transport {
+            ListenerTransport::Udp => "",
+            ListenerTransport::Tcp => ";transport=tcp",
+        };
+        format!("<sip:{}{at}{}{transport}>", super::uri::escaped_user(user), listener.advertised)
+    }
+
+    // Sending.
+
+    fn via(&mut self, to: &Destination) -> String {
+        let branch = format!("{BRANCH_COOKIE}{}", self.rng.token(16));
+        let Some(listener) = self.listener_toward(to) else { return String::new() };
+        let at = listener.advertised;
+        let host = match at {
+            SocketAddr::V4(v4) => v4.ip().to_string(),
+            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        };
+        Via::new(listener.transport.as_str(), &host, Some(at.port()), &branch).to_string()
+    }
+
+    fn address(&mut self, request: &mut Request, to: &Destination) {
+        let via = self.via(to);
+        request.headers.remove(HeaderName::Via);
+        request.headers.push_front(HeaderName::Via, via);
+        if !self.server_name.is_empty() {
+            request.headers.set(HeaderName::UserAgent, self.server_name.clone());
+        }
+    }
+
+    /// Sends a request in a transaction of its own, with a fresh branch; hands back what was sent.
+    pub(crate) fn start(
+        &mut self,
+        now: Instant,
+        mut request: Request,
+        to: Destination,
+        owner: Owner,
+    ) -> (TransactionId, Request) {
+        self.address(&mut request, &to);
+        let tx = self.transactions.start_client(now, request.clone(), to);
+        self.owners.insert(tx, owner);
+        (tx, request)
+    }
+
+    /// Sends an ACK to a 2xx: outside of transactions. Hands back what was sent, to be sent again.
+    pub(crate) fn send_ack(&mut self, mut ack: Request, to: Destination) -> Request {
+        self.address(&mut ack, &to);
+        self.transactions.send(&ack, to);
+        ack
+    }
+    /// Sends a CANCEL in the branch of its INVITE.
+    pub(crate) fn start_same_branch(
+        &mut self,
+        now: Instant,
+        request: Request,
+        to: Destination,
+        owner: Owner,
+    ) {
+        let tx = self.transactions.start_client(now, request, to);
+        self.owners.insert(tx, owner);
+    }
+    /// Sends what is written already.
+    pub(crate) fn send_raw(&mut self, transmit: Transmit) {
+        self.direct.push_back(transmit);
+    }
+
+    /// A response of ours, with our name.
+    pub(crate) fn response(&self, request: &Request, status: Status) -> Response {
+        let mut response = Response::to_request(request, status);
+        if !self.server_name.is_empty() {
+            response.headers.set(HeaderName::Server, self.server_name.clone());
+        }
+        response
+    }
+    /// Answers a request that needs nothing more than a status.
+    pub(crate) fn refuse(&mut self, now: Instant, tx: TransactionId, request: &Request, status: Status) {
+        let response = self.response(request, status);
+        self.respond_tagged(now, tx, response);
+    }
+    /// Answers with a To tag of its own if there is none.
+    pub(crate) fn respond_tagged(&mut self, now: Instant, tx: TransactionId, mut response: Response) {
+        let tag = self.tag();
+        response.set_to_tag(&tag);
+        self.transactions.respond(now, tx, response);
+    }
+
+    // Who waits.
+
+    pub(crate) fn own(&mut self, tx: TransactionId, owner: Owner) {
+        self.owners.insert(tx, owner);
+    }
+    pub(crate) fn owner(&self, tx: TransactionId) -> Option<Owner> {
+        self.owners.get(&tx).copied()
+    }
+    pub(crate) fn disown(&mut self, tx: TransactionId) -> Option<Owner> {
+        self.owners.remove(&tx)
+    }
+    pub(crate) fn owned(&self) -> usize {
+        self.owners.len()
+    }
+
+    // Chance.
+
+    pub(crate) fn tag(&mut self) -> String {
+        self.rng.token(10)
+    }
+    pub(crate) fn call_id(&mut self) -> String {
+        self.rng.token(24)
+    }
+    /// RFC 3261 section 14.1: 2.1 to 4 s for the owner of the Call-ID, 0 to 2 s for the other, in steps of 10 ms.
+    pub(crate) fn glare_wait(&mut self, owns_call_id: bool) -> Duration {
+        let steps = if owns_call_id { 210 + self.rng.below(191) } else { self.rng.below(201) };
+        Duration::from_millis(steps * 10)
+    }
+
+    // Handing out.
+
+    pub(crate) fn report(&mut self, event: SipEvent) {
+        self.events.push_back(event);
+    }
+    pub(crate) fn report_ended(&mut self, invite: InviteId, why: EndReason) {
+        self.events.push_back(SipEvent::Ended { invite, why });
+    }
+    pub(crate) fn poll_event(&mut self) -> Option<SipEvent> {
+        self.events.pop_front()
+    }
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transactions.poll_transmit().or_else(|| self.direct.pop_front())
+    }
+}
+
+/// The same request to be sent once more with credentials: the next number, a new Via, RFC 3261 section 22.2.
+pub(crate) fn with_credentials(request: &Request, status: Status, answer: String) -> Request {
+    let mut again = request.clone();
+    let name = if status == Status::PROXY_AUTHENTICATION_REQUIRED {
+        HeaderName::ProxyAuthorization
+    } else {
+        HeaderName::Authorization
+    };
+    again.headers.set(name, answer);
+    if let Some(mut cseq) = request.cseq() {
+        cseq.number = cseq.number.saturating_add(1);
+        again.headers.set(HeaderName::CSeq, cseq.to_string());
+    }
+    again
+}
+
+/// The challenges of a 401 or 407.
+pub(crate) fn challenges(response: &Response) -> Vec<&str> {
+    let name = if response.status == Status::PROXY_AUTHENTICATION_REQUIRED {
+        HeaderName::ProxyAuthenticate
+    } else {
+        HeaderName::WwwAuthenticate
+    };
+    response.headers.all(name).collect()
+}
+
+/// Whether a response asks for credentials.
+pub(crate) fn is_challenge(status: Status) -> bool {
+    status == Status::UNAUTHORIZED || status == Status::PROXY_AUTHENTICATION_REQUIRED
+}
+
+/// The method's text, for digests.
+pub(crate) fn method_of(request: &Request) -> &'static str {
+    super::message::method_text(request.method)
+}

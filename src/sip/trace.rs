@@ -1,0 +1,128 @@
+//! What came in and went out, for `hotline ladder`: bounded, masked.
+//!
+//! Invariant: bodies of INFO (they are keys, and keys may be secret) and the values of Authorization and
+//! Proxy-Authorization never leave here; each of their bytes is an `x`.
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::event::Trace;
+use super::name::HeaderName;
+use crate::base::Instant;
+
+/// The messages that wait to be fetched.
+#[derive(Debug)]
+pub(crate) struct TraceLog {
+    waiting: VecDeque<Trace>,
+    bound: usize,
+    dropped: u64,
+}
+
+impl TraceLog {
+    /// For at most `bound` messages; 0: none is taken.
+    pub(crate) const fn new(bound: usize) -> Self {
+        Self { waiting: VecDeque::new(), bound, dropped: 0 }
+    }
+    /// Messages that found no room.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+    /// Takes a message.
+    pub(crate) fn take(&mut self, at: Instant, sent: bool, peer: Option<SocketAddr>, bytes: &[u8]) {
+        let Some(peer) = peer.filter(|_| self.bound > 0) else { return };
+        if self.waiting.len() >= self.bound {
+            self.dropped += 1;
+            return;
+        }
+        let mut bytes = bytes.to_vec();
+        let sip_call_id = mask(&mut bytes);
+        self.waiting.push_back(Trace { at, sent, peer, sip_call_id, bytes });
+    }
+    /// The oldest.
+    pub(crate) fn poll(&mut self) -> Option<Trace> {
+        self.waiting.pop_front()
+    }
+}
+
+/// Masks what is secret in a message; hands back its Call-ID.
+fn mask(message: &mut [u8]) -> String {
+    let is_info = message.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"INFO "));
+    let (mut call_id, mut secret, mut first) = (String::new(), false, true);
+    let mut rest = message;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at_mut(end);
+        rest = after;
+        let text = line.trim_ascii_end();
+        if text.is_empty() && !first {
+            break;
+        }
+        // A line that begins with white space goes on with the one before.
+        if !line.first().is_some_and(|b| matches!(b, b' ' | b'\t')) && !first {
+            let colon = line.iter().position(|b| *b == b':').unwrap_or(line.len());
+            let name = HeaderName::lookup(line.get(..colon).unwrap_or_default().trim_ascii());
+            secret = matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization);
+            if name == HeaderName::CallId {
+                let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+                call_id = String::from_utf8_lossy(value).into_owned();
+            }
+            if secret {
+                cover(line.get_mut(colon + 1..).unwrap_or_default());
+            }
+        } else if secret {
+            cover(line);
+        }
+        first = false;
+    }
+    // What follows the header is the body. Anything after a request that only looks like INFO is covered too.
+    if is_info {
+        cover(rest);
+    }
+    call_id
+}
+
+fn cover(bytes: &mut [u8]) {
+    for byte in bytes {
+        if !byte.is_ascii_whitespace() {
+            *byte = b'x';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(text: &str) -> (String, String) {
+        let mut bytes = text.replace('\n', "\r\n").into_bytes();
+        let call_id = mask(&mut bytes);
+        (call_id, String::from_utf8(bytes).unwrap().replace("\r\n", "\n"))
+    }
+
+    #[test]
+    fn keys_and_credentials_are_covered_folded_or_not() {
+        let (call_id, text) = masked(
+            "INFO sip:a SIP/2.0\ni: c1\nProxy-Authorization : Digest\n  response=\"1\"\nTo: <sip:a>\n\nSignal=5\n",
+        );
+        assert_eq!(call_id, "c1");
+        assert_eq!(
+            text,
+            "INFO sip:a SIP/2.0\ni: c1\nProxy-Authorization :xxxxxx\n  xxxxxxxxxxxx\nTo: <sip:a>\n\nxxxxxxxx\n"
+                .replace(":xxxxxx\n", ": xxxxxx\n")
+        );
+    }
+
+    #[test]
+    fn other_bodies_stay_readable() {
+        let (call_id, text) = masked("INVITE sip:a SIP/2.0\nCall-ID: c2\n\nv=0\n");
+        assert_eq!((call_id.as_str(), text.ends_with("\n\nv=0\n")), ("c2", true));
+    }
+
+    #[test]
+    fn a_full_log_counts_what_it_drops() {
+        let mut log = TraceLog::new(1);
+        let peer = "192.0.2.1:5060".parse().ok();
+        log.take(Instant::ZERO, true, peer, b"OPTIONS sip:a SIP/2.0\r\n\r\n");
+        log.take(Instant::ZERO, true, peer, b"OPTIONS sip:b SIP/2.0\r\n\r\n");
+        assert_eq!((log.dropped(), log.poll().is_some(), log.poll().is_none()), (1, true, true));
+    }
+}

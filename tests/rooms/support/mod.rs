@@ -1,0 +1,2 @@
+//! What behaviour tests share.
+pub(crate) mod sip_world;
