@@ -391,11 +391,12 @@ mod tests {
                 *first = 0x80 | (*first & 0x3F);
                 *second = kind;
             }
-            let _ = Heard::read(&bytes, 7);
+            let is_heard = |bytes: &[u8]| Heard::read(bytes, 7).is_ok();
+            proptest::prop_assert!(bytes.len() >= 8 || !is_heard(&bytes));
             if let [_, _, high, low, ..] = &mut bytes[..] {
                 (*high, *low) = (0, *low % 50);
             }
-            let _ = Heard::read(&bytes, 7);
+            proptest::prop_assert!(bytes.len() >= 8 || !is_heard(&bytes));
         }
     }
 }

@@ -135,7 +135,9 @@ impl World {
             return lost.map(|n| n + 1);
         }
         let header = Header { payload_type: 0, marker: false, sequence, timestamp, ssrc };
-        let header = self.out.relay(at, source, header, length)?;
+        let header = self.out.relay(at, source, header, length);
+        assert!(header.is_some(), "a packet in order was dropped");
+        let header = header?;
         let (lost_before, follows_source) = (lost.unwrap_or(0), lost.is_some());
         self.sent.push(Sent { at, header, length, lost_before, follows_source });
         Some(0)
