@@ -1,4 +1,5 @@
 //! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.
+
 mod call_chaos;
 mod call_scripts;
 mod call_stages;
@@ -9,6 +10,7 @@ mod media_playing;
 mod media_robust;
 mod media_studio;
 mod media_switches;
+mod queue_model;
 mod rtp_keys;
 mod rtp_out_stream;
 mod rtp_session;
@@ -21,4 +23,5 @@ mod sip_transactions;
 mod sip_wire;
 mod small_hotline;
 mod support;
+mod wait_told;
 mod world;

@@ -18,6 +18,8 @@ const EDGES_MIN: [u64; 9] = [0, 1, 2, 3, 5, 10, 15, 20, 30];
 const LONGEST_TOLD: Duration = Duration::from_hours(2);
 /// "You are next" is said when the wait is typically shorter than this.
 const NEXT_WITHIN: Duration = Duration::from_secs(30);
+/// A rise is told when the estimate exceeds the promise by more than this, and by more than a quarter of what is left.
+const RISE_MIN: Duration = Duration::from_secs(30);
 /// Talks last longer when their mean grew by at least this factor.
 const LONGER: f64 = 1.1;
 
@@ -50,10 +52,17 @@ fn edge_above(d: Duration) -> Duration {
     Duration::from_secs(60 * edge)
 }
 
-/// A range in honest words: outward to the edges, never empty.
+/// A range in honest words, never empty. The upper end goes outward: it is what we are held to. The lower end goes to
+/// the nearer edge: to be served a little sooner than told is good news, and the range stays worth hearing.
 pub(crate) fn words(low: Duration, high: Duration) -> (Duration, Duration) {
     let high = edge_above(high);
-    (edge_below(low.min(high.saturating_sub(Duration::from_secs(1)))), high)
+    (lower_end(low, high), high)
+}
+
+fn lower_end(low: Duration, high: Duration) -> Duration {
+    let (below, above) = (edge_below(low), edge_above(low));
+    let nearer = if above.saturating_sub(low) < low.saturating_sub(below) { above } else { below };
+    nearer.min(edge_below(high.saturating_sub(Duration::from_secs(1))))
 }
 
 /// What to say.
@@ -84,10 +93,10 @@ fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> 
     let left = promise.by.since(now);
     let whole = Duration::from_secs(left.as_secs() / 60 * 60);
     if e.high <= whole {
-        let low = edge_below(low.min(whole.saturating_sub(Duration::from_secs(1))));
-        return Saying::Range { low, high: whole, rose: None };
+        return Saying::Range { low: lower_end(e.low, whole), high: whole, rose: None };
     }
-    match cause(o, &e, urgent, promise, left) {
+    let worth_saying = e.high > left + (left / 4).max(RISE_MIN);
+    match cause(o, &e, urgent, promise, left).filter(|_| worth_saying) {
         Some(cause) => Saying::Range { low, high, rose: Some(cause) },
         None if promise.by < now => Saying::Say(Told::Unknown),
         None => Saying::Nothing,

@@ -30,7 +30,7 @@ impl Acd {
             return self.overflowed(&joining, why);
         }
         let ticket = Ticket::new(joining, queue.ageing, self.now.mono);
-        self.room.note_entry(line, ticket.rank().class);
+        self.room.note_entry(line, ticket.rank().class, self.now.mono);
         self.room.add(ticket);
         self.put_in_line(id);
     }
@@ -59,7 +59,7 @@ impl Acd {
         }
         let need = Need::new(&queue.skills, &joining.skills, joining.language);
         let profiles = self.roster.able(&need);
-        let line = self.room.open(joining, need, profiles.clone());
+        let line = self.room.open(self.now.mono, joining, (need, profiles.clone()));
         self.roster.link(&profiles, line);
         line
     }
@@ -89,13 +89,15 @@ impl Acd {
             return self.overflow(id, OverflowCause::NobodySignedIn);
         }
         self.keep_class_fresh(id);
-        match self.waits_for(id, queue) {
-            Some(agent) => {
-                self.timers.set(Timer::SameAgent(id), self.held_until(id, queue));
-                self.roster.hold(&agent, rank);
-                self.room.place(id, Place::Held(line, agent));
+        if let Some(agent) = self.waits_for(id, queue) {
+            self.timers.set(Timer::SameAgent(id), self.held_until(id, queue));
+            self.roster.hold(&agent, rank);
+            self.room.place(id, Place::Held(line, agent));
+        } else {
+            self.room.place(id, Place::InLine(line));
+            if let Some(ticket) = self.room.ticket_mut(id) {
+                ticket.free_for_all = true;
             }
-            None => self.room.place(id, Place::InLine(line)),
         }
         self.fresh.insert(rank);
         self.unhush(id);

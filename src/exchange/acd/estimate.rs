@@ -4,7 +4,8 @@
 //! the line moves at rate `s m + j t` while `j` are ahead, so the mean wait is the sum of `1 / (s m + j t)` for `j` from
 //! `n` down to 0 (Ibrahim and Whitt 2009, "`QLr`"). The variance is the sum of the squares, corrected for talks that
 //! vary more or less than exponential ones and for means known from few conversations. The range is that of the gamma
-//! distribution with this mean and variance. Only + - * / and libm: the same on every machine.
+//! distribution with this mean and variance. More urgent callers who are still to come count as ahead too: as many as
+//! are expected while he waits and has not aged past them. Only + - * / and libm: the same on every machine.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Acd;
 use super::agent::Duty;
 use super::measured::Handling;
+use super::order::CLASS_LAST;
 use super::roster::{Member, Profile, ProfileId};
 use super::timers::Timer;
 use super::waiting::{Line, LineId, Place, Ticket};
@@ -47,6 +49,8 @@ pub struct Basis {
 const SMALL_TEAM: u32 = 16;
 /// Places summed one by one; beyond, an integral.
 const EXACT: u32 = 64;
+/// Rounds to find how many more urgent callers come during a wait that they themselves lengthen.
+const ROUNDS: usize = 8;
 /// Standard normal quantile of 0.9.
 const Z90: f64 = 1.281_551_565_544_6;
 
@@ -69,6 +73,8 @@ pub(crate) struct Outlook {
     pub(crate) theta: f64,
     /// How often per second the first agent becomes free, when known better than `agents / handle_s`.
     pub(crate) first_per_s: Option<f64>,
+    /// Callers of each more urgent class who come per second, and for how many seconds they would be ahead of him.
+    pub(crate) urgent: [(f64, f64); CLASS_LAST as usize],
 }
 
 /// The range for this outlook. `None`: nobody is at work, or nothing is known of how long a caller takes.
@@ -77,16 +83,34 @@ pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
         return None;
     }
     let served = f64::from(o.agents) / o.handle_s;
-    let (mut mean, mut variance) = line_ahead(o.ahead, served, o.theta);
-    let first = o.first_per_s.unwrap_or(served) + o.ahead * o.theta;
-    mean += 1.0 / first;
-    variance += 1.0 / (first * first);
-    let many = (o.ahead + 1.0) / (o.ahead + 1.0 + f64::from(o.agents));
-    variance *= 1.0 + (o.spread - 1.0) * many;
+    let to_come = |wait: f64| o.urgent.iter().map(|(per_s, until)| per_s * until.min(wait)).sum::<f64>();
+    let (mut mean, mut variance) = moments(o, 0.0);
+    let mut overtaking = 0.0;
+    for _ in 0..ROUNDS {
+        let more = to_come(mean);
+        if more - overtaking < 0.05 {
+            break;
+        }
+        overtaking = more;
+        (mean, variance) = moments(o, overtaking);
+        variance += overtaking / (served * served);
+    }
     variance += mean * mean * o.spread / (o.measured + 10.0);
     let at = |z| seconds(gamma_quantile(mean, variance, z));
     let basis = Basis { ahead: o.ahead, agents: o.agents, handle_s: o.handle_s, measured: o.measured };
     Some(Estimate { low: at(-Z90), typical: at(0.0), high: at(Z90), basis })
+}
+
+/// Mean and variance of the wait with so many more ahead.
+fn moments(o: &Outlook, more: f64) -> (f64, f64) {
+    let served = f64::from(o.agents) / o.handle_s;
+    let ahead = o.ahead + more;
+    let (mut mean, mut variance) = line_ahead(ahead, served, o.theta);
+    let first = o.first_per_s.unwrap_or(served) + ahead * o.theta;
+    mean += 1.0 / first;
+    variance += 1.0 / (first * first);
+    let many = (ahead + 1.0) / (ahead + 1.0 + f64::from(o.agents));
+    (mean, variance * (1.0 + (o.spread - 1.0) * many))
 }
 
 /// Mean and variance of the time until the `n` ahead are gone but for the first step: the sum for `j` in `0..n`.
@@ -142,7 +166,7 @@ impl Acd {
         let measured = &self.desks.get(line.queue())?.measured;
         let handling = measured.handling(plan);
         let agents = self.at_work(line.profiles());
-        let (ahead, rivals) = self.ahead(ticket, (id, line));
+        let (ahead, rivals, urgent) = self.rivals(ticket, (id, line));
         Some(Outlook {
             ahead,
             rivals,
@@ -152,6 +176,7 @@ impl Acd {
             measured: handling.measured,
             theta: measured.theta(),
             first_per_s: (agents <= SMALL_TEAM).then(|| self.first_per_s(line, &handling)),
+            urgent,
         })
     }
 
@@ -161,21 +186,33 @@ impl Acd {
     }
 
     /// Callers ahead under the real order, in all lines: weighted by the share of their agents that could serve this
-    /// caller too, and counted.
-    fn ahead(&self, ticket: &Ticket, (own, line): (LineId, &Line)) -> (f64, usize) {
+    /// caller too, and counted; and the more urgent who are still to come, by class, weighted alike.
+    fn rivals(
+        &self,
+        ticket: &Ticket,
+        (own, line): (LineId, &Line),
+    ) -> (f64, usize, [(f64, f64); CLASS_LAST as usize]) {
         let (mut weighted, mut rivals) = (0.0, 0);
+        let (now, class) = (self.now.mono, ticket.rank().class);
+        let mut urgent = [(0.0, 0.0); CLASS_LAST as usize];
         for (id, other) in self.room.lines() {
             let ahead = other.ahead(ticket.rank());
-            if ahead == 0 {
+            if ahead == 0 && class == 0 {
                 continue;
             }
             let share = if id == own { 1.0 } else { self.share(other, line) };
             if share > 0.0 {
                 weighted += share * float(ahead);
                 rivals += ahead;
+                for ((per_s, _), flow) in urgent.iter_mut().zip(other.flows()).take(usize::from(class)) {
+                    *per_s += share * flow.per_s(now);
+                }
             }
         }
-        (weighted, rivals)
+        for ((_, until), class) in urgent.iter_mut().zip(0..class) {
+            *until = ticket.yields_for(class, now).as_secs_f64();
+        }
+        (weighted, rivals, urgent)
     }
 
     /// Of the agents who can serve `other`, the share that can serve `line` too.
@@ -239,6 +276,7 @@ mod tests {
             measured: 1e9,
             theta: 0.0,
             first_per_s: None,
+            urgent: [(0.0, 0.0); 9],
         }
     }
 
@@ -274,6 +312,22 @@ mod tests {
             let (mean, _) = line_ahead(1000.0, 0.1, theta);
             assert!((mean - exact).abs() < 1e-3 * exact, "{theta}: {mean} {exact}");
         }
+    }
+
+    #[test]
+    fn urgent_callers_still_to_come_count_while_they_would_be_ahead() {
+        let none = estimate(&outlook(5.0, 3)).unwrap();
+        let mut urgent = [(0.0, 0.0); 9];
+        urgent[0] = (1.0 / 200.0, 600.0);
+        let some = estimate(&Outlook { urgent, ..outlook(5.0, 3) }).unwrap();
+        // 360 s of wait become about 500: 2.5 come in that time at 60 s each.
+        assert!(
+            some.typical > none.typical + none.typical / 4 && some.typical < none.typical * 2,
+            "{some:?} {none:?}"
+        );
+        urgent[0] = (1.0, 600.0);
+        let flood = estimate(&Outlook { urgent, ..outlook(5.0, 3) }).unwrap();
+        assert!(flood.high < Duration::from_hours(12), "a flood lasts only until he has aged: {flood:?}");
     }
 
     #[test]

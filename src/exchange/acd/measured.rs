@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::QueuePlan;
+use crate::base::Instant;
 
 /// Share kept of all older observations at each new one: about the last 200 count.
 const KEEP: f64 = 1.0 - 1.0 / 200.0;
@@ -41,6 +42,38 @@ impl Fading {
         let own = if mean > 0.0 { variance / (mean * mean) } else { 1.0 };
         ((own * self.weight + PRIOR) / (self.weight + PRIOR)).clamp(0.2, 6.0)
     }
+}
+
+/// Over how long arrivals are counted, in seconds.
+const FLOW_S: f64 = 900.0;
+
+/// How often something comes: counts that fade with time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    weight: f64,
+    last: Instant,
+    began: Instant,
+}
+
+impl Flow {
+    /// Nothing has come yet.
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { weight: 0.0, last: now, began: now }
+    }
+    /// One more.
+    pub(crate) fn note(&mut self, now: Instant) {
+        self.weight = self.weight * fade(now, self.last) + 1.0;
+        self.last = now;
+    }
+    /// How many come per second, looked at over at least two minutes.
+    pub(crate) fn per_s(&self, now: Instant) -> f64 {
+        let seen = (FLOW_S * (1.0 - fade(now, self.began))).max(120.0);
+        self.weight * fade(now, self.last) / seen
+    }
+}
+
+fn fade(now: Instant, then: Instant) -> f64 {
+    libm::exp(-now.since(then).as_secs_f64() / FLOW_S)
 }
 
 /// One queue's measurements.

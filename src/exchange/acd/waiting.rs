@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Joining;
 use super::announce::Promise;
+use super::measured::Flow;
 use super::order::{CLASS_LAST, Rank, Ranks, class_at, next_step};
 use super::roster::ProfileId;
 use crate::base::{AgentId, AssignmentId, Instant, Language, QueueId, SkillId, TicketId};
@@ -116,6 +117,11 @@ impl Ticket {
     pub(crate) fn next_step(&self, now: Instant) -> Option<Instant> {
         next_step(self.joining.priority, self.joining.since, self.ageing, now)
     }
+    /// For how much longer newcomers of `class` would be ahead of him.
+    pub(crate) fn yields_for(&self, class: u8, now: Instant) -> Duration {
+        let steps = self.joining.priority.min(CLASS_LAST).saturating_sub(class);
+        (self.joining.since + self.ageing.saturating_mul(u32::from(steps))).since(now)
+    }
     /// How long he has waited by his clock.
     pub(crate) fn waited(&self, now: Instant) -> Duration {
         now.since(self.joining.since)
@@ -139,6 +145,7 @@ pub(crate) struct Line {
     waiting: Ranks,
     held: Ranks,
     entered: [u64; CLASS_LAST as usize + 1],
+    flows: [Flow; CLASS_LAST as usize + 1],
 }
 
 impl Line {
@@ -169,6 +176,10 @@ impl Line {
     /// How many ever came with a class before `class`.
     pub(crate) fn came_before(&self, class: u8) -> u64 {
         self.entered.iter().take(usize::from(class)).sum()
+    }
+    /// How many come per second, by class.
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
     }
     /// A profile that can serve it appeared, or one that could is gone.
     pub(crate) fn set_able(&mut self, profile: ProfileId, able: bool) {
@@ -205,7 +216,12 @@ impl WaitingRoom {
         self.by_key.get(&key).copied()
     }
     /// Opens a line for such callers.
-    pub(crate) fn open(&mut self, joining: &Joining, need: Need, profiles: Vec<ProfileId>) -> LineId {
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        joining: &Joining,
+        (need, profiles): (Need, Vec<ProfileId>),
+    ) -> LineId {
         let id = self.next;
         self.next += 1;
         let (queue, extra) = (joining.queue.clone(), joining.skills.clone());
@@ -219,6 +235,7 @@ impl WaitingRoom {
             waiting: Ranks::default(),
             held: Ranks::default(),
             entered: [0; CLASS_LAST as usize + 1],
+            flows: [Flow::new(now); CLASS_LAST as usize + 1],
         };
         self.lines.insert(id, line);
         id
@@ -248,9 +265,13 @@ impl WaitingRoom {
         self.tickets.insert(ticket.joining.ticket, ticket);
     }
     /// Notes that a caller of this class came to the line: who is before others by right, not by clock.
-    pub(crate) fn note_entry(&mut self, line: LineId, class: u8) {
-        if let Some(n) = self.lines.get_mut(&line).and_then(|l| l.entered.get_mut(usize::from(class))) {
+    pub(crate) fn note_entry(&mut self, line: LineId, class: u8, now: Instant) {
+        let Some(line) = self.lines.get_mut(&line) else { return };
+        if let Some(n) = line.entered.get_mut(usize::from(class)) {
             *n += 1;
+        }
+        if let Some(flow) = line.flows.get_mut(usize::from(class)) {
+            flow.note(now);
         }
     }
     /// Puts a ticket into a place; it must be apart.

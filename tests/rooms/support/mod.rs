@@ -1,2 +1,4 @@
 //! What behaviour tests share.
+pub(crate) mod queue_model;
 pub(crate) mod sip_world;
+pub(crate) mod waiting_day;
