@@ -309,3 +309,45 @@ fn every_input_has_an_outcome_in_every_stage() {
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("call_stages", table));
 }
+
+#[test]
+fn among_ten_thousand_calls_an_input_touches_one_and_a_timeout_those_that_are_due() {
+    let mut bench = Bench::new();
+    for n in 2..=10_000u64 {
+        bench.now = bench.now.after(Duration::from_millis(1));
+        let arrival = Arrival {
+            dialled: "95188".into(),
+            caller: n.to_string(),
+            caller_name: String::new(),
+            peer: Peer::Stranger,
+        };
+        bench.exchange.handle(bench.now, Input::LegArrived { leg: LegId(2 * n), arrival });
+        while bench.exchange.poll().is_some() {}
+    }
+    let leg = LegId(2 * 5_000);
+    bench.exchange.handle(bench.now, Input::Key { leg, key: keys("1")[0], play: None });
+    while let Some(command) = bench.exchange.poll() {
+        match command {
+            Command::Note(fact) => assert_eq!(fact.call(), Some(CallId(5_000))),
+            Command::Play { leg: to, .. } => assert_eq!(to, leg),
+            other => panic!("{other:?}"),
+        }
+    }
+    let due = bench.exchange.next_deadline().unwrap();
+    bench.now = bench.now.after(due.at.since(bench.now.mono));
+    bench.exchange.handle_timeout(bench.now);
+    let touched: std::collections::BTreeSet<_> = std::iter::from_fn(|| bench.exchange.poll())
+        .filter_map(|c| if let Command::Note(fact) = c { fact.call() } else { None })
+        .collect();
+    assert!(touched.len() <= 1, "{touched:?}");
+    assert_eq!(bench.exchange.check(), Vec::<String>::new());
+    // One more than the limit: refused, and nothing of it stays.
+    let arrival = Arrival {
+        dialled: "95188".into(),
+        caller: String::new(),
+        caller_name: String::new(),
+        peer: Peer::Stranger,
+    };
+    let refused = bench.feed(Input::LegArrived { leg: LegId(30_000), arrival });
+    assert!(matches!(refused[0], Command::Reject { cause: Cause::Overload, .. }));
+}

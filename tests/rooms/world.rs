@@ -193,6 +193,7 @@ impl World {
         }
         let broken = self.board.check(self.now);
         assert!(broken.is_empty(), "{broken:#?}\n{}", self.transcript());
+        assert_eq!(self.board.exchange().broken(), 0, "a call was ended\n{}", self.transcript());
         self.check_ears();
         if !self.slow_ends {
             self.report_ends();
