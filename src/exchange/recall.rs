@@ -56,7 +56,7 @@ impl Recalls {
 mod tests {
     use super::*;
 
-    const WITHIN: Duration = Duration::from_secs(600);
+    const WITHIN: Duration = Duration::from_mins(10);
 
     fn recall(name: &str) -> Recall {
         Recall { agent: Some(AgentId::from(name)), since: Instant::ZERO }

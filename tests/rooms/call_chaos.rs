@@ -2,11 +2,15 @@
 //! them), every call ends in exactly one `CallEnded`, nothing is left when all legs are gone, the same inputs make the
 //! same facts, and a journal replays to the same commands.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{AgentId, CallId, Key, LegId, PlayId, TrunkId};
+use hotline::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, TrunkId};
 use hotline::exchange::acd::AgentWish;
-use hotline::exchange::{Cause, ExchangeSettings, Fact, Input, Ops, Peer, Switchboard, decode, encode};
+use hotline::exchange::menu::MenuSet;
+use hotline::exchange::{
+    Cause, Command, ExchangeSettings, Fact, Input, Ops, Peer, Switchboard, decode, encode,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -187,6 +191,16 @@ fn each_call_ends_once(world: &World) {
     assert!(ends.values().all(|n| *n == (1, 1)), "{ends:?}\n{}", world.transcript());
 }
 
+/// The same hotline in another revision, where every queue has other music.
+fn second_set() -> Arc<MenuSet> {
+    let mut set = MenuSet::clone(&menus());
+    set.revision = "second".into();
+    for queue in set.queues.values_mut() {
+        queue.music = PromptId::from("second-music");
+    }
+    Arc::new(set)
+}
+
 fn replays_to_the_same(world: &World) {
     let mut bytes = Vec::new();
     for entry in &world.entries {
@@ -195,7 +209,7 @@ fn replays_to_the_same(world: &World) {
     let mut board = Switchboard::new(settings(), menus());
     let (mut entries, mut commands, mut facts) = (Vec::new(), Vec::new(), Vec::new());
     for entry in decode(&bytes) {
-        board.replay(&entry.unwrap(), |_| None).unwrap();
+        board.replay(&entry.unwrap(), |revision| (revision == "second").then(second_set)).unwrap();
         entries.extend(std::iter::from_fn(|| board.poll_entry()));
         commands.extend(std::iter::from_fn(|| board.poll()));
         facts.extend(std::iter::from_fn(|| board.poll_fact()));
@@ -270,4 +284,25 @@ fn chaos_reaches_every_stage() {
     ];
     let missing: Vec<_> = wanted.iter().filter(|kind| !reached.contains_key(*kind)).collect();
     assert!(missing.is_empty(), "never: {missing:?} in {reached:?}");
+}
+
+#[test]
+fn calls_inside_keep_the_menus_they_began_with_and_the_journal_replays_the_change() {
+    let mut world = World::new(menus(), settings());
+    let early = world.dial("early", "95188", "1", Peer::Stranger);
+    world.install(second_set());
+    let late = world.dial("late", "95188", "2", Peer::Stranger);
+    world.press(early, Key::from_char('0').unwrap());
+    world.press(late, Key::from_char('0').unwrap());
+    let music: Vec<_> = world
+        .commands
+        .iter()
+        .filter_map(|c| match c {
+            Command::Play { leg, prompts, repeat: true, .. } => Some((*leg, prompts[0].as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(music, [(early, "music-general"), (late, "second-music")]);
+    assert_eq!(world.board.view(world.now).menus, "second");
+    replays_to_the_same(&world);
 }

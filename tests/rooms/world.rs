@@ -140,6 +140,11 @@ impl World {
         self.settle();
     }
 
+    pub(crate) fn install(&mut self, menus: Arc<MenuSet>) {
+        self.board.install(self.now, menus);
+        self.settle();
+    }
+
     /// Lets time pass: deadlines fire and phones stop ringing in their order.
     pub(crate) fn wait(&mut self, time: Duration) {
         let end = self.now.mono + time;
