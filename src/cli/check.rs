@@ -23,11 +23,20 @@ pub(crate) struct Check {
     json: bool,
 }
 
+/// What was found.
+struct Found {
+    diagnostics: Vec<Diagnostic>,
+    /// The texts, by the names that the diagnostics use.
+    files: BTreeMap<String, String>,
+    /// What the set holds; empty when it would not be installed.
+    summary: String,
+}
+
 impl Check {
     /// Exit status 0: nothing is wrong (warnings may be printed). 1: mistakes. 2: the files could not be read.
     pub(crate) fn run(self) -> ExitCode {
         match self.diagnostics() {
-            Ok((diagnostics, files, summary)) => self.print(&diagnostics, &files, &summary),
+            Ok(found) => self.print(&found),
             Err(error) => {
                 let why = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
                 eprintln!("hotline check: {error}{why}");
@@ -36,7 +45,7 @@ impl Check {
         }
     }
 
-    fn diagnostics(&self) -> Result<(Vec<Diagnostic>, BTreeMap<String, String>, String), MenuFilesError> {
+    fn diagnostics(&self) -> Result<Found, MenuFilesError> {
         let beside = self.folder.join("..").join("audio").join("manifest.toml");
         let manifest = self.manifest.clone().unwrap_or(beside);
         let manifest_text = menu_files::read_text(&manifest)?;
@@ -51,11 +60,12 @@ impl Check {
         diagnostics.extend(found.into_iter().map(|d| Diagnostic { file: shown(&d.file), ..d }));
         let mut shown_files: BTreeMap<_, _> = files.into_iter().map(|(n, t)| (shown(&n), t)).collect();
         shown_files.insert(manifest_name, manifest_text);
-        Ok((diagnostics, shown_files, summary))
+        Ok(Found { diagnostics, files: shown_files, summary })
     }
 
     /// Says it; a closed pipe is no mistake of ours.
-    fn print(&self, diagnostics: &[Diagnostic], files: &BTreeMap<String, String>, summary: &str) -> ExitCode {
+    fn print(&self, found: &Found) -> ExitCode {
+        let Found { diagnostics, files, summary } = found;
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = diagnostics.len() - errors;
         let said = if self.json {

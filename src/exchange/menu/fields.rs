@@ -99,7 +99,12 @@ impl<'a> Fields<'a> {
         name: &'static str,
         seconds: &RangeInclusive<u64>,
     ) -> Option<Duration> {
-        let word = self.word(findings, name)?;
+        let node = &self.get(name)?.node;
+        let Value::Text(text) = &node.value else {
+            wrong_kind(findings, node, "a length of time in quotes, as \"20s\"");
+            return None;
+        };
+        let word = Word { text, place: &node.place };
         let read = seconds_of(word.text);
         if let Some(s) = read.filter(|s| seconds.contains(s)) {
             return Some(Duration::from_secs(s));
@@ -121,10 +126,12 @@ impl<'a> Fields<'a> {
         inner(findings, what, field)
     }
 
-    /// Keys that nobody asked for, as ops' own names.
+    /// Keys that nobody asked for, as ops' own names, in the order of the file.
     pub(super) fn rest(&self) -> impl Iterator<Item = (&'a str, &'a Field)> + use<'a> {
-        let asked = self.asked.clone();
-        self.table.iter().map(|(k, v)| (k.as_str(), v)).filter(move |(k, _)| !asked.contains(k))
+        let all = self.table.iter().map(|(name, field)| (name.as_str(), field));
+        let mut rest: Vec<_> = all.filter(|(name, _)| !self.asked.contains(name)).collect();
+        rest.sort_by_key(|(_, field)| field.key.span.start);
+        rest.into_iter()
     }
 
     /// Keys that nobody asked for are mistakes, and so is what is missing, unless such a key was meant for it.

@@ -153,3 +153,117 @@ impl Hours {
         self.week.get(weekday).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours(zone: &str) -> Hours {
+        let day = vec![Span::parse("09:00-18:00").unwrap()];
+        let mut week = [(); 7].map(|()| day.clone());
+        week[5] = Vec::new();
+        week[6] = Vec::new();
+        Hours {
+            zone: Zone::named(zone).unwrap(),
+            week,
+            holiday: Vec::new(),
+            dates: BTreeMap::new(),
+            holidays: BTreeMap::new(),
+            workdays: BTreeMap::new(),
+        }
+    }
+
+    fn utc(text: &str) -> UtcTime {
+        UtcTime::from_micros(text.parse::<Timestamp>().unwrap().as_microsecond())
+    }
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    #[test]
+    fn open_from_the_first_minute_and_closed_at_the_last() {
+        let h = hours("Asia/Shanghai");
+        // Monday, 2 March 2026; Shanghai is eight hours ahead.
+        assert!(!h.is_open(utc("2026-03-02T00:59:59.999Z")));
+        assert!(h.is_open(utc("2026-03-02T01:00:00Z")));
+        assert!(h.is_open(utc("2026-03-02T09:59:59Z")));
+        assert!(!h.is_open(utc("2026-03-02T10:00:00Z")));
+        assert!(!h.is_open(utc("2026-03-07T04:00:00Z")), "a Saturday");
+    }
+
+    #[test]
+    fn summer_time_moves_the_hours_with_the_clock_on_the_wall() {
+        let h = hours("America/New_York");
+        // Winter time ends on Sunday, 8 March 2026.
+        assert!(!h.is_open(utc("2026-03-06T13:30:00Z")), "08:30 in winter");
+        assert!(h.is_open(utc("2026-03-09T13:30:00Z")), "09:30 in summer");
+        // Summer time ends on Sunday, 1 November 2026.
+        assert!(h.is_open(utc("2026-10-30T21:30:00Z")), "17:30 in summer");
+        assert!(h.is_open(utc("2026-11-02T22:30:00Z")), "17:30 in winter");
+        assert!(!h.is_open(utc("2026-11-02T13:30:00Z")), "08:30 in winter");
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_open_twice_and_one_that_is_skipped_never() {
+        let mut h = hours("America/New_York");
+        h.week[6] = vec![Span::parse("01:00-03:00").unwrap()];
+        // 1 November 2026: 01:30 comes twice.
+        assert!(h.is_open(utc("2026-11-01T05:30:00Z")));
+        assert!(h.is_open(utc("2026-11-01T06:30:00Z")));
+        // 8 March 2026: after 01:59 comes 03:00.
+        assert!(h.is_open(utc("2026-03-08T06:59:00Z")));
+        assert!(!h.is_open(utc("2026-03-08T07:00:00Z")));
+    }
+
+    #[test]
+    fn a_date_comes_before_a_holiday_before_a_swapped_day_before_the_weekday() {
+        let mut h = hours("Asia/Shanghai");
+        h.holidays.insert(day("2026-02-16"), "Spring Festival".into());
+        h.holidays.insert(day("2026-02-17"), "Spring Festival".into());
+        h.workdays.insert(day("2026-02-14"), "Spring Festival".into());
+        h.dates.insert(day("2026-02-16"), vec![Span::parse("10:00-14:00").unwrap()]);
+        assert!(h.is_open(utc("2026-02-14T04:00:00Z")), "a Saturday that is worked");
+        assert!(!h.is_open(utc("2026-02-07T04:00:00Z")), "a Saturday like any other");
+        assert!(h.is_open(utc("2026-02-16T03:00:00Z")), "the date's own hours, on a holiday");
+        assert!(!h.is_open(utc("2026-02-16T07:00:00Z")), "after them");
+        assert!(!h.is_open(utc("2026-02-17T03:00:00Z")), "a holiday");
+    }
+
+    #[test]
+    fn hours_past_midnight_belong_to_the_day_on_which_they_begin() {
+        let mut h = hours("Asia/Shanghai");
+        h.week = Default::default();
+        h.week[4] = vec![Span::parse("22:00-06:00").unwrap()];
+        assert!(h.is_open(utc("2026-03-06T15:00:00Z")), "Friday 23:00");
+        assert!(h.is_open(utc("2026-03-06T21:00:00Z")), "Saturday 05:00");
+        assert!(!h.is_open(utc("2026-03-06T22:00:00Z")), "Saturday 06:00");
+        assert!(!h.is_open(utc("2026-03-05T21:00:00Z")), "Friday 05:00");
+        h.holidays.insert(day("2026-03-07"), "A day".into());
+        assert!(h.is_open(utc("2026-03-06T21:00:00Z")), "the holiday began, Friday's night goes on");
+    }
+
+    #[test]
+    fn nonsense_is_no_span_and_no_day() {
+        for text in
+            ["9-17", "09:00", "09:60-10:00", "24:00-25:00", "09:00-09:00", "-", "24:00-06:00", "+9:00-10:00"]
+        {
+            assert_eq!(Span::parse(text), None, "{text}");
+        }
+        assert_eq!(Span::parse("00:00-24:00"), Some(Span { from: 0, to: 1440 }));
+        for text in ["2026-02-30", "2026-2-3", "20260203", "today", "-009999-01-01"] {
+            assert_eq!(Day::parse(text), None, "{text}");
+        }
+        assert_eq!(Zone::named("Asia/Beijing"), None);
+        assert_eq!(Zone::named("Asia/../etc"), None);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_no_panic() {
+        let h = hours("Asia/Shanghai");
+        for us in [i64::MIN, -1, 0, i64::MAX] {
+            assert_eq!(h.is_open(UtcTime::from_micros(us)), h.is_open(UtcTime::from_micros(us)));
+        }
+        assert!(!h.is_open(UtcTime::from_micros(i64::MIN)) || !h.of(day("2026-03-02")).is_empty());
+    }
+}

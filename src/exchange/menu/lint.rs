@@ -240,12 +240,9 @@ fn unserved(set: &MenuSet, heard: &Heard, read: &mut Resolver<'_>) {
 
 fn unused_hours(set: &MenuSet, read: &mut Resolver<'_>) {
     for name in set.hours.keys().filter(|name| !read.used_hours.contains(*name)) {
+        let Some(place) = read.hours_places.get(name) else { continue };
         read.findings
-            .warning(
-                "HL0605",
-                &Place::file("calendar.toml"),
-                format!("nothing uses the opening hours {name}"),
-            )
+            .warning("HL0605", place, format!("nothing uses the opening hours {name}"))
             .help("give a menu, a queue or a number hours = \"NAME\", or delete them");
     }
 }

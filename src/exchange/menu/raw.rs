@@ -58,14 +58,19 @@ pub(super) struct Field {
 /// Keys in ascending order.
 pub(super) type Table = BTreeMap<String, Field>;
 
+/// What mends a key that stands twice.
+const TWICE: &str = "a key may stand once in its table: take one away";
+/// What mends most other mistakes of syntax.
+const SYNTAX: &str = "texts stand in quotes; keys other than letters, digits, - and _ too: \"*\" = \"main\"";
+
 /// Reads a file. Syntax mistakes go to `findings`; the rest is read as far as it can be.
 pub(super) fn parse(file: &Arc<str>, text: &str, findings: &mut Findings<'_>) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        findings
-            .error(NOT_TOML, &place(file, &span), format!("this is not TOML: {}", error.message()))
-            .help("texts stand in quotes; keys other than letters, digits, - and _ too: \"*\" = \"main\"");
+        let help = if error.message().contains("duplicate key") { TWICE } else { SYNTAX };
+        let message = format!("this is not TOML: {}", error.message());
+        findings.error(NOT_TOML, &place(file, &span), message).help(help);
     }
     table(file, document.get_ref())
 }

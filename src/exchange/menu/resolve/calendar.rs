@@ -34,6 +34,7 @@ impl Resolver<'_> {
                 else {
                     continue;
                 };
+                self.hours_places.insert(name.to_owned(), field.key.clone());
                 let own = if fields.has("timezone") { self.zone(&mut fields) } else { zone.clone() };
                 let read = self.hours(fields);
                 let Some(zone) = own else {
@@ -161,11 +162,14 @@ impl Resolver<'_> {
             (Some(first), Some(last)) => {
                 std::iter::successors(Some(first), |d| Some(d.next()).filter(|next| next > d))
                     .take_while(|d| *d <= last)
-                    .take(DAYS)
+                    .take(DAYS + 1)
                     .collect()
             }
             _ => Vec::new(),
         };
+        if days.len() > DAYS {
+            self.findings.error("HL0603", place, format!("`{text}` is more than a year"));
+        }
         if days.is_empty() {
             self.findings
                 .error("HL0603", place, format!("`{text}` is not a date"))

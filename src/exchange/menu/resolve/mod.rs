@@ -16,7 +16,7 @@ use super::diagnostic::{Diagnostic, Findings, Place, Severity};
 use super::fields::{self, Fields, Word};
 use super::hours::Hours;
 use super::lint;
-use super::raw::{self, Node, Table};
+use super::raw::{self, Node, Table, Value};
 use super::set::{AgentKeys, Menu, MenuSet, Opening, Party, Queue, Target};
 use crate::base::{AgentId, Language, MenuId, PartyId, PromptId, QueueId, SkillId};
 use crate::exchange::acd::{AcdPlan, AgentPlan};
@@ -85,6 +85,8 @@ pub(super) struct Resolver<'a> {
     pub(super) ways: Vec<Way>,
     /// Opening hours that something uses.
     pub(super) used_hours: BTreeSet<String>,
+    /// Where opening hours are defined.
+    pub(super) hours_places: BTreeMap<String, Place>,
     /// Where each named thing is defined.
     pub(super) places: BTreeMap<Door, Place>,
     names: Names,
@@ -108,6 +110,7 @@ impl MenuSet {
             said: Vec::new(),
             ways: Vec::new(),
             used_hours: BTreeSet::new(),
+            hours_places: BTreeMap::new(),
             places: BTreeMap::new(),
             names: names(&trees),
             human: QueueId::from(""),
@@ -165,11 +168,11 @@ fn names(trees: &Trees) -> Names {
         let table = match within {
             None => table,
             Some(key) => table.and_then(|t| t.get(key)).and_then(|f| match &f.node.value {
-                raw::Value::Table(inner) => Some(inner),
+                Value::Table(inner) => Some(inner),
                 _ => None,
             }),
         };
-        let is_table = |f: &raw::Field| matches!(f.node.value, raw::Value::Table(_));
+        let is_table = |f: &raw::Field| matches!(f.node.value, Value::Table(_));
         table.into_iter().flatten().filter(|(_, f)| is_table(f)).map(|(k, _)| k.clone()).collect()
     };
     Names {
@@ -309,6 +312,11 @@ impl Resolver<'_> {
     /// Prompts by name, one or a list.
     fn phrases(&mut self, node: &Node, by: &Door) -> Vec<Phrase> {
         let words = fields::words(&mut self.findings, node);
+        if node.value == Value::List(Vec::new()) {
+            self.findings
+                .error("HL0105", &node.place, "nothing would be said")
+                .help("name a prompt of audio/manifest.toml");
+        }
         words.into_iter().map(|w| Phrase::Prompt(self.prompt(w, by))).collect()
     }
 

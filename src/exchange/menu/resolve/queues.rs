@@ -84,6 +84,7 @@ impl Resolver<'_> {
                     .help(
                         "it is behind key 0, so name a menu that says sorry and ends: overflow = \"all-busy\"",
                     );
+                return None;
             }
             let place = fields.place.clone();
             let human = Target::Queue(self.human.clone());
