@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{Instant, Key, Now, QueueId, UtcTime};
+use hotline::base::{Instant, Key, Language, Now, QueueId, UtcTime};
 use hotline::exchange::Phrase;
 use hotline::exchange::menu::{Made, MenuEffect, MenuRun, MenuSet, PromptTexts, Target, Visit};
 use proptest::prelude::*;
@@ -133,7 +133,7 @@ impl Caller {
                 let queue = QueueId::from(queue);
                 let key = Key::from_char(key.chars().next().unwrap()).unwrap();
                 let menu = self.set.queues[&queue].keys[&key].clone();
-                let visit = Visit { language: Default::default(), priority: None, line: Some(queue) };
+                let visit = Visit { language: Language::default(), priority: None, line: Some(queue) };
                 self.run = Some(MenuRun::resume(&self.set, &Target::Menu(menu), visit, self.now));
             }
             "press" => rest.chars().filter(|c| *c != ' ').for_each(|key| self.press(key)),

@@ -231,7 +231,9 @@ impl MenuRun {
         match walk::land(&self.set, target, human, now.utc) {
             Landing::Menu(_) if self.steps >= limits::MENU_STEPS => self.ask_human(now),
             Landing::Menu(menu) => self.enter(now, &menu),
-            Landing::Queue(queue) => self.leave_to(queue, *target == Target::Human && self.visit.line.is_none()),
+            Landing::Queue(queue) => {
+                self.leave_to(queue, *target == Target::Human && self.visit.line.is_none());
+            }
             Landing::HangUp => self.leave(MenuEffect::HangUp { cause: Cause::Completed }),
         }
     }
