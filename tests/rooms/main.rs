@@ -1,5 +1,5 @@
 //! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.
-
+mod audio;
 mod call_chaos;
 mod call_scripts;
 mod call_stages;

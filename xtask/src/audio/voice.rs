@@ -92,14 +92,14 @@ fn sentences<'l>(language: &'l str, text: &str) -> Vec<(&'l str, String)> {
 
 /// One language's words as samples between -1 and 1, without silence at either end.
 fn sentence_sound(language: &str, words: &str) -> Result<Vec<f64>> {
-    let (voice, speed) = if language == "zh" { ("cmn-latn-pinyin", "155") } else { ("en-us", "145") };
-    let wav = piped(
-        command("espeak-ng", &["-v", voice, "-s", speed, "-g", "2", "--stdin", "--stdout"]),
-        words.as_bytes(),
-    )?;
+    let (voice, speed) = if language == "zh" { ("cmn-latn-pinyin", "170") } else { ("en-us", "150") };
+    let wav =
+        piped(command("espeak-ng", &["-v", voice, "-s", speed, "--stdin", "--stdout"]), words.as_bytes())?;
     let silence = ["silence", "1", "0.005", "0.3%", "reverse"];
     let mut steps = vec!["-V1", "-t", "wav", "--ignore-length", "-", "-r", "16000", "-c", "1", "-b", "16"];
-    steps.extend(["-e", "signed", "-L", "-t", "raw", "-", "highpass", "150"]);
+    steps.extend([
+        "-e", "signed", "-L", "-t", "raw", "-", "highpass", "150", "lowpass", "4500", "lowpass", "4500",
+    ]);
     steps.extend(silence.iter().chain(&silence));
     let raw = piped(command("sox", &steps), &wav)?;
     Ok(raw.chunks_exact(2).map(|b| f64::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect())
