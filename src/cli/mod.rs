@@ -1,5 +1,8 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
+mod ask;
 mod check;
+mod robots;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -10,18 +13,31 @@ use clap::{Parser, Subcommand};
 #[command(name = "hotline", version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start the server (also without any command).
+    Serve(serve::Serve),
     /// Check menus, queues, agents, calendar and prompts, and report every mistake.
     Check(check::Check),
+    /// Run an agent and a merchant who answer by themselves.
+    Robots(robots::Robots),
+    /// Show the last calls of the running server, or one call's story.
+    Calls(ask::Calls),
+    /// Draw the SIP of a call as a ladder.
+    Ladder(ask::LadderOf),
 }
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
-        Command::Check(check) => check.run(),
+        None => serve::Serve::default().run(),
+        Some(Command::Serve(serve)) => serve.run(),
+        Some(Command::Check(check)) => check.run(),
+        Some(Command::Robots(robots)) => robots.run(),
+        Some(Command::Calls(calls)) => calls.run(),
+        Some(Command::Ladder(ladder)) => ladder.run(),
     }
 }

@@ -56,6 +56,11 @@ impl Exchange {
         }
     }
 
+    /// Whether this call is going on.
+    pub fn knows(&self, call: CallId) -> bool {
+        self.calls.contains_key(&call)
+    }
+
     /// New calls take this set; calls inside keep the one they began with.
     pub fn install(&mut self, now: Now, menus: Arc<MenuSet>) {
         self.lift(now);

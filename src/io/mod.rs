@@ -1,2 +1,31 @@
-//! DOORS AND WINDOWS: the only room with tokio.
+//! DOORS AND WINDOWS: the only room with tokio. Sockets, files, clock, store, HTTP. Nothing here decides.
+//!
+//! Threads: *control* runs the node on SIP's sockets; *media* runs the plane on RTP's; *office* runs the store, HTTP
+//! and the command socket. They speak by bounded queues, and a call never waits for the office.
+mod ask;
+mod clock;
+mod config;
+mod control;
+pub mod embedded;
+mod http;
+mod journal;
+mod media_ports;
+mod media_worker;
 pub mod menu_files;
+mod metrics;
+mod net;
+mod office;
+mod secrets;
+mod server;
+pub mod socket;
+mod store;
+mod telemetry;
+mod vault;
+
+pub use clock::Clock;
+pub use config::{SecretPlace, Settings, TrunkSettings};
+pub use net::{Net, NetEvent};
+pub use secrets::{Secret, SecretError, agents as agent_secrets};
+pub use server::{Addresses, Server, StartError};
+pub use store::{CallFilter, CallRow, CallStory, Store, StoreError};
+pub use telemetry::log_to_stderr;

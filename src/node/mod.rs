@@ -1,1 +1,23 @@
 //! HALL: joins exchange, SIP and media of one server; still no IO.
+//!
+//! [`Node`] has the four verbs for the whole server: datagrams, streams, sound's events and time go in; bytes to
+//! send, media commands, journal entries and facts come out. `legs.rs` is the only table that knows which exchange
+//! leg is which SIP dialog and which sound.
+mod keys;
+mod legs;
+mod machine;
+mod on_command;
+mod on_event;
+mod output;
+mod ports;
+mod settings;
+mod sound;
+mod status;
+mod traces;
+mod view;
+
+pub use machine::Node;
+pub use output::NodeOutput;
+pub use settings::{NodeSettings, Trunk};
+pub use sound::LegSound;
+pub use view::{NodeFigures, NodeView};

@@ -58,7 +58,7 @@ pub struct Diagnostic {
 }
 
 /// The code of a syntax mistake.
-pub(super) const NOT_TOML: &str = "HL0101";
+pub(crate) const NOT_TOML: &str = "HL0101";
 
 /// Every code with its one-line meaning, in ascending order.
 pub const CODES: [(&str, &str); 33] = [
@@ -99,8 +99,12 @@ pub const CODES: [(&str, &str); 33] = [
 
 impl Diagnostic {
     /// Adds how to mend it.
-    pub(super) fn help(&mut self, help: impl Into<String>) {
+    pub(crate) fn help(&mut self, help: impl Into<String>) {
         self.help = Some(help.into());
+    }
+    /// Whether it keeps everything from being installed.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
     /// One line: `menus/main.toml:3:5: error HL0102: ...`.
     pub fn line(&self) -> String {
@@ -117,17 +121,17 @@ impl Diagnostic {
 
 /// Collects diagnostics; knows the texts, so that it can turn bytes into lines and columns.
 #[derive(Debug)]
-pub(super) struct Findings<'a> {
+pub(crate) struct Findings<'a> {
     files: &'a BTreeMap<String, String>,
     list: Vec<Diagnostic>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(files: &'a BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(files: &'a BTreeMap<String, String>) -> Self {
         Self { files, list: Vec::new() }
     }
     /// Something that keeps the set from being installed.
-    pub(super) fn error(
+    pub(crate) fn error(
         &mut self,
         code: &'static str,
         place: &Place,
@@ -136,7 +140,7 @@ impl<'a> Findings<'a> {
         self.add(Severity::Error, code, place, message.into())
     }
     /// Something that is probably not meant.
-    pub(super) fn warning(
+    pub(crate) fn warning(
         &mut self,
         code: &'static str,
         place: &Place,
@@ -171,15 +175,15 @@ impl<'a> Findings<'a> {
         &mut self.list[last]
     }
     /// Whether anything keeps the set from being installed.
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error)
     }
     /// Whether anything of this file does.
-    pub(super) fn has_errors_in(&self, file: &str) -> bool {
+    pub(crate) fn has_errors_in(&self, file: &str) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error && d.file == file)
     }
     /// All, in the order of files and places, each once; at one place errors come first.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         // What follows on the line of a syntax mistake was guessed, not read.
         let broken: BTreeSet<(String, usize)> =
             self.list.iter().filter(|d| d.code == NOT_TOML).map(|d| (d.file.clone(), d.line)).collect();

@@ -9,45 +9,45 @@ use super::raw::{Field, Node, Table, Value};
 
 /// A text at its place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word<'a> {
-    pub(super) text: &'a str,
-    pub(super) place: &'a Place,
+pub(crate) struct Word<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) place: &'a Place,
 }
 
 /// A table being read.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What it is, for messages: `the menu main`.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Where it begins.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     table: &'a Table,
     asked: BTreeSet<&'static str>,
     missing: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(what: impl Into<String>, place: Place, table: &'a Table) -> Self {
+    pub(crate) fn new(what: impl Into<String>, place: Place, table: &'a Table) -> Self {
         Self { what: what.into(), place, table, asked: BTreeSet::new(), missing: Vec::new() }
     }
 
     /// The key with its value, as it stands.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<&'a Field> {
+    pub(crate) fn get(&mut self, name: &'static str) -> Option<&'a Field> {
         self.asked.insert(name);
         self.table.get(name)
     }
 
     /// Whether the key is there.
-    pub(super) fn has(&mut self, name: &'static str) -> bool {
+    pub(crate) fn has(&mut self, name: &'static str) -> bool {
         self.get(name).is_some()
     }
 
     /// A text.
-    pub(super) fn word(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Word<'a>> {
+    pub(crate) fn word(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Word<'a>> {
         word(findings, &self.get(name)?.node)
     }
 
     /// A text that must be there.
-    pub(super) fn needed(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Word<'a>> {
+    pub(crate) fn needed(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Word<'a>> {
         if !self.has(name) {
             self.missing(name);
         }
@@ -55,12 +55,12 @@ impl<'a> Fields<'a> {
     }
 
     /// `name` must be there and is not: `finish` says so.
-    pub(super) fn missing(&mut self, name: &'static str) {
+    pub(crate) fn missing(&mut self, name: &'static str) {
         self.missing.push(name);
     }
 
     /// `true` or `false`; `false` when absent.
-    pub(super) fn flag(&mut self, findings: &mut Findings<'_>, name: &'static str) -> bool {
+    pub(crate) fn flag(&mut self, findings: &mut Findings<'_>, name: &'static str) -> bool {
         match self.get(name).map(|f| &f.node) {
             None => false,
             Some(Node { value: Value::Flag(flag), .. }) => *flag,
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number within `range`.
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         findings: &mut Findings<'_>,
         name: &'static str,
@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A length of time within `seconds`; `default` when absent or wrong.
-    pub(super) fn duration(
+    pub(crate) fn duration(
         &mut self,
         findings: &mut Findings<'_>,
         name: &'static str,
@@ -93,7 +93,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A length of time within `seconds`, if it is there.
-    pub(super) fn duration_if_any(
+    pub(crate) fn duration_if_any(
         &mut self,
         findings: &mut Findings<'_>,
         name: &'static str,
@@ -120,14 +120,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A table within this one.
-    pub(super) fn table(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Fields<'a>> {
+    pub(crate) fn table(&mut self, findings: &mut Findings<'_>, name: &'static str) -> Option<Fields<'a>> {
         let field = self.get(name)?;
         let what = format!("[{name}] of {}", self.what);
         inner(findings, what, field)
     }
 
     /// Keys that nobody asked for, as ops' own names, in the order of the file.
-    pub(super) fn rest(&self) -> impl Iterator<Item = (&'a str, &'a Field)> + use<'a> {
+    pub(crate) fn rest(&self) -> impl Iterator<Item = (&'a str, &'a Field)> + use<'a> {
         let all = self.table.iter().map(|(name, field)| (name.as_str(), field));
         let mut rest: Vec<_> = all.filter(|(name, _)| !self.asked.contains(name)).collect();
         rest.sort_by_key(|(_, field)| field.key.span.start);
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Keys that nobody asked for are mistakes, and so is what is missing, unless such a key was meant for it.
-    pub(super) fn finish(mut self, findings: &mut Findings<'_>) {
+    pub(crate) fn finish(mut self, findings: &mut Findings<'_>) {
         self.report_missing(findings);
         for (name, field) in self.rest() {
             let known: Vec<&str> = self.asked.iter().copied().collect();
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
 
 impl Fields<'_> {
     /// Says what is missing; for tables whose other keys are ops' own names.
-    pub(super) fn report_missing(&mut self, findings: &mut Findings<'_>) {
+    pub(crate) fn report_missing(&mut self, findings: &mut Findings<'_>) {
         for name in std::mem::take(&mut self.missing) {
             let meant = self.rest().any(|(key, _)| nearest(key, [name]).is_some());
             if !meant {
@@ -161,7 +161,7 @@ impl Fields<'_> {
 }
 
 /// A table of a table.
-pub(super) fn inner<'a>(
+pub(crate) fn inner<'a>(
     findings: &mut Findings<'_>,
     what: impl Into<String>,
     field: &'a Field,
@@ -174,7 +174,7 @@ pub(super) fn inner<'a>(
 }
 
 /// A text.
-pub(super) fn word<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Option<Word<'a>> {
+pub(crate) fn word<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Option<Word<'a>> {
     let Value::Text(text) = &node.value else {
         wrong_kind(findings, node, "a text");
         return None;
@@ -183,7 +183,7 @@ pub(super) fn word<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Option<Wo
 }
 
 /// A text or a list of texts.
-pub(super) fn words<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Vec<Word<'a>> {
+pub(crate) fn words<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Vec<Word<'a>> {
     match &node.value {
         Value::List(items) => items.iter().filter_map(|i| word(findings, i)).collect(),
         _ => word(findings, node).into_iter().collect(),
@@ -191,7 +191,7 @@ pub(super) fn words<'a>(findings: &mut Findings<'_>, node: &'a Node) -> Vec<Word
 }
 
 /// A number within `range`.
-pub(super) fn number(findings: &mut Findings<'_>, node: &Node, range: &RangeInclusive<i64>) -> Option<i64> {
+pub(crate) fn number(findings: &mut Findings<'_>, node: &Node, range: &RangeInclusive<i64>) -> Option<i64> {
     match node.value {
         Value::Number(n) if range.contains(&n) => Some(n),
         Value::Number(n) => {
@@ -207,7 +207,7 @@ pub(super) fn number(findings: &mut Findings<'_>, node: &Node, range: &RangeIncl
 }
 
 /// Says that a value is of the wrong kind.
-pub(super) fn wrong_kind(findings: &mut Findings<'_>, node: &Node, wanted: &str) {
+pub(crate) fn wrong_kind(findings: &mut Findings<'_>, node: &Node, wanted: &str) {
     let message = format!("this should be {wanted}, but it is {}", node.value.kind());
     findings.error("HL0103", &node.place, message);
 }
@@ -247,7 +247,7 @@ fn show(seconds: u64) -> String {
 }
 
 /// The known name that was probably meant.
-pub(super) fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let tolerance = (wrong.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()

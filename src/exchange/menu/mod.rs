@@ -14,9 +14,12 @@ mod run;
 mod set;
 mod walk;
 
+pub(crate) use diagnostic::Findings;
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
+pub(crate) use fields::{Fields, Word, inner, words};
 pub use hours::{Day, Hours, Span, Zone};
 pub use manifest::PromptTexts;
+pub(crate) use raw::parse;
 pub use resolve::KnownPrompts;
 pub use run::{Made, MenuEffect, MenuRun, Visit};
 pub use set::{

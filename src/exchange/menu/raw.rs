@@ -11,7 +11,7 @@ use super::diagnostic::{Findings, NOT_TOML, Place};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// A string.
     Text(String),
     /// An integer within 64 bits.
@@ -28,7 +28,7 @@ pub(super) enum Value {
 
 impl Value {
     /// What it is, for messages.
-    pub(super) const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a text",
             Self::Number(_) => "a number",
@@ -42,21 +42,21 @@ impl Value {
 
 /// A value at its place.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) place: Place,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) place: Place,
 }
 
 /// A key with its value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Where the key is.
-    pub(super) key: Place,
-    pub(super) node: Node,
+    pub(crate) key: Place,
+    pub(crate) node: Node,
 }
 
 /// Keys in ascending order.
-pub(super) type Table = BTreeMap<String, Field>;
+pub(crate) type Table = BTreeMap<String, Field>;
 
 /// What mends a key that stands twice.
 const TWICE: &str = "a key may stand once in its table: take one away";
@@ -64,7 +64,7 @@ const TWICE: &str = "a key may stand once in its table: take one away";
 const SYNTAX: &str = "texts stand in quotes; keys other than letters, digits, - and _ too: \"*\" = \"main\"";
 
 /// Reads a file. Syntax mistakes go to `findings`; the rest is read as far as it can be.
-pub(super) fn parse(file: &Arc<str>, text: &str, findings: &mut Findings<'_>) -> Table {
+pub(crate) fn parse(file: &Arc<str>, text: &str, findings: &mut Findings<'_>) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);

@@ -348,6 +348,10 @@ impl Invites {
     pub(crate) fn finished(&mut self, station: &mut Station, id: InviteId) {
         self.with(station, id, |invite, _| invite.open = invite.open.saturating_sub(1));
     }
+    /// The Call-ID header's text; `None` if it is not held.
+    pub(crate) fn sip_call_id(&self, id: InviteId) -> Option<&str> {
+        self.by_id.get(&id).map(Invite::call_id)
+    }
     /// State of an invite in a word; `None` if it is not held.
     pub(crate) fn describe(&self, id: InviteId) -> Option<&'static str> {
         self.by_id.get(&id).map(Invite::describe)

@@ -176,6 +176,10 @@ impl UserAgent {
     pub fn press(&mut self, now: Instant, invite: InviteId, key: Key, duration_ms: u32) {
         self.with(now, invite, |invite, station, now| invite.press(station, now, key, duration_ms));
     }
+    /// The Call-ID header's text of an invite, for traces; `None`: it is not held any more.
+    pub fn sip_call_id(&self, invite: InviteId) -> Option<&str> {
+        self.invites.sip_call_id(invite)
+    }
     /// The state of an invite in a word, for logs; `None`: it is not held any more.
     pub fn describe(&self, invite: InviteId) -> Option<&'static str> {
         self.invites.describe(invite)

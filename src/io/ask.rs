@@ -1,0 +1,66 @@
+//! What people and programs ask of a running server, and how they reach the control loop: a bounded channel, each
+//! question with its own way back. Nobody who asks can make a call wait: a full channel is answered "busy".
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::base::CallId;
+use crate::node::NodeView;
+
+/// Questions that may wait for the control loop.
+const WAITING: usize = 64;
+
+/// A question to the control loop.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// All that is going on.
+    View(oneshot::Sender<Box<NodeView>>),
+    /// The SIP of a call as a ladder; `None` when nothing of it is kept.
+    Ladder(CallId, oneshot::Sender<Option<String>>),
+    /// End a call; whether there is such a call.
+    EndCall(CallId, oneshot::Sender<bool>),
+}
+
+/// Why a question found no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
+pub enum AskError {
+    /// Too many questions wait already; ask again.
+    #[error("the server is busy; ask again")]
+    Busy,
+    /// The server is going down.
+    #[error("the server is going down")]
+    Gone,
+}
+
+/// The way to the control loop, to be cloned.
+#[derive(Debug, Clone)]
+pub struct Asker(mpsc::Sender<Ask>);
+
+/// The way and its end in the control loop.
+pub(super) fn asking() -> (Asker, mpsc::Receiver<Ask>) {
+    let (to, from) = mpsc::channel(WAITING);
+    (Asker(to), from)
+}
+
+impl Asker {
+    /// All that is going on.
+    pub async fn view(&self) -> Result<Box<NodeView>, AskError> {
+        self.ask(Ask::View).await
+    }
+    /// The SIP of a call as a ladder.
+    pub async fn ladder(&self, call: CallId) -> Result<Option<String>, AskError> {
+        self.ask(|back| Ask::Ladder(call, back)).await
+    }
+    /// End a call.
+    pub async fn end_call(&self, call: CallId) -> Result<bool, AskError> {
+        self.ask(|back| Ask::EndCall(call, back)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.0.try_send(question(back)).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => AskError::Busy,
+            mpsc::error::TrySendError::Closed(_) => AskError::Gone,
+        })?;
+        answer.await.map_err(|_| AskError::Gone)
+    }
+}

@@ -1,0 +1,342 @@
+//! `hotline.toml`: listeners, sound, HTTP, store, limits, trunks. Read in the same manner as menus: every mistake at
+//! once, each with file, line and key; a setting that is not there has a default that works on loopback. No secret
+//! stands in the file: `password_file` and `password_env` name where it is.
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::TrunkId;
+use crate::exchange::ExchangeSettings;
+use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
+use crate::media::Codec;
+use crate::sip::DigestAlgorithm;
+
+/// What `hotline.toml` says, resolved.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// SIP addresses; UDP and TCP on each.
+    pub listen: Vec<SocketAddr>,
+    /// The address told to peers instead of the listener's own, by family.
+    pub advertise: Vec<IpAddr>,
+    /// The digest realm.
+    pub realm: String,
+    /// Digest algorithms, offered in this order.
+    pub digest: Vec<DigestAlgorithm>,
+    /// The first and the last RTP port.
+    pub rtp_ports: (u16, u16),
+    /// Codecs, best first.
+    pub codecs: Vec<Codec>,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// Where the HTTP token is, if one is wanted.
+    pub http_token: Option<SecretPlace>,
+    /// The folder of the store, the secrets and the command socket.
+    pub store: PathBuf,
+    /// The folder of menus; `None`: those built in.
+    pub menus: Option<PathBuf>,
+    /// The folder of sound; `None`: what is built in.
+    pub audio: Option<PathBuf>,
+    /// Limits of calls.
+    pub exchange: ExchangeSettings,
+    /// Ways to third parties.
+    pub trunks: BTreeMap<TrunkId, TrunkSettings>,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In this file, alone on its first line.
+    File(PathBuf),
+    /// In this variable of the environment.
+    Environment(String),
+}
+
+/// A trunk as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkSettings {
+    /// The far end.
+    pub address: SocketAddr,
+    /// Over TCP.
+    pub tcp: bool,
+    /// The host part of request URIs; the address when not said.
+    pub host: Option<String>,
+    /// The user name for digest.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<SecretPlace>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5060))],
+            advertise: Vec::new(),
+            realm: "hotline".to_owned(),
+            digest: vec![DigestAlgorithm::Md5],
+            rtp_ports: (16_384, 32_767),
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            http_token: None,
+            store: PathBuf::from("var"),
+            menus: None,
+            audio: None,
+            exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
+            // Where `hotline robots` runs its merchant.
+            trunks: BTreeMap::from([(
+                TrunkId::from("merchants"),
+                TrunkSettings {
+                    address: SocketAddr::from(([127, 0, 0, 1], 5070)),
+                    tcp: false,
+                    host: None,
+                    user: None,
+                    password: None,
+                },
+            )]),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `text` of the file `name`. Any error: nothing is taken.
+    pub fn read(name: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let files = BTreeMap::from([(name.to_owned(), text.to_owned())]);
+        let mut findings = Findings::new(&files);
+        let file: Arc<str> = name.into();
+        let table = parse(&file, text, &mut findings);
+        let mut settings = Self::default();
+        let mut top = Fields::new("the settings", Place::file(name), &table);
+        settings.sip(&mut top, &mut findings);
+        settings.rtp(&mut top, &mut findings);
+        settings.http(&mut top, &mut findings);
+        if let Some(mut t) = top.table(&mut findings, "store") {
+            folder(&mut t, &mut findings, "dir", |p| settings.store = p);
+            t.finish(&mut findings);
+        }
+        if let Some(mut t) = top.table(&mut findings, "files") {
+            folder(&mut t, &mut findings, "menus", |p| settings.menus = Some(p));
+            folder(&mut t, &mut findings, "audio", |p| settings.audio = Some(p));
+            t.finish(&mut findings);
+        }
+        settings.limits(&mut top, &mut findings);
+        settings.trunks(&mut top, &mut findings);
+        top.finish(&mut findings);
+        let found = findings.finish();
+        if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((settings, found)) }
+    }
+
+    fn sip(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "sip") else { return };
+        if let Some(field) = t.get("listen") {
+            self.listen =
+                words(findings, &field.node).into_iter().filter_map(|w| address(findings, w)).collect();
+        }
+        if let Some(field) = t.get("advertise") {
+            self.advertise =
+                words(findings, &field.node).into_iter().filter_map(|w| ip(findings, w)).collect();
+        }
+        if let Some(w) = t.word(findings, "realm") {
+            self.realm = w.text.to_owned();
+        }
+        if let Some(field) = t.get("digest") {
+            self.digest =
+                words(findings, &field.node).into_iter().filter_map(|w| algorithm(findings, w)).collect();
+        }
+        t.finish(findings);
+    }
+
+    fn rtp(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "rtp") else { return };
+        let first = t.number(findings, "first_port", &(1_024..=65_534));
+        let last = t.number(findings, "last_port", &(1_024..=65_535));
+        let port = |n: Option<i64>, default: u16| n.and_then(|n| u16::try_from(n).ok()).unwrap_or(default);
+        self.rtp_ports = (port(first, self.rtp_ports.0), port(last, self.rtp_ports.1));
+        if self.rtp_ports.1 <= self.rtp_ports.0 {
+            let message = format!("no RTP port between {} and {}", self.rtp_ports.0, self.rtp_ports.1);
+            findings.error("HL0105", &t.place, message);
+        }
+        if let Some(field) = t.get("codecs") {
+            self.codecs =
+                words(findings, &field.node).into_iter().filter_map(|w| codec(findings, w)).collect();
+        }
+        t.finish(findings);
+    }
+
+    fn http(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "http") else { return };
+        if let Some(at) = t.word(findings, "listen").and_then(|w| address(findings, w)) {
+            self.http = at;
+        }
+        self.http_token = secret(&mut t, findings, "token_file", "token_env");
+        if !self.http.ip().is_loopback() && self.http_token.is_none() {
+            let message = "HTTP stays on loopback until it has a token".to_owned();
+            findings.error("HL0104", &t.place, message).help(
+                "write token_file = \"PATH\" or token_env = \"NAME\" beside `listen`; a token has 12 characters or more",
+            );
+        }
+        t.finish(findings);
+    }
+
+    fn limits(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "limits") else { return };
+        if let Some(n) = t.number(findings, "calls", &(1..=100_000)) {
+            self.exchange.calls_max = usize::try_from(n).unwrap_or(usize::MAX);
+        }
+        let day = 1..=86_400;
+        let e = &mut self.exchange;
+        let limits: [(&'static str, &mut Duration); 6] = [
+            ("menu", &mut e.menu_max),
+            ("wait", &mut e.wait_max),
+            ("talk", &mut e.talk_max),
+            ("call", &mut e.call_max),
+            ("silence", &mut e.silence),
+            ("same_agent_within", &mut e.recall_within),
+        ];
+        for (name, limit) in limits {
+            if let Some(d) = t.duration_if_any(findings, name, &day) {
+                *limit = d;
+            }
+        }
+        t.finish(findings);
+    }
+
+    fn trunks(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(all) = top.table(findings, "trunks") else { return };
+        self.trunks.clear();
+        for (name, field) in all.rest() {
+            let Some(mut t) = inner(findings, format!("the trunk {name}"), field) else { continue };
+            let address = t.needed(findings, "address").and_then(|w| address(findings, w));
+            let tcp = t.word(findings, "transport").is_some_and(|w| transport(findings, w));
+            let host = t.word(findings, "host").map(|w| w.text.to_owned());
+            let user = t.word(findings, "user").map(|w| w.text.to_owned());
+            let password = secret(&mut t, findings, "password_file", "password_env");
+            if user.is_some() != password.is_some() {
+                let message = format!("the trunk {name} needs both a user and a password, or neither");
+                findings.error("HL0104", &t.place, message);
+            }
+            t.finish(findings);
+            if let Some(address) = address {
+                self.trunks.insert(TrunkId::new(name), TrunkSettings { address, tcp, host, user, password });
+            }
+        }
+    }
+}
+
+/// A variable of the environment: secrets alone come from there.
+#[expect(clippy::disallowed_methods, reason = "this is the one file that reads the environment")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+fn address(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
+    let read = w.text.parse().ok();
+    if read.is_none() {
+        let message = format!("`{}` is not an address with a port", w.text);
+        findings.error("HL0105", w.place, message).help("write \"0.0.0.0:5060\" or \"[::]:5060\"");
+    }
+    read
+}
+
+fn ip(findings: &mut Findings<'_>, w: Word<'_>) -> Option<IpAddr> {
+    let read = w.text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified());
+    if read.is_none() {
+        let message = format!("`{}` is not an address that a phone could send to", w.text);
+        findings.error("HL0105", w.place, message).help("write the public address, without a port");
+    }
+    read
+}
+
+fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm> {
+    match w.text {
+        "MD5" => Some(DigestAlgorithm::Md5),
+        "SHA-256" => Some(DigestAlgorithm::Sha256),
+        other => {
+            let message = format!("`{other}` is not a digest algorithm");
+            findings.error("HL0105", w.place, message).help("it may be \"SHA-256\" or \"MD5\"");
+            None
+        }
+    }
+}
+
+fn codec(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Codec> {
+    match w.text {
+        "PCMA" => Some(Codec::Pcma),
+        "PCMU" => Some(Codec::Pcmu),
+        other => {
+            let message = format!("`{other}` is not a codec of this hotline");
+            findings.error("HL0105", w.place, message).help("it may be \"PCMA\" or \"PCMU\"");
+            None
+        }
+    }
+}
+
+fn transport(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
+    match w.text {
+        "udp" => false,
+        "tcp" => true,
+        other => {
+            let message = format!("`{other}` is not a transport");
+            findings.error("HL0105", w.place, message).help("it may be \"udp\" or \"tcp\"");
+            false
+        }
+    }
+}
+
+fn secret(
+    t: &mut Fields<'_>,
+    findings: &mut Findings<'_>,
+    file: &'static str,
+    env: &'static str,
+) -> Option<SecretPlace> {
+    let in_file = t.word(findings, file);
+    let in_env = t.word(findings, env);
+    match (in_file, in_env) {
+        (Some(_), Some(w)) => {
+            findings.error("HL0105", w.place, format!("write `{file}` or `{env}`, not both"));
+            None
+        }
+        (Some(w), None) => Some(SecretPlace::File(PathBuf::from(w.text))),
+        (None, Some(w)) => Some(SecretPlace::Environment(w.text.to_owned())),
+        (None, None) => None,
+    }
+}
+
+fn folder(t: &mut Fields<'_>, findings: &mut Findings<'_>, name: &'static str, mut set: impl FnMut(PathBuf)) {
+    if let Some(w) = t.word(findings, name) {
+        set(Path::new(w.text).to_path_buf());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_loopback_defaults() {
+        let (s, found) = Settings::read("hotline.toml", "").unwrap();
+        assert!(found.is_empty());
+        assert!(s.listen.iter().all(|a| a.ip().is_loopback()) && s.http.ip().is_loopback());
+        assert_eq!(s.digest, [DigestAlgorithm::Md5]);
+    }
+
+    #[test]
+    fn one_line_opens_the_line_to_the_network() {
+        let text = "[sip]\nlisten = [\"0.0.0.0:5060\", \"[::]:5060\"]\nadvertise = \"203.0.113.5\"\n\
+                    digest = [\"SHA-256\", \"MD5\"]\n";
+        let (s, _) = Settings::read("hotline.toml", text).unwrap();
+        assert_eq!(s.listen.len(), 2);
+        assert_eq!(s.advertise, ["203.0.113.5".parse::<IpAddr>().unwrap()]);
+        assert_eq!(s.digest, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
+        assert!(s.http.ip().is_loopback());
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_with_its_line() {
+        let text = "[sip]\nlisten = \"everywhere\"\ndigst = \"MD5\"\n[http]\nlisten = \"0.0.0.0:80\"\n\
+                    [trunks.m]\nuser = \"u\"\n[rtp]\nfirst_port = 30000\nlast_port = 20000\n";
+        let found = Settings::read("hotline.toml", text).unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

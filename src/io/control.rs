@@ -1,0 +1,220 @@
+//! The control loop: wait for a datagram, a stream, sound's events, a question or the next deadline; tell the node;
+//! do what it says. Nothing here decides. Invariant: nothing here waits for the disk, a peer or whoever asks.
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::ask::Ask;
+use super::clock::Clock;
+use super::journal::Journal;
+use super::media_worker::{FromMedia, MediaWorker};
+use super::metrics::Metrics;
+use super::net::{Net, NetEvent};
+use super::vault::Vault;
+use crate::exchange::{NumberedFact, Ops};
+use crate::node::{Node, NodeOutput};
+
+/// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the oldest news is lost, counted.
+pub(super) const FACTS_WAITING: usize = 262_144;
+/// Events handled before the loop looks at its deadlines again.
+const BATCH: usize = 64;
+
+/// All that the loop holds.
+pub(super) struct Control {
+    /// Who decides.
+    pub node: Node,
+    /// SIP's sockets.
+    pub net: Net,
+    /// What they say.
+    pub net_events: mpsc::Receiver<NetEvent>,
+    /// Sound.
+    pub media: MediaWorker,
+    /// What it says.
+    pub media_events: mpsc::Receiver<FromMedia>,
+    /// Questions.
+    pub asks: mpsc::Receiver<Ask>,
+    /// To the store.
+    pub facts: mpsc::Sender<NumberedFact>,
+    /// The numbered inputs.
+    pub journal: Arc<Journal>,
+    /// Secret digits.
+    pub vault: Vault,
+    /// Time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Told once: drain and end.
+    pub stop: mpsc::Receiver<()>,
+    /// How long calls inside may go on after that.
+    pub drain_for: Duration,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Runs until it is told to stop and the last call is over.
+    pub(super) async fn run(mut self) {
+        self.perform();
+        let mut drained_by = None;
+        loop {
+            if let Some(by) = drained_by
+                && (self.node.is_idle() || self.clock.now().mono >= by)
+            {
+                return;
+            }
+            let wait = self.until_deadline();
+            tokio::select! {
+                biased;
+                event = self.net_events.recv() => match event {
+                    Some(event) => self.on_net_events(event),
+                    None => return,
+                },
+                event = self.media_events.recv() => match event {
+                    Some(event) => self.on_media_events(event),
+                    None => {
+                        tracing::error!("the media thread is gone; the server ends");
+                        return;
+                    }
+                },
+                ask = self.asks.recv() => if let Some(ask) = ask { self.on_ask(ask) },
+                Some(()) = self.stop.recv() => {
+                    let now = self.clock.now();
+                    self.node.handle_ops(now, Ops::Drain);
+                    drained_by = Some(now.mono + self.drain_for);
+                },
+                () = tokio::time::sleep(wait) => {
+                    let now = self.clock.now();
+                    self.node.handle_timeout(now);
+                }
+            }
+            self.perform();
+        }
+    }
+
+    /// How long until the node wants to be woken; a long time when it does not.
+    fn until_deadline(&self) -> Duration {
+        const NEVER: Duration = Duration::from_secs(3_600);
+        self.node.next_deadline().map_or(NEVER, |d| d.at.since(self.clock.now().mono))
+    }
+
+    /// One event and those that came with it: under load the loop does not go round for each.
+    fn on_net_events(&mut self, first: NetEvent) {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(event) = next else { break };
+            self.on_net_event(event);
+            self.perform();
+            next = self.net_events.try_recv().ok();
+        }
+        if let Some(event) = next {
+            self.on_net_event(event);
+        }
+    }
+
+    fn on_net_event(&mut self, event: NetEvent) {
+        let now = self.clock.now();
+        self.net.note(&event);
+        match event {
+            NetEvent::Datagram { listener, from, bytes } => {
+                self.node.handle_datagram(now, listener, from, &bytes);
+            }
+            NetEvent::Opened { conn, listener, remote } => {
+                self.node.stream_opened(now, conn, listener, remote)
+            }
+            NetEvent::Bytes { conn, bytes } => self.node.handle_stream(now, conn, &bytes),
+            NetEvent::ConnectFailed { listener, to, .. } => self.node.connect_failed(now, listener, to),
+            NetEvent::Closed { conn } => self.node.stream_closed(now, conn),
+        }
+    }
+
+    fn on_media_events(&mut self, first: FromMedia) {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            match next {
+                Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), event),
+                Some(FromMedia::PortReady(port)) => self.node.offer_port(port),
+                None => break,
+            }
+            self.perform();
+            next = self.media_events.try_recv().ok();
+        }
+        match next {
+            Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), event),
+            Some(FromMedia::PortReady(port)) => self.node.offer_port(port),
+            None => {}
+        }
+    }
+
+    fn on_ask(&mut self, ask: Ask) {
+        let now = self.clock.now();
+        // Whoever asked may be gone by now: then nobody hears the answer.
+        match ask {
+            Ask::View(back) => drop(back.send(Box::new(self.node.view(now)))),
+            Ask::Ladder(call, back) => drop(back.send(self.node.ladder(call))),
+            Ask::EndCall(call, back) => {
+                let known = self.node.knows(call);
+                if known {
+                    self.node.handle_ops(now, Ops::EndCall(call));
+                }
+                back.send(known).ok();
+            }
+        }
+    }
+
+    /// Does everything that the node wants done.
+    fn perform(&mut self) {
+        while let Some(conn) = self.node.poll_close() {
+            self.net.close(conn);
+        }
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                NodeOutput::Transmit(transmit) => self.net.send(&transmit.to, transmit.bytes),
+                NodeOutput::Media(command) => {
+                    if self.media.send(command).is_err() {
+                        self.metrics.media_dropped.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                NodeOutput::Entry(entry) => self.journal.append(&entry),
+                NodeOutput::Fact(fact) => self.to_store(fact),
+                NodeOutput::SecretDigit { token, key } => {
+                    self.vault.digit(token, key);
+                    self.metrics.secrets_dropped.store(self.vault.dropped(), Ordering::Relaxed);
+                }
+                NodeOutput::SecretOver { token } => self.vault.forget(token),
+                NodeOutput::LegSound { leg, call, figures } => {
+                    tracing::info!(
+                        %leg,
+                        call = call.map(tracing::field::display),
+                        sent = figures.sent,
+                        received = figures.received,
+                        lost = figures.lost,
+                        dropped = figures.dropped,
+                        jitter_ms = figures.jitter_ms,
+                        round_trip_ms = figures.round_trip_ms,
+                        "sound over"
+                    );
+                }
+            }
+        }
+    }
+
+    fn to_store(&self, fact: NumberedFact) {
+        if let Some(call) = fact.fact.call() {
+            tracing::info!(%call, seq = fact.seq.0, fact = fact.fact.kind(), "fact");
+        } else {
+            tracing::info!(seq = fact.seq.0, fact = fact.fact.kind(), "fact");
+        }
+        let counter = if self.facts.try_send(fact).is_ok() {
+            &self.metrics.facts_waiting
+        } else {
+            &self.metrics.facts_dropped
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,158 @@
+//! The shipped menus and sounds, built into the binary: `hotline` alone is a working hotline. A folder on disk takes
+//! their place whole, never file by file.
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rust_embed::RustEmbed;
+
+use super::menu_files::{self, MenuFilesError};
+use crate::base::{Language, PromptId};
+use crate::media::{AudioError, PromptLibrary};
+
+#[derive(RustEmbed)]
+#[folder = "menus"]
+struct Menus;
+
+#[derive(RustEmbed)]
+#[folder = "audio"]
+struct Audio;
+
+/// Where menus come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Built in.
+    BuiltIn,
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl Place {
+    /// A folder if one is named, else what is built in.
+    pub fn of(folder: Option<&Path>) -> Self {
+        folder.map_or(Self::BuiltIn, |f| Self::Folder(f.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
+/// All files of a set of menus: name -> text.
+pub fn menus(place: &Place) -> Result<BTreeMap<String, String>, MenuFilesError> {
+    match place {
+        Place::Folder(folder) => menu_files::read_folder(folder),
+        Place::BuiltIn => Ok(Menus::iter()
+            .filter(|name| name.ends_with(".toml"))
+            .filter_map(|name| Some((name.to_string(), text(&Menus::get(&name)?.data))))
+            .collect()),
+    }
+}
+
+/// The text of the audio manifest.
+pub fn manifest(place: &Place) -> Result<String, MenuFilesError> {
+    match place {
+        Place::Folder(folder) => menu_files::read_text(&folder.join("manifest.toml")),
+        Place::BuiltIn => Ok(Audio::get("manifest.toml").map(|f| text(&f.data)).unwrap_or_default()),
+    }
+}
+
+fn text(bytes: &Cow<'static, [u8]>) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The largest sound file read: ten minutes of 48 kHz stereo.
+const SOUND_BYTES: u64 = 128 << 20;
+
+/// A sound file that cannot be used: the prompt is missing then, and everything else works.
+#[derive(Debug, thiserror::Error)]
+pub enum SoundFileError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no sound that we can play.
+    #[error("{path}: {source}")]
+    NoSound {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: AudioError,
+    },
+}
+
+/// Decodes all sounds: `LANGUAGE/ID.EXT` for one language, `music/ID.EXT` for all.
+pub fn sounds(place: &Place) -> (PromptLibrary, Vec<SoundFileError>) {
+    let mut library = PromptLibrary::new(crate::media::GAP);
+    let mut errors = Vec::new();
+    let mut add = |folder: &str, path: &Path, bytes: &[u8]| {
+        let Some(id) = path.file_stem().and_then(|s| s.to_str()).map(PromptId::from) else { return };
+        let languages: Vec<Language> = match Language::from_code(folder) {
+            Some(language) => vec![language],
+            None => Language::ALL.to_vec(),
+        };
+        for language in languages {
+            if let Err(source) = library.add(language, id.clone(), bytes) {
+                errors.push(SoundFileError::NoSound { path: path.to_owned(), source });
+            }
+        }
+    };
+    match place {
+        Place::BuiltIn => {
+            for name in Audio::iter() {
+                let path = Path::new(name.as_ref());
+                let folder = path.parent().and_then(Path::to_str).unwrap_or("");
+                if let Some(file) = Audio::get(&name).filter(|_| is_sound_folder(folder)) {
+                    add(folder, path, &file.data);
+                }
+            }
+        }
+        Place::Folder(root) => {
+            for folder in FOLDERS {
+                let files = sound_files(&root.join(folder));
+                for path in files.unwrap_or_default() {
+                    match read_sound(&path) {
+                        Ok(bytes) => add(folder, &path, &bytes),
+                        Err(source) => {
+                            tracing::error!(path = %path.display(), error = %source, "a sound file cannot be read");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (library, errors)
+}
+
+const FOLDERS: [&str; 3] = ["zh", "en", "music"];
+
+fn is_sound_folder(folder: &str) -> bool {
+    FOLDERS.contains(&folder)
+}
+
+fn sound_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .filter_map(Result::ok)
+        .map(|e| e.path())
+        .filter(|p| p.is_file() && p.file_name().is_some_and(|n| !n.to_string_lossy().starts_with('.')))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn read_sound(path: &Path) -> std::io::Result<Vec<u8>> {
+    let length = std::fs::metadata(path)?.len();
+    if length > SOUND_BYTES {
+        return Err(std::io::Error::other(format!("{length} bytes are more than {SOUND_BYTES}")));
+    }
+    std::fs::read(path)
+}

@@ -1,0 +1,80 @@
+//! The API's answers. Errors are `{"error": "..."}` with the right status.
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::Office;
+use super::gate::refusal;
+use crate::base::CallId;
+use crate::io::ask::AskError;
+use crate::io::store::{CallFilter, StoreError};
+
+/// `GET /healthz`: 200 when the control loop answers.
+pub(super) async fn healthz(State(office): State<Office>) -> Response {
+    match office.asker.view().await {
+        Ok(_) => "ok\n".into_response(),
+        Err(e) => busy(e),
+    }
+}
+
+/// `GET /metrics`: Prometheus text.
+pub(super) async fn metrics(State(office): State<Office>) -> Response {
+    const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let view = match office.asker.view().await {
+        Ok(view) => view,
+        Err(e) => return busy(e),
+    };
+    ([(CONTENT_TYPE, KIND)], office.metrics.text(&view)).into_response()
+}
+
+/// `GET /api/v1/status`: all that is going on.
+pub(super) async fn status(State(office): State<Office>) -> Response {
+    office.asker.view().await.map_or_else(busy, |view| Json(view).into_response())
+}
+
+/// The question part of `GET /api/v1/calls`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CallsQuery {
+    before: Option<u64>,
+    caller: Option<String>,
+    queue: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/calls`: the last calls, newest first.
+pub(super) async fn calls(State(office): State<Office>, Query(q): Query<CallsQuery>) -> Response {
+    let filter =
+        CallFilter { before: q.before, caller: q.caller, queue: q.queue, limit: q.limit.unwrap_or(50) };
+    office.store.calls(&filter).await.map_or_else(broken, |rows| Json(rows).into_response())
+}
+
+/// `GET /api/v1/calls/{call}`: one call's story.
+pub(super) async fn call(State(office): State<Office>, Path(call): Path<u64>) -> Response {
+    match office.store.call(CallId(call)).await {
+        Ok(Some(story)) => Json(story).into_response(),
+        Ok(None) => refusal(StatusCode::NOT_FOUND, format_args!("no call {call} in the record")),
+        Err(e) => broken(e),
+    }
+}
+
+/// `GET /api/v1/calls/{call}/ladder`: the SIP of a call, drawn.
+pub(super) async fn ladder(State(office): State<Office>, Path(call): Path<u64>) -> Response {
+    match office.asker.ladder(CallId(call)).await {
+        Ok(Some(text)) => text.into_response(),
+        Ok(None) => refusal(StatusCode::NOT_FOUND, format_args!("no SIP of call {call} is kept")),
+        Err(e) => busy(e),
+    }
+}
+
+fn busy(e: AskError) -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, e)
+}
+
+fn broken(e: StoreError) -> Response {
+    tracing::error!(error = %e, "the store could not answer");
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "the store could not answer; see the log")
+}

@@ -1,0 +1,78 @@
+//! HTTP: the status page, the API, health and metrics. Reads only; what callers put in their names is data here and
+//! is never made into markup: the page sets text, not HTML, and its policy forbids any other script.
+mod api;
+mod gate;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+pub(super) use gate::{Gate, Token};
+
+use super::ask::Asker;
+use super::metrics::Metrics;
+use super::store::Store;
+
+/// What every request may use.
+#[derive(Debug, Clone)]
+pub(super) struct Office {
+    /// The way to the control loop.
+    pub asker: Asker,
+    /// The record.
+    pub store: Store,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Who may come in.
+    pub gate: Arc<Gate>,
+}
+
+/// Serves HTTP on `listener` until the task is dropped.
+pub(super) async fn serve(listener: TcpListener, office: Office) -> std::io::Result<()> {
+    axum::serve(listener, router(office).into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+fn router(office: Office) -> Router {
+    let guarded = Router::new()
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/calls", get(api::calls))
+        .route("/api/v1/calls/{call}", get(api::call))
+        .route("/api/v1/calls/{call}/ladder", get(api::ladder))
+        .route("/metrics", get(api::metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&office.gate), gate::check_token));
+    Router::new()
+        .route("/", get(|| async { asset("text/html; charset=utf-8", include_str!("page.html")) }))
+        .route("/page.css", get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }))
+        .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", include_str!("page.js")) }))
+        .route("/healthz", get(api::healthz))
+        .merge(guarded)
+        .layer(middleware::from_fn_with_state(Arc::clone(&office.gate), gate::check_host))
+        .layer(middleware::map_response(headers))
+        .with_state(office)
+}
+
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind)], text).into_response()
+}
+
+async fn headers(mut response: Response) -> Response {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                          img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let fixed: [(HeaderName, &'static str); 4] = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("referrer-policy"), "no-referrer"),
+    ];
+    for (name, value) in fixed {
+        response.headers_mut().insert(name, axum::http::HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,67 @@
+//! The journal: every input of Exchange and Acd, numbered, in the form that a disk would hold (length, version, CRC).
+//! For now it lives in memory: the last entries, bounded; the numbers and the cursor are what they will be on disk.
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::base::Seq;
+use crate::exchange::{Entry, encode};
+
+/// Bytes kept; the oldest entries make room.
+const BYTES: usize = 32 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+struct Kept {
+    entries: VecDeque<(Seq, Vec<u8>)>,
+    bytes: usize,
+    last: Seq,
+    refused: u64,
+}
+
+/// The last entries, encoded.
+#[derive(Debug, Default)]
+pub(super) struct Journal(Mutex<Kept>);
+
+impl Journal {
+    /// Appends an entry.
+    pub(super) fn append(&self, entry: &Entry) {
+        let mut bytes = Vec::new();
+        let mut kept = self.kept();
+        if encode(entry, &mut bytes).is_err() {
+            kept.refused += 1;
+            return;
+        }
+        kept.last = entry.seq;
+        kept.bytes += bytes.len();
+        kept.entries.push_back((entry.seq, bytes));
+        while kept.bytes > BYTES {
+            let Some((_, old)) = kept.entries.pop_front() else { break };
+            kept.bytes -= old.len();
+        }
+    }
+
+    /// The number of the last entry.
+    pub(super) fn last(&self) -> Seq {
+        self.kept().last
+    }
+
+    /// Entries that could not be encoded: must stay 0.
+    pub(super) fn refused(&self) -> u64 {
+        self.kept().refused
+    }
+
+    #[cfg(test)]
+    /// The encoded entries after `cursor`, oldest first, as far as they are kept.
+    pub fn after(&self, cursor: Seq) -> Vec<u8> {
+        self.kept()
+            .entries
+            .iter()
+            .filter(|(seq, _)| *seq > cursor)
+            .flat_map(|(_, b)| b.iter().copied())
+            .collect()
+    }
+
+    /// A writer that panicked left whole entries behind, so its lock is as good as any.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

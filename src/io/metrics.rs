@@ -1,0 +1,214 @@
+//! `/metrics`: OpenMetrics text, made at each scrape from the structs that do the counting. Nothing is counted twice,
+//! and no counter costs a call more than an atomic add.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::journal::Journal;
+use super::net::NetFigures;
+use crate::exchange::acd::AgentState;
+use crate::node::NodeView;
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Counters that live outside the node.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    net: Arc<NetFigures>,
+    journal: Arc<Journal>,
+    /// Facts that the store has written.
+    pub facts_written: AtomicU64,
+    /// Facts that wait for the store.
+    pub facts_waiting: AtomicU64,
+    /// Facts dropped because the store was away for too long.
+    pub facts_dropped: AtomicU64,
+    /// Batches that had to be handed over again.
+    pub store_failures: AtomicU64,
+    /// Media commands that found a full way to the media thread.
+    pub media_dropped: AtomicU64,
+    /// Secret digits that found no room.
+    pub secrets_dropped: AtomicU64,
+}
+
+/// A metric: name, help, values by label.
+struct Sheet(Registry);
+
+impl Sheet {
+    fn put(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
+        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(value);
+        }
+        self.0.register(name, help, family);
+    }
+    fn one(&mut self, name: &str, help: &str, value: u64) {
+        self.put(name, help, [(Vec::new(), real(value))]);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counters stay below 2^53")]
+fn real(n: u64) -> f64 {
+    n as f64
+}
+
+fn count(n: usize) -> f64 {
+    real(n as u64)
+}
+
+fn by(label: &'static str, value: impl ToString) -> Labels {
+    vec![(label, value.to_string())]
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub(super) fn new(net: Arc<NetFigures>, journal: Arc<Journal>) -> Self {
+        Self {
+            net,
+            journal,
+            facts_written: AtomicU64::new(0),
+            facts_waiting: AtomicU64::new(0),
+            facts_dropped: AtomicU64::new(0),
+            store_failures: AtomicU64::new(0),
+            media_dropped: AtomicU64::new(0),
+            secrets_dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// The text of a scrape.
+    pub(super) fn text(&self, view: &NodeView) -> String {
+        let mut sheet = Sheet(Registry::with_prefix("hotline"));
+        self.server(&mut sheet, view);
+        queues(&mut sheet, view);
+        agents(&mut sheet, view);
+        let mut text = String::new();
+        // Writing to a String fails only when an encoder says so; an empty scrape shows that.
+        if encode(&mut text, &sheet.0).is_err() {
+            text.clear();
+        }
+        text
+    }
+
+    fn server(&self, sheet: &mut Sheet, view: &NodeView) {
+        let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
+        sheet.put("calls", "Calls by stage", stages(view));
+        sheet.one("legs", "Legs that SIP knows", view.legs as u64);
+        sheet.one("rtp_ports_ready", "RTP ports bound ahead of need", view.ports_ready as u64);
+        sheet.one("inputs_total", "Inputs numbered", view.board.seq.0);
+        sheet.one("inputs_ignored_total", "Inputs that made no sense where they arrived", view.board.ignored);
+        sheet.one("calls_broken_total", "Calls ended by a broken invariant: must stay 0", view.board.broken);
+        let f = view.figures;
+        sheet.put(
+            "sip_total",
+            "What the node counted",
+            [
+                (by("what", "arrived"), real(f.arrived)),
+                (by("what", "no_port"), real(f.no_port)),
+                (by("what", "sdp_refused"), real(f.sdp_refused)),
+                (by("what", "keys_twice"), real(f.keys_twice)),
+                (by("what", "stray_events"), real(f.stray_events)),
+                (by("what", "reoffers_refused"), real(f.reoffers_refused)),
+                (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),
+                (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),
+                (by("what", "send_failures"), real(read(&self.net.send_failures))),
+                (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
+            ],
+        );
+        sheet.put(
+            "store_total",
+            "What became of facts and entries",
+            [
+                (by("what", "entries"), real(self.journal.last().0)),
+                (by("what", "entries_refused"), real(self.journal.refused())),
+                (by("what", "facts_written"), real(read(&self.facts_written))),
+                (by("what", "facts_waiting"), real(read(&self.facts_waiting))),
+                (by("what", "facts_dropped"), real(read(&self.facts_dropped))),
+                (by("what", "failures"), real(read(&self.store_failures))),
+            ],
+        );
+        sheet.one(
+            "media_commands_dropped_total",
+            "Commands lost on the way to sound",
+            read(&self.media_dropped),
+        );
+        sheet.one("secret_digits_dropped_total", "Secret digits without room", read(&self.secrets_dropped));
+    }
+}
+
+fn stages(view: &NodeView) -> Vec<(Labels, f64)> {
+    let mut stages = std::collections::BTreeMap::<&str, usize>::new();
+    for call in &view.board.calls {
+        *stages.entry(call.stage.as_str()).or_default() += 1;
+    }
+    stages.into_iter().map(|(stage, n)| (by("stage", stage), count(n))).collect()
+}
+
+fn queues(sheet: &mut Sheet, view: &NodeView) {
+    let queues = &view.board.acd.queues;
+    let each = |f: &dyn Fn(&crate::exchange::acd::QueueSnapshot) -> f64| -> Vec<(Labels, f64)> {
+        queues.iter().map(|q| (by("queue", &q.queue), f(q))).collect()
+    };
+    sheet.put("queue_waiting", "Callers who wait", each(&|q| count(q.waiting.len())));
+    sheet.put(
+        "queue_longest_wait_seconds",
+        "The longest wait so far of those who wait",
+        each(&|q| q.waiting.iter().map(|t| t.waited.as_secs_f64()).fold(0.0, f64::max)),
+    );
+    sheet.put("queue_agents_ready", "Agents who could take a caller now", each(&|q| count(q.agents_ready)));
+    sheet.put(
+        "queue_agents_signed_in",
+        "Agents with the skills, signed in",
+        each(&|q| count(q.agents_signed_in)),
+    );
+    sheet.put("queue_answered_total", "Callers an agent answered", each(&|q| real(q.service.answered)));
+    sheet.put("queue_left_total", "Callers who hung up waiting", each(&|q| real(q.service.left)));
+    sheet.put(
+        "queue_overflowed_total",
+        "Callers sent elsewhere by rule",
+        each(&|q| real(q.service.overflowed)),
+    );
+    sheet.put(
+        "queue_service_level",
+        "Share answered within the target",
+        queues
+            .iter()
+            .filter_map(|q| q.service.service_level.map(|s| (by("queue", &q.queue), s)))
+            .collect::<Vec<_>>(),
+    );
+    sheet.put("queue_wait_mean_seconds", "Mean true wait", each(&|q| q.service.wait.mean.as_secs_f64()));
+    sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
+}
+
+fn agents(sheet: &mut Sheet, view: &NodeView) {
+    let mut states = std::collections::BTreeMap::<&str, usize>::new();
+    for agent in &view.board.acd.agents {
+        let state = match &agent.state {
+            AgentState::SignedOut => "signed_out",
+            AgentState::Unreachable => "unreachable",
+            AgentState::Ready => "ready",
+            AgentState::Ringing(_) => "ringing",
+            AgentState::Talking(_) => "talking",
+            AgentState::WrapUp => "wrap_up",
+            AgentState::Engaged => "engaged",
+            AgentState::Paused(_) => "paused",
+        };
+        *states.entry(state).or_default() += 1;
+    }
+    sheet.put("agents", "Agents by state", states.into_iter().map(|(s, n)| (by("state", s), count(n))));
+    let c = view.board.acd.counters;
+    sheet.put(
+        "acd_total",
+        "What the Acd counted",
+        [
+            (by("what", "offers"), real(c.offers)),
+            (by("what", "revoked"), real(c.revoked)),
+            (by("what", "leases_expired"), real(c.leases_expired)),
+            (by("what", "late_assignments"), real(c.late_assignments)),
+            (by("what", "tellings"), real(c.tellings)),
+            (by("what", "rises"), real(c.rises)),
+        ],
+    );
+}

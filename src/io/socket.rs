@@ -1,0 +1,148 @@
+//! The Unix socket beside the store: commands about a running server (`hotline calls`, `hotline ladder`). One JSON
+//! line in, one JSON line back. Only the user who runs the server may open it (mode 0600).
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::ask::Asker;
+use super::store::{CallFilter, CallRow, CallStory, Store};
+use crate::base::CallId;
+use crate::node::NodeView;
+
+/// A question takes no more than this many bytes.
+const LINE: u64 = 64 * 1024;
+/// And no more than this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The socket's file in the store's folder.
+pub fn path_in(store: &Path) -> PathBuf {
+    store.join("hotline.sock")
+}
+
+/// What a command asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// All that is going on.
+    Status,
+    /// The last calls.
+    Calls {
+        /// From this number only.
+        caller: Option<String>,
+        /// At most this many.
+        limit: u32,
+    },
+    /// One call's story.
+    Call(CallId),
+    /// One call's SIP.
+    Ladder(CallId),
+    /// End one call.
+    End(CallId),
+}
+
+/// What the server answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serde_json::Value> {
+    /// To `Status`.
+    Status(View),
+    /// To `Calls`.
+    Calls(Rows),
+    /// To `Call`.
+    Call(Story),
+    /// To `Ladder`.
+    Ladder(String),
+    /// To `End`.
+    Ended,
+    /// Nothing of that name.
+    NotFound(String),
+    /// The question made no sense, or could not be answered now.
+    Refused(String),
+}
+
+type Full = Answer<Box<NodeView>, Vec<CallRow>, Box<CallStory>>;
+
+/// Answers questions until the task is dropped.
+pub async fn serve(path: PathBuf, asker: Asker, store: Store) -> io::Result<()> {
+    // A socket left by a crash refuses connections; one that answers belongs to a running server.
+    if UnixStream::connect(&path).await.is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another hotline runs on this store"));
+    }
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let (asker, store) = (asker.clone(), store.clone());
+        tokio::spawn(async move {
+            match tokio::time::timeout(PATIENCE, answer_one(stream, &asker, &store)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => tracing::debug!(error = %e, "a command went away"),
+                Err(_) => tracing::debug!("a command took too long"),
+            }
+        });
+    }
+}
+
+async fn answer_one(stream: UnixStream, asker: &Asker, store: &Store) -> io::Result<()> {
+    let (reads, mut writes) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reads.take(LINE)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str::<Question>(&line) {
+        Ok(question) => answer(question, asker, store).await,
+        Err(e) => Full::Refused(format!("not a question: {e}")),
+    };
+    let mut text = serde_json::to_string(&answer).map_err(io::Error::other)?;
+    text.push('\n');
+    writes.write_all(text.as_bytes()).await
+}
+
+async fn answer(question: Question, asker: &Asker, store: &Store) -> Full {
+    let refused = |e: &dyn std::fmt::Display| Full::Refused(e.to_string());
+    match question {
+        Question::Status => asker.view().await.map_or_else(|e| refused(&e), Full::Status),
+        Question::Calls { caller, limit } => {
+            let filter = CallFilter { caller, limit, ..CallFilter::default() };
+            store.calls(&filter).await.map_or_else(|e| refused(&e), Full::Calls)
+        }
+        Question::Call(call) => match store.call(call).await {
+            Ok(Some(story)) => Full::Call(Box::new(story)),
+            Ok(None) => Full::NotFound(format!("no {call} in the record")),
+            Err(e) => refused(&e),
+        },
+        Question::Ladder(call) => match asker.ladder(call).await {
+            Ok(Some(text)) => Full::Ladder(text),
+            Ok(None) => Full::NotFound(format!("no SIP of {call} is kept; the last calls alone have theirs")),
+            Err(e) => refused(&e),
+        },
+        Question::End(call) => match asker.end_call(call).await {
+            Ok(true) => Full::Ended,
+            Ok(false) => Full::NotFound(format!("no {call} is going on")),
+            Err(e) => refused(&e),
+        },
+    }
+}
+
+/// Asks the server that runs on the store in `folder`.
+pub async fn ask(folder: &Path, question: &Question) -> io::Result<Answer> {
+    let path = path_in(folder);
+    let stream = UnixStream::connect(&path).await.map_err(|e| {
+        io::Error::new(e.kind(), format!("no hotline answers at {}: {e}; is it running?", path.display()))
+    })?;
+    let (mut reads, mut writes) = stream.into_split();
+    let mut line = serde_json::to_string(question).map_err(io::Error::other)?;
+    line.push('\n');
+    writes.write_all(line.as_bytes()).await?;
+    let mut text = String::new();
+    reads.read_to_string(&mut text).await?;
+    serde_json::from_str(&text).map_err(io::Error::other)
+}

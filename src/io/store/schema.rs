@@ -1,0 +1,94 @@
+//! The tables of the record. The schema's number is SQLite's `user_version`; each step runs once, in a
+//! transaction, and ends by setting it.
+//!
+//! Times are microseconds of civil time (`_us`), durations milliseconds (`_ms`), words are what callers heard.
+
+/// One step from version `n` to `n + 1`, in order.
+pub(super) const STEPS: [&str; 1] = ["
+CREATE TABLE cursor (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    last_seq INTEGER NOT NULL,   -- the last journal number projected, written with what it became
+    last_index INTEGER NOT NULL
+);
+INSERT INTO cursor VALUES (1, 0, 0);
+
+-- One row a visit: what a person asks first.
+CREATE TABLE calls (
+    id          INTEGER PRIMARY KEY,
+    started_us  INTEGER NOT NULL,
+    answered_us INTEGER,
+    ended_us    INTEGER,
+    dialled     TEXT NOT NULL,
+    caller      TEXT NOT NULL,
+    caller_name TEXT NOT NULL,
+    peer        TEXT NOT NULL,
+    menus       TEXT NOT NULL,   -- revision of the menu set he entered with
+    language    TEXT,
+    keys        TEXT NOT NULL DEFAULT '',
+    queue       TEXT,
+    priority    INTEGER,
+    agent       TEXT,
+    waited_ms   INTEGER,         -- the true wait: from his clock to the first agent
+    talk_ms     INTEGER NOT NULL DEFAULT 0,
+    conference_ms INTEGER NOT NULL DEFAULT 0,
+    party       TEXT,
+    cause       TEXT
+);
+CREATE INDEX calls_open ON calls (ended_us) WHERE ended_us IS NULL;
+CREATE INDEX calls_caller ON calls (caller, started_us);
+
+-- Everything that became true, in order: the rows above derive from it.
+CREATE TABLE facts (
+    seq   INTEGER NOT NULL,      -- journal number of the input that made it
+    idx   INTEGER NOT NULL,      -- its place among the facts of that input
+    at_us INTEGER NOT NULL,
+    call  INTEGER,
+    kind  TEXT NOT NULL,
+    body  TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (seq, idx)
+) WITHOUT ROWID;
+CREATE INDEX facts_call ON facts (call, seq, idx) WHERE call IS NOT NULL;
+
+-- Each wait told to a caller, with what came true.
+CREATE TABLE tellings (
+    call      INTEGER NOT NULL,
+    at_us     INTEGER NOT NULL,
+    ticket    INTEGER NOT NULL,
+    kind      TEXT NOT NULL,     -- wait, unknown, nobody_yet, next
+    low_s     INTEGER,
+    high_s    INTEGER,
+    rose      TEXT,
+    waited_ms INTEGER NOT NULL,  -- when it was said
+    true_ms   INTEGER            -- the whole wait, once it was over with an agent
+);
+CREATE INDEX tellings_call ON tellings (call);
+
+CREATE TABLE offers (
+    assignment INTEGER PRIMARY KEY,
+    call       INTEGER NOT NULL,
+    agent      TEXT NOT NULL,
+    queue      TEXT NOT NULL,
+    at_us      INTEGER NOT NULL,
+    ended_us   INTEGER,
+    outcome    TEXT,             -- connected, or the cause it ended with
+    why        TEXT NOT NULL     -- JSON: candidates, who was passed over, what he was told
+);
+CREATE INDEX offers_call ON offers (call);
+
+CREATE TABLE entries (
+    call   INTEGER NOT NULL,
+    entry  TEXT NOT NULL,
+    digits TEXT,                 -- NULL: secret
+    length INTEGER NOT NULL
+);
+CREATE INDEX entries_call ON entries (call);
+
+-- Registered phones, so that agents ring at once after a restart.
+CREATE TABLE bindings (
+    agent   TEXT NOT NULL,
+    binding TEXT NOT NULL,       -- JSON
+    PRIMARY KEY (agent, binding)
+) WITHOUT ROWID;
+
+PRAGMA user_version = 1;
+"];

@@ -1,0 +1,96 @@
+//! One key event out of RFC 4733 and SIP INFO. Some phones send each press both ways; a press counts once.
+//!
+//! Invariant: a press that came by one way cancels exactly one later press of the same key by the other way, if that
+//! comes within [`TWIN_WITHIN`]; presses that came by the same way never cancel each other.
+use std::time::Duration;
+
+use crate::base::{Bounded, Instant, Key};
+
+/// The way a key came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyWay {
+    /// RFC 4733 packets.
+    Event,
+    /// A SIP INFO body.
+    Info,
+}
+
+/// The two copies of one press arrive within this time: an INFO is sent at the key's release or lost and sent again
+/// (timer E: 0.5 s, then 1 s more).
+const TWIN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Presses still waiting for a twin: nobody types more within [`TWIN_WITHIN`].
+const WAITING: usize = 32;
+
+/// One leg's presses.
+#[derive(Debug)]
+pub(super) struct KeyMerge {
+    unmatched: Bounded<(Instant, KeyWay, Key)>,
+}
+
+impl Default for KeyMerge {
+    fn default() -> Self {
+        Self { unmatched: Bounded::new(WAITING) }
+    }
+}
+
+impl KeyMerge {
+    /// Whether this press is new, rather than the twin of one that came the other way.
+    pub(super) fn is_new(&mut self, now: Instant, way: KeyWay, key: Key) -> bool {
+        let mut kept = Bounded::new(WAITING);
+        let mut twin = false;
+        while let Some((at, other, k)) = self.unmatched.pop() {
+            if now.since(at) > TWIN_WITHIN {
+                continue;
+            }
+            if !twin && other != way && k == key {
+                twin = true;
+                continue;
+            }
+            // Fewer go in than came out, so there is room.
+            kept.push((at, other, k)).ok();
+        }
+        self.unmatched = kept;
+        if !twin && self.unmatched.push((now, way, key)).is_err() {
+            // 32 presses within two seconds are no fingers; forget the oldest, at worst a key counts twice.
+            self.unmatched.pop();
+            self.unmatched.push((now, way, key)).ok();
+        }
+        !twin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(c: char) -> Key {
+        Key::from_char(c).unwrap()
+    }
+
+    #[test]
+    fn a_press_sent_both_ways_counts_once_in_either_order() {
+        let mut m = KeyMerge::default();
+        assert!(m.is_new(Instant::from_millis(0), KeyWay::Event, key('5')));
+        assert!(!m.is_new(Instant::from_millis(180), KeyWay::Info, key('5')));
+        assert!(m.is_new(Instant::from_millis(1_000), KeyWay::Info, key('5')));
+        assert!(!m.is_new(Instant::from_millis(1_020), KeyWay::Event, key('5')));
+    }
+
+    #[test]
+    fn the_same_key_pressed_twice_by_one_way_counts_twice() {
+        let mut m = KeyMerge::default();
+        assert!(m.is_new(Instant::from_millis(0), KeyWay::Event, key('1')));
+        assert!(m.is_new(Instant::from_millis(200), KeyWay::Event, key('1')));
+        assert!(!m.is_new(Instant::from_millis(210), KeyWay::Info, key('1')));
+        assert!(!m.is_new(Instant::from_millis(400), KeyWay::Info, key('1')));
+        assert!(m.is_new(Instant::from_millis(600), KeyWay::Info, key('1')));
+    }
+
+    #[test]
+    fn a_late_press_the_other_way_is_a_press_of_its_own() {
+        let mut m = KeyMerge::default();
+        assert!(m.is_new(Instant::from_millis(0), KeyWay::Event, key('1')));
+        assert!(m.is_new(Instant::from_millis(2_001), KeyWay::Info, key('1')));
+    }
+}

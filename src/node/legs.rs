@@ -1,0 +1,126 @@
+//! The one table of legs: exchange leg, SIP invite, sound. Invariant: both ways of looking a leg up agree, and a leg
+//! is in it from its arrival (or ring) until SIP says it has ended.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::keys::KeyMerge;
+use super::sound::LegSound;
+use crate::base::{CallId, Deadline, Instant, LegId, SecretToken};
+use crate::exchange::Cause;
+use crate::sip::InviteId;
+
+/// How far a leg is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It rang us, and we have not answered.
+    Arrived,
+    /// We ring it.
+    Ringing,
+    /// Sound flows both ways.
+    Up,
+}
+
+/// One leg as the node sees it.
+#[derive(Debug)]
+pub(super) struct NodeLeg {
+    pub(super) invite: InviteId,
+    pub(super) sip_call_id: String,
+    pub(super) call: Option<CallId>,
+    pub(super) progress: Progress,
+    pub(super) sound: LegSound,
+    pub(super) keys: KeyMerge,
+    /// The entry that takes its digits, and how many it took.
+    pub(super) secret: Option<(SecretToken, u8)>,
+    /// Why we are ending it, once we are.
+    pub(super) ending: Option<Cause>,
+    /// A re-INVITE of ours is under way.
+    pub(super) reoffering: bool,
+    /// Another one is wanted when that is over.
+    pub(super) reoffer_again: bool,
+    /// The far end put us on hold.
+    pub(super) held_by_peer: bool,
+}
+
+impl NodeLeg {
+    pub(super) fn new(invite: InviteId, sip_call_id: String, progress: Progress, sound: LegSound) -> Self {
+        Self {
+            invite,
+            sip_call_id,
+            call: None,
+            progress,
+            sound,
+            keys: KeyMerge::default(),
+            secret: None,
+            ending: None,
+            reoffering: false,
+            reoffer_again: false,
+            held_by_peer: false,
+        }
+    }
+}
+
+/// All legs.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    by_leg: BTreeMap<LegId, NodeLeg>,
+    by_invite: BTreeMap<InviteId, LegId>,
+    ring_ends: BTreeSet<(Instant, LegId)>,
+    ring_end_of: BTreeMap<LegId, Instant>,
+}
+
+impl Legs {
+    pub(super) fn insert(&mut self, leg: LegId, node_leg: NodeLeg) {
+        self.by_invite.insert(node_leg.invite, leg);
+        self.by_leg.insert(leg, node_leg);
+    }
+
+    pub(super) fn remove(&mut self, leg: LegId) -> Option<NodeLeg> {
+        self.stop_ring_timer(leg);
+        let gone = self.by_leg.remove(&leg)?;
+        self.by_invite.remove(&gone.invite);
+        Some(gone)
+    }
+
+    pub(super) fn get(&self, leg: LegId) -> Option<&NodeLeg> {
+        self.by_leg.get(&leg)
+    }
+
+    pub(super) fn get_mut(&mut self, leg: LegId) -> Option<&mut NodeLeg> {
+        self.by_leg.get_mut(&leg)
+    }
+
+    pub(super) fn of_invite(&mut self, invite: InviteId) -> Option<(LegId, &mut NodeLeg)> {
+        let leg = *self.by_invite.get(&invite)?;
+        self.by_leg.get_mut(&leg).map(|l| (leg, l))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_leg.len()
+    }
+
+    /// Gives up ringing at `at`.
+    pub(super) fn start_ring_timer(&mut self, leg: LegId, at: Instant) {
+        self.stop_ring_timer(leg);
+        self.ring_end_of.insert(leg, at);
+        self.ring_ends.insert((at, leg));
+    }
+
+    pub(super) fn stop_ring_timer(&mut self, leg: LegId) {
+        if let Some(at) = self.ring_end_of.remove(&leg) {
+            self.ring_ends.remove(&(at, leg));
+        }
+    }
+
+    /// A leg that has rung long enough.
+    pub(super) fn pop_rung_out(&mut self, now: Instant) -> Option<LegId> {
+        let (at, leg) = self.ring_ends.first().copied()?;
+        if at > now {
+            return None;
+        }
+        self.stop_ring_timer(leg);
+        Some(leg)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Deadline> {
+        self.ring_ends.first().map(|(at, _)| Deadline::new(*at, "ring time-out"))
+    }
+}

@@ -1,0 +1,242 @@
+//! `Node`: the four verbs for the whole server. It only routes: SIP events and media events become inputs of the
+//! exchange (`on_event.rs`), the exchange's commands become SIP and media requests (`on_command.rs`).
+//!
+//! Invariant: one input, then everything that follows from it, then the next input.
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::legs::Legs;
+use super::output::NodeOutput;
+use super::ports::Ports;
+use super::settings::NodeSettings;
+use super::traces::Traces;
+use super::view::{NodeFigures, NodeView};
+use crate::base::{CallId, Deadline, LegId, Now, Rng, earliest};
+use crate::exchange::menu::MenuSet;
+use crate::exchange::{Input, Ops, Switchboard};
+use crate::media::MediaEvent;
+use crate::sip::{ConnId, Ladder, ListenerId, UserAgent};
+
+/// The whole server but for its doors and windows.
+pub struct Node {
+    pub(super) settings: NodeSettings,
+    pub(super) menus: Arc<MenuSet>,
+    pub(super) sip: UserAgent,
+    pub(super) board: Switchboard,
+    pub(super) legs: Legs,
+    pub(super) ports: Ports,
+    pub(super) traces: Traces,
+    pub(super) outputs: VecDeque<NodeOutput>,
+    /// Inputs that a command caused: handled after the commands before them.
+    pub(super) later: VecDeque<Input>,
+    pub(super) next_leg: u64,
+    /// Legs whose sound still has to report its figures.
+    pub(super) ended_calls: BTreeMap<LegId, CallId>,
+    pub(super) figures: NodeFigures,
+    pub(super) rng: Rng,
+    started: Now,
+    now: Now,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("board", &self.board.describe()).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node that knows its menus and takes calls as soon as ports are offered.
+    pub fn new(settings: NodeSettings, menus: Arc<MenuSet>, now: Now, rng: &Rng) -> Self {
+        let sip = UserAgent::new(settings.sip.clone(), &rng.fork("sip"));
+        let board = Switchboard::new(settings.exchange.clone(), Arc::clone(&menus));
+        Self {
+            next_leg: settings.exchange.first_number,
+            settings,
+            menus,
+            sip,
+            board,
+            legs: Legs::default(),
+            ports: Ports::default(),
+            traces: Traces::default(),
+            outputs: VecDeque::new(),
+            later: VecDeque::new(),
+            ended_calls: BTreeMap::new(),
+            figures: NodeFigures::default(),
+            rng: rng.fork("node"),
+            started: now,
+            now,
+        }
+    }
+
+    /// A datagram came.
+    pub fn handle_datagram(&mut self, now: Now, listener: ListenerId, from: SocketAddr, bytes: &[u8]) {
+        let now = self.tick(now);
+        self.sip.handle_datagram(now.mono, listener, from, bytes);
+        self.settle();
+    }
+
+    /// A connection is up.
+    pub fn stream_opened(&mut self, now: Now, conn: ConnId, listener: ListenerId, remote: SocketAddr) {
+        let now = self.tick(now);
+        self.sip.stream_opened(now.mono, conn, listener, remote);
+        self.settle();
+    }
+
+    /// Bytes came on a connection.
+    pub fn handle_stream(&mut self, now: Now, conn: ConnId, bytes: &[u8]) {
+        let now = self.tick(now);
+        self.sip.handle_stream(now.mono, conn, bytes);
+        self.settle();
+    }
+
+    /// A connection is over.
+    pub fn stream_closed(&mut self, now: Now, conn: ConnId) {
+        let now = self.tick(now);
+        self.sip.stream_closed(now.mono, conn);
+        self.settle();
+    }
+
+    /// Sound reports something.
+    pub fn handle_media(&mut self, now: Now, event: MediaEvent) {
+        self.tick(now);
+        self.on_media_event(event);
+        self.settle();
+    }
+
+    /// A local port pair is bound and free.
+    pub fn offer_port(&mut self, port: u16) {
+        self.ports.offer(port);
+    }
+
+    /// An operator wants something.
+    pub fn handle_ops(&mut self, now: Now, ops: Ops) {
+        self.tick(now);
+        self.later.push_back(Input::Ops(ops));
+        self.settle();
+    }
+
+    /// New menus hold for calls that begin now; those inside keep theirs.
+    pub fn install_menus(&mut self, now: Now, menus: Arc<MenuSet>) {
+        let now = self.tick(now);
+        self.menus = Arc::clone(&menus);
+        self.board.install(now, menus);
+        self.settle();
+    }
+
+    /// The moment asked for has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let now = self.tick(now);
+        self.sip.handle_timeout(now.mono);
+        while let Some(leg) = self.legs.pop_rung_out(now.mono) {
+            self.ring_out(leg);
+        }
+        self.board.handle_timeout(now);
+        self.settle();
+    }
+
+    /// When to wake the node, and why.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        earliest(earliest(self.sip.next_deadline(), self.board.next_deadline()), self.legs.next_deadline())
+    }
+
+    /// The next thing to do for the world.
+    pub fn poll_output(&mut self) -> Option<NodeOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// No leg, no call: a drained node may end.
+    pub fn is_idle(&self) -> bool {
+        self.legs.len() == 0
+    }
+
+    /// Whether this call is going on.
+    pub fn knows(&self, call: CallId) -> bool {
+        self.board.exchange().knows(call)
+    }
+
+    /// A connection that should be closed.
+    pub fn poll_close(&mut self) -> Option<ConnId> {
+        self.sip.poll_close()
+    }
+
+    /// A connection that was wanted cannot be made.
+    pub fn connect_failed(&mut self, now: Now, listener: ListenerId, to: SocketAddr) {
+        let now = self.tick(now);
+        self.sip.connect_failed(now.mono, listener, to);
+        self.settle();
+    }
+
+    /// Everything at one moment, for people.
+    pub fn view(&self, now: Now) -> NodeView {
+        NodeView {
+            started_us: self.started.utc.as_micros(),
+            now_us: now.utc.as_micros(),
+            menus: self.menus.revision.clone(),
+            legs: self.legs.len(),
+            ports_ready: self.ports.ready(),
+            board: self.board.view(now),
+            figures: self.figures,
+        }
+    }
+
+    /// The SIP of a call as a ladder; `None` when nothing of it is kept.
+    pub fn ladder(&self, call: CallId) -> Option<String> {
+        let messages = self.traces.of(call);
+        (!messages.is_empty())
+            .then(|| Ladder::of_traces("hotline", &messages, |peer| peer.to_string()).draw())
+    }
+
+    /// The moment of the input being handled.
+    pub(super) const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// Neither clock goes back while an input is handled.
+    fn tick(&mut self, now: Now) -> Now {
+        if now.mono >= self.now.mono {
+            self.now = now;
+        }
+        self.now
+    }
+
+    /// Everything that follows from the last input.
+    fn settle(&mut self) {
+        loop {
+            if let Some(event) = self.sip.poll_event() {
+                self.on_sip_event(event);
+            } else if let Some(command) = self.board.poll() {
+                self.on_command(command);
+            } else if let Some(input) = self.later.pop_front() {
+                self.input(input);
+            } else {
+                break;
+            }
+        }
+        while let Some(entry) = self.board.poll_entry() {
+            self.outputs.push_back(NodeOutput::Entry(entry));
+        }
+        while let Some(fact) = self.board.poll_fact() {
+            self.note(&fact.fact);
+            self.outputs.push_back(NodeOutput::Fact(fact));
+        }
+        while let Some(transmit) = self.sip.poll_transmit() {
+            self.outputs.push_back(NodeOutput::Transmit(transmit));
+        }
+        while let Some(trace) = self.sip.poll_trace() {
+            self.traces.add(trace);
+        }
+    }
+
+    /// Tells the exchange.
+    pub(super) fn input(&mut self, input: Input) {
+        let now = self.now;
+        self.board.handle(now, input);
+    }
+
+    /// A number for a leg that arrives; the exchange numbers the legs that it rings.
+    pub(super) fn new_leg(&mut self) -> LegId {
+        self.next_leg += 1;
+        LegId(self.next_leg)
+    }
+}

@@ -1,0 +1,214 @@
+//! The exchange's commands become SIP and media requests.
+use std::time::Duration;
+
+use super::legs::{NodeLeg, Progress};
+use super::machine::Node;
+use super::output::NodeOutput;
+use super::status;
+use crate::base::{AgentId, LegId, PartyId, SecretToken};
+use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
+use crate::media::MediaCommand;
+use crate::sip::{Credentials, Destination, Identity, ListenerId, ListenerTransport, OutgoingInvite};
+
+/// Where and how a leg is rung.
+struct Way {
+    uri: String,
+    to: Destination,
+    listener: ListenerId,
+    from: Identity,
+    credentials: Option<Credentials>,
+}
+
+impl Node {
+    pub(super) fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Answer { leg } => self.answer(leg),
+            Command::Alert { leg } => {
+                if let Some(l) = self.legs.get(leg) {
+                    self.sip.ring(self.now().mono, l.invite);
+                }
+            }
+            Command::Reject { leg, cause } => self.reject(leg, cause),
+            Command::Ring { leg, call, target, card, ring_for } => {
+                let target = match &target {
+                    RingTarget::Agent(agent) => self.way_to_agent(agent, &card),
+                    RingTarget::Party(party) => self.way_to_party(party, &card),
+                };
+                match target {
+                    Ok(way) => self.ring(leg, call, way, &card, ring_for),
+                    Err(cause) => self.later.push_back(Input::LegEnded { leg, cause }),
+                }
+            }
+            Command::Hangup { leg, cause } => self.end_leg(leg, cause),
+            Command::Play { leg, play, language, prompts, barge_in, repeat } => {
+                self.media(MediaCommand::Play { leg, play, language, prompts, barge_in, repeat });
+            }
+            Command::Stop { leg } => self.media(MediaCommand::Stop { leg }),
+            Command::Hear { leg, sources } => self.media(MediaCommand::Hear { leg, sources }),
+            Command::SignalHold { leg, held } => {
+                if let Some(l) = self.legs.get_mut(leg) {
+                    l.sound.hold(held);
+                    self.reoffer(leg);
+                }
+            }
+            Command::SecretEntry { leg, token } => self.secret_entry(leg, token),
+            // The switchboard keeps these to itself.
+            Command::Acd(_) | Command::Note(_) => {}
+        }
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(NodeOutput::Media(command));
+    }
+
+    fn answer(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        if node_leg.progress != Progress::Arrived || node_leg.ending.is_some() {
+            return;
+        }
+        node_leg.progress = Progress::Up;
+        let sdp = node_leg.sound.take_answer();
+        self.sip.answer(now, node_leg.invite, sdp);
+        self.tell_remote(leg);
+        self.watch(leg);
+    }
+
+    fn reject(&mut self, leg: LegId, cause: Cause) {
+        let now = self.now().mono;
+        let retry =
+            matches!(cause, Cause::Overload | Cause::ShuttingDown).then_some(self.settings.retry_after_s);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        node_leg.ending.get_or_insert(cause);
+        self.sip.reject(now, node_leg.invite, status::refusal(cause), retry);
+    }
+
+    /// Ends a leg in whatever state; SIP reports the end.
+    pub(super) fn end_leg(&mut self, leg: LegId, cause: Cause) {
+        let now = self.now().mono;
+        self.legs.stop_ring_timer(leg);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        node_leg.ending.get_or_insert(cause);
+        self.sip.end(now, node_leg.invite);
+    }
+
+    /// A phone has rung for the whole time it may.
+    pub(super) fn ring_out(&mut self, leg: LegId) {
+        self.end_leg(leg, Cause::NoAnswer);
+    }
+
+    fn way_to_agent(&self, agent: &AgentId, card: &CallCard) -> Result<Way, Cause> {
+        let binding = self.sip.contact(agent.as_str()).ok_or(Cause::Unreachable)?;
+        let listener = match binding.to {
+            Destination::Datagram { listener, .. } | Destination::Connect { listener, .. } => Some(listener),
+            Destination::Stream { .. } => self.stream_listener(),
+        };
+        let listener = listener.ok_or(Cause::Unreachable)?;
+        let caller = if card.caller.is_empty() { "anonymous" } else { &card.caller };
+        let from = Identity {
+            user: caller.to_owned(),
+            host: String::new(),
+            display: if card.caller_name.is_empty() { caller.to_owned() } else { card.caller_name.clone() },
+        };
+        Ok(Way { uri: binding.uri, to: binding.to, listener, from, credentials: None })
+    }
+
+    /// Third parties are called from the hotline's own number, never from the caller's.
+    fn way_to_party(&self, party: &PartyId, card: &CallCard) -> Result<Way, Cause> {
+        let entry = self.menus.directory.get(party).ok_or(Cause::NotFound)?;
+        let trunk = self.settings.trunks.get(&entry.trunk).ok_or(Cause::Unreachable)?;
+        let to = if trunk.stream {
+            Destination::Connect { listener: trunk.listener, to: trunk.address }
+        } else {
+            Destination::Datagram { listener: trunk.listener, to: trunk.address }
+        };
+        let from = Identity { user: card.dialled.clone(), host: String::new(), display: String::new() };
+        Ok(Way {
+            uri: format!("sip:{}@{}", entry.number, trunk.host),
+            to,
+            listener: trunk.listener,
+            from,
+            credentials: trunk.credentials.clone(),
+        })
+    }
+
+    fn stream_listener(&self) -> Option<ListenerId> {
+        self.settings.sip.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp).map(|l| l.id)
+    }
+
+    fn ring(&mut self, leg: LegId, call: crate::base::CallId, way: Way, card: &CallCard, ring_for: Duration) {
+        let now = self.now().mono;
+        let Some(port) = self.ports.take() else {
+            self.figures.no_port += 1;
+            self.later.push_back(Input::LegEnded { leg, cause: Cause::Overload });
+            return;
+        };
+        let mut sound = self.sound_for(way.listener, port);
+        let offer = sound.offer();
+        let invite = self.sip.invite(
+            now,
+            OutgoingInvite {
+                request_uri: way.uri,
+                to: way.to,
+                route: Vec::new(),
+                from: way.from,
+                extra_headers: card_headers(card, call),
+                offer: Some(offer),
+                credentials: way.credentials,
+            },
+        );
+        self.media(MediaCommand::Open { leg, port });
+        let sip_call_id = self.sip.sip_call_id(invite).unwrap_or_default().to_owned();
+        self.traces.belongs(&sip_call_id, call);
+        let mut node_leg = NodeLeg::new(invite, sip_call_id, Progress::Ringing, sound);
+        node_leg.call = Some(call);
+        self.legs.insert(leg, node_leg);
+        self.legs.start_ring_timer(leg, now + ring_for);
+    }
+
+    /// Tells the far end what changed, by re-INVITE; when one is under way already, after it.
+    pub(super) fn reoffer(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        if node_leg.progress != Progress::Up || node_leg.ending.is_some() {
+            return;
+        }
+        if node_leg.reoffering {
+            node_leg.reoffer_again = true;
+            return;
+        }
+        node_leg.reoffering = true;
+        let offer = node_leg.sound.offer();
+        self.sip.reoffer(now, node_leg.invite, offer);
+    }
+
+    fn secret_entry(&mut self, leg: LegId, token: Option<SecretToken>) {
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        node_leg.secret = token.map(|t| (t, 0));
+    }
+
+    /// Learns which call a leg belongs to; the fact itself comes numbered from the switchboard.
+    pub(super) fn note(&mut self, fact: &Fact) {
+        if let Fact::CallStarted { call, leg, .. } = fact
+            && let Some(node_leg) = self.legs.get_mut(*leg)
+        {
+            node_leg.call = Some(*call);
+            self.traces.belongs(&node_leg.sip_call_id, *call);
+        }
+    }
+}
+
+/// What the agent's phone may show before "hello". Line breaks are removed by the writer.
+fn card_headers(card: &CallCard, call: crate::base::CallId) -> Vec<(String, String)> {
+    let mut subject = Vec::new();
+    if let Some(queue) = &card.queue {
+        subject.push(queue.to_string());
+    }
+    subject.push(format!("waited {} s", card.waited_s));
+    subject.push(card.language.to_string());
+    subject.extend(card.entries.iter().map(|(name, digits)| format!("{name} {digits}")));
+    if let Some(agent) = &card.passed_on_by {
+        subject.push(format!("passed on by {agent}"));
+    }
+    vec![("Subject".to_owned(), subject.join("; ")), ("X-Hotline-Call".to_owned(), call.0.to_string())]
+}

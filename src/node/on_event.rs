@@ -1,0 +1,273 @@
+//! SIP's and sound's events become inputs of the exchange.
+use super::keys::KeyWay;
+use super::legs::{NodeLeg, Progress};
+use super::machine::Node;
+use super::output::NodeOutput;
+use super::sound::LegSound;
+use super::status;
+use crate::base::{AgentId, Key, LegId, PlayId};
+use crate::exchange::{Arrival, Cause, Input, Peer};
+use crate::media::{MediaCommand, MediaEvent};
+use crate::sip::{EndReason, Incoming, InviteId, SipEvent, Status};
+
+impl Node {
+    pub(super) fn on_sip_event(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Incoming(incoming) => self.on_incoming(&incoming),
+            SipEvent::Acknowledged { invite, sdp } => self.on_acknowledged(invite, sdp.as_deref()),
+            SipEvent::Progress { invite, status, sdp } => self.on_progress(invite, status, sdp.as_deref()),
+            SipEvent::Answered { invite, sdp } => self.on_answered(invite, sdp.as_deref()),
+            SipEvent::Failed { invite, status } => {
+                if let Some((_, leg)) = self.legs.of_invite(invite) {
+                    leg.ending.get_or_insert(status::failed(status));
+                }
+            }
+            SipEvent::Reoffer { invite, offer } => self.on_reoffer(invite, offer.as_deref()),
+            SipEvent::ReofferAnswered { invite, sdp } => self.on_reoffer_answered(invite, sdp.as_deref()),
+            SipEvent::ReofferRefused { invite, .. } => {
+                self.figures.reoffers_refused += 1;
+                self.reoffer_over(invite);
+            }
+            SipEvent::Key { invite, key, .. } => match self.legs.of_invite(invite).map(|(leg, _)| leg) {
+                Some(leg) => self.on_key(leg, KeyWay::Info, key, None),
+                None => self.figures.stray_events += 1,
+            },
+            SipEvent::Ended { invite, why } => self.on_ended(invite, why),
+            SipEvent::Registered { user, .. } => self.reachable(&user, true),
+            SipEvent::Unregistered { user } => self.reachable(&user, false),
+            SipEvent::OptionsAnswered { .. } | SipEvent::RegistrationChanged { .. } => {}
+        }
+    }
+
+    pub(super) fn on_media_event(&mut self, event: MediaEvent) {
+        match event {
+            MediaEvent::Key { leg, key, play } => self.on_key(leg, KeyWay::Event, key, play),
+            MediaEvent::PromptEnded { leg, play } => self.input(Input::PromptEnded { leg, play }),
+            MediaEvent::SoundLost { leg } => self.input(Input::SoundLost { leg }),
+            MediaEvent::SoundStarted { leg } => tracing::debug!(%leg, "sound comes in"),
+            MediaEvent::Closed { leg, figures, .. } => {
+                let call = self.ended_calls.remove(&leg);
+                self.outputs.push_back(NodeOutput::LegSound { leg, call, figures });
+            }
+        }
+    }
+
+    fn on_incoming(&mut self, incoming: &Incoming) {
+        let (invite, now) = (incoming.invite, self.now().mono);
+        // Whoever says he is an agent must prove it, whatever he dials.
+        if incoming.claims_account && incoming.authenticated.is_none() {
+            self.sip.challenge(now, invite);
+            return;
+        }
+        self.figures.arrived += 1;
+        let Some(port) = self.ports.take() else {
+            self.figures.no_port += 1;
+            self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
+            return;
+        };
+        let mut sound = self.sound_for(incoming.source.listener, port);
+        if let Some(offer) = &incoming.offer
+            && let Err(refusal) = sound.answer(offer)
+        {
+            tracing::debug!(%refusal, "an offer was refused");
+            self.figures.sdp_refused += 1;
+            self.ports.offer(port);
+            self.sip.reject(now, invite, status::refusal(Cause::NoCommonCodec), None);
+            return;
+        }
+        let leg = self.new_leg();
+        self.outputs.push_back(NodeOutput::Media(MediaCommand::Open { leg, port }));
+        self.legs.insert(leg, NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound));
+        let arrival = Arrival {
+            dialled: incoming.request_user.clone(),
+            caller: incoming.from.user.clone(),
+            caller_name: incoming.from.display.clone(),
+            peer: self.peer(incoming),
+        };
+        self.input(Input::LegArrived { leg, arrival });
+    }
+
+    fn peer(&self, incoming: &Incoming) -> Peer {
+        if let Some(user) = &incoming.authenticated {
+            return Peer::Agent(AgentId::new(user.as_str()));
+        }
+        let trunk = self.settings.trunks.iter().find(|(_, t)| t.owns(incoming.source.remote));
+        trunk.map_or(Peer::Stranger, |(id, _)| Peer::Trunk(id.clone()))
+    }
+
+    /// The ACK to our 200: brings the answer when the offer was ours.
+    fn on_acknowledged(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        let Some(sdp) = sdp else {
+            // Only an offer of ours waits for an answer here.
+            if node_leg.sound.waits_for_answer() {
+                self.end_leg(leg, Cause::ProtocolError);
+            }
+            return;
+        };
+        match node_leg.sound.accept(sdp) {
+            Ok(()) => self.sound_agreed(leg),
+            Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    fn on_progress(&mut self, invite: InviteId, status: Status, sdp: Option<&[u8]>) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        if node_leg.ending.is_some() {
+            return;
+        }
+        // Early media that we cannot use is no reason to give up: the answer may be better.
+        let early_sound = sdp.is_some_and(|sdp| node_leg.sound.accept_early(sdp).is_ok());
+        if early_sound {
+            self.tell_remote(leg);
+        }
+        if status.code() >= 180 {
+            self.input(Input::LegRinging { leg, early_sound });
+        }
+    }
+
+    fn on_answered(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
+        let Some((leg, _)) = self.legs.of_invite(invite) else { return };
+        self.legs.stop_ring_timer(leg);
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        match node_leg.sound.accept(sdp.unwrap_or_default()) {
+            Ok(()) => {
+                node_leg.progress = Progress::Up;
+                self.sound_agreed(leg);
+                self.watch(leg);
+                self.input(Input::LegAnswered { leg });
+            }
+            Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    fn on_reoffer(&mut self, invite: InviteId, offer: Option<&[u8]>) {
+        let now = self.now().mono;
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        match offer.map(|offer| node_leg.sound.answer(offer)) {
+            // A re-INVITE without an offer wants ours; its answer comes in the ACK.
+            None => {
+                let ours = node_leg.sound.offer();
+                self.sip.answer_reoffer(now, invite, ours);
+            }
+            Some(Ok(())) => {
+                let ours = node_leg.sound.take_answer();
+                self.sip.answer_reoffer(now, invite, ours);
+                // An offer of ours that waits out a glare would be older than this answer: say it anew.
+                if node_leg.reoffering {
+                    let again = node_leg.sound.offer();
+                    self.sip.reoffer(now, invite, again);
+                }
+                self.sound_agreed(leg);
+            }
+            Some(Err(refusal)) => {
+                tracing::debug!(%leg, %refusal, "a new offer was refused; what was agreed holds");
+                self.figures.sdp_refused += 1;
+                self.sip.refuse_reoffer(now, invite, status::refusal(Cause::NoCommonCodec));
+            }
+        }
+    }
+
+    fn on_reoffer_answered(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        match node_leg.sound.accept(sdp.unwrap_or_default()) {
+            Ok(()) => {
+                self.sound_agreed(leg);
+                self.reoffer_over(invite);
+            }
+            Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    /// A re-INVITE of ours is over; send the next one if something changed meanwhile.
+    fn reoffer_over(&mut self, invite: InviteId) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        node_leg.reoffering = false;
+        node_leg.sound.forget_offer();
+        if std::mem::take(&mut node_leg.reoffer_again) {
+            self.reoffer(leg);
+        }
+    }
+
+    /// Both sides agreed, first or anew.
+    fn sound_agreed(&mut self, leg: LegId) {
+        self.tell_remote(leg);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        let held = node_leg.sound.held_by_peer();
+        if held != node_leg.held_by_peer {
+            node_leg.held_by_peer = held;
+            self.input(Input::LegHeld { leg, held });
+        }
+    }
+
+    pub(super) fn tell_remote(&mut self, leg: LegId) {
+        if let Some(remote) = self.legs.get(leg).and_then(|l| l.sound.remote()) {
+            self.outputs.push_back(NodeOutput::Media(MediaCommand::Remote { leg, remote }));
+        }
+    }
+
+    /// From now on silence is a sign of death.
+    pub(super) fn watch(&mut self, leg: LegId) {
+        let silence = Some(self.settings.exchange.silence);
+        self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence }));
+    }
+
+    fn no_sound(&mut self, leg: LegId, refusal: &dyn std::fmt::Display) {
+        tracing::debug!(%leg, %refusal, "an answer was refused");
+        self.figures.sdp_refused += 1;
+        self.end_leg(leg, Cause::NoCommonCodec);
+    }
+
+    fn on_ended(&mut self, invite: InviteId, why: EndReason) {
+        let Some((leg, _)) = self.legs.of_invite(invite) else {
+            // A challenged INVITE, or one refused before it became a leg.
+            return;
+        };
+        let Some(gone) = self.legs.remove(leg) else { return };
+        self.outputs.push_back(NodeOutput::Media(MediaCommand::Close { leg }));
+        if let Some((token, _)) = gone.secret {
+            self.outputs.push_back(NodeOutput::SecretOver { token });
+        }
+        if let Some(call) = gone.call {
+            self.ended_calls.insert(leg, call);
+        }
+        let cause = gone.ending.unwrap_or_else(|| status::ended(why));
+        self.input(Input::LegEnded { leg, cause });
+    }
+
+    fn on_key(&mut self, leg: LegId, way: KeyWay, key: Key, play: Option<PlayId>) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get_mut(leg) else {
+            self.figures.stray_events += 1;
+            return;
+        };
+        if !node_leg.keys.is_new(now, way, key) {
+            self.figures.keys_twice += 1;
+            return;
+        }
+        match (&mut node_leg.secret, key.digit()) {
+            (Some((token, length)), Some(_)) => {
+                *length = length.saturating_add(1);
+                let (token, length) = (*token, *length);
+                self.outputs.push_back(NodeOutput::SecretDigit { token, key });
+                self.input(Input::SecretDigit { leg, token, length });
+            }
+            (Some(_), None) | (None, _) => self.input(Input::Key { leg, key, play }),
+        }
+    }
+
+    fn reachable(&mut self, user: &str, reachable: bool) {
+        let agent = AgentId::new(user);
+        if self.menus.acd.agents.contains_key(&agent) {
+            self.input(Input::AgentReachable { agent, reachable });
+        }
+    }
+
+    /// A leg's sound on `port`, told to peers of `listener` under the address they can reach.
+    pub(super) fn sound_for(&mut self, listener: crate::sip::ListenerId, port: u16) -> LegSound {
+        let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        let address = self.settings.media_addresses.get(&listener).copied().unwrap_or(loopback);
+        let number = self.rng.next_u64() >> 2;
+        LegSound::new(address, port, &self.settings.codecs, number)
+    }
+}

@@ -1,0 +1,128 @@
+//! The SIP of the last calls, kept for `hotline ladder`: bounded in calls and messages, oldest forgotten first.
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::base::CallId;
+use crate::sip::Trace;
+
+/// SIP Call-IDs kept.
+const DIALOGS: usize = 4_000;
+/// Messages kept of each; a flood of retransmissions adds nothing to read.
+const MESSAGES: usize = 200;
+
+#[derive(Debug, Default)]
+struct Kept {
+    call: Option<CallId>,
+    messages: Vec<Trace>,
+}
+
+/// Messages by SIP Call-ID, and which of them belong to a call.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    by_sip_id: BTreeMap<String, Kept>,
+    by_call: BTreeMap<CallId, Vec<String>>,
+    order: VecDeque<String>,
+    /// Messages not kept because of the bound.
+    pub(super) forgotten: u64,
+}
+
+impl Traces {
+    /// Keeps a message.
+    pub(super) fn add(&mut self, trace: Trace) {
+        let id = trace.sip_call_id.clone();
+        if !self.by_sip_id.contains_key(&id) {
+            self.order.push_back(id.clone());
+            self.make_room();
+        }
+        let kept = self.by_sip_id.entry(id).or_default();
+        if kept.messages.len() < MESSAGES {
+            kept.messages.push(trace);
+        } else {
+            self.forgotten += 1;
+        }
+    }
+
+    /// The messages with this SIP Call-ID are a leg of `call`.
+    pub(super) fn belongs(&mut self, sip_call_id: &str, call: CallId) {
+        let kept = self.by_sip_id.entry(sip_call_id.to_owned()).or_insert_with(|| {
+            self.order.push_back(sip_call_id.to_owned());
+            Kept::default()
+        });
+        if kept.call.is_none() {
+            kept.call = Some(call);
+            self.by_call.entry(call).or_default().push(sip_call_id.to_owned());
+        }
+        self.make_room();
+    }
+
+    /// The messages of a call, in the order of time; empty when none is kept.
+    pub(super) fn of(&self, call: CallId) -> Vec<Trace> {
+        let ids = self.by_call.get(&call).map(Vec::as_slice).unwrap_or_default();
+        let mut all: Vec<Trace> = ids
+            .iter()
+            .filter_map(|id| self.by_sip_id.get(id))
+            .flat_map(|k| k.messages.iter().cloned())
+            .collect();
+        all.sort_by_key(|t| t.at);
+        all
+    }
+
+    fn make_room(&mut self) {
+        while self.order.len() > DIALOGS {
+            let Some(old) = self.order.pop_front() else { return };
+            let Some(kept) = self.by_sip_id.remove(&old) else { continue };
+            self.forgotten += kept.messages.len() as u64;
+            let Some(call) = kept.call else { continue };
+            if let Some(ids) = self.by_call.get_mut(&call) {
+                ids.retain(|id| *id != old);
+                if ids.is_empty() {
+                    self.by_call.remove(&call);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Instant;
+
+    fn message(id: &str, ms: u64) -> Trace {
+        Trace {
+            at: Instant::from_millis(ms),
+            sent: false,
+            peer: "127.0.0.1:5060".parse().unwrap(),
+            sip_call_id: id.to_owned(),
+            bytes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_call_has_the_messages_of_all_its_legs_in_the_order_of_time() {
+        let mut t = Traces::default();
+        t.add(message("caller", 1));
+        t.belongs("caller", CallId(7));
+        t.belongs("agent", CallId(7));
+        t.add(message("agent", 2));
+        t.add(message("caller", 3));
+        t.add(message("other", 2));
+        let at: Vec<u64> = t.of(CallId(7)).iter().map(|m| m.at.as_millis()).collect();
+        assert_eq!(at, [1, 2, 3]);
+    }
+
+    #[test]
+    fn old_dialogs_are_forgotten_and_leave_nothing_behind() {
+        let mut t = Traces::default();
+        for n in 0..DIALOGS as u64 + 10 {
+            t.add(message(&format!("d{n}"), n));
+            t.belongs(&format!("d{n}"), CallId(n));
+        }
+        assert!(t.of(CallId(0)).is_empty());
+        assert_eq!(t.by_sip_id.len(), DIALOGS);
+        assert_eq!(t.by_call.len(), DIALOGS);
+        for n in 0..MESSAGES as u64 + 5 {
+            t.add(message("d4000", n));
+        }
+        assert!(t.by_sip_id["d4000"].messages.len() == MESSAGES);
+    }
+}

@@ -1,0 +1,40 @@
+//! Everything at one moment, for the status page, the API, metrics and commands.
+use serde::Serialize;
+
+use crate::exchange::View;
+
+/// The whole node at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeView {
+    /// When the server started, microseconds of civil time.
+    pub started_us: i64,
+    /// This moment, microseconds of civil time.
+    pub now_us: i64,
+    /// The revision of the menus that new callers get.
+    pub menus: String,
+    /// Legs that SIP knows.
+    pub legs: usize,
+    /// RTP ports ready for new legs.
+    pub ports_ready: usize,
+    /// Calls, queues, agents.
+    pub board: View,
+    /// What was counted.
+    pub figures: NodeFigures,
+}
+
+/// What the node counted since the start.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct NodeFigures {
+    /// INVITEs that arrived, challenges' retries counted once.
+    pub arrived: u64,
+    /// INVITEs refused because no port was ready.
+    pub no_port: u64,
+    /// Offers and answers without a codec in common, or with an address we do not send to.
+    pub sdp_refused: u64,
+    /// Keys that came twice, by RFC 4733 and by INFO, and were counted once.
+    pub keys_twice: u64,
+    /// Events about legs that were gone already.
+    pub stray_events: u64,
+    /// Re-INVITEs of ours that were refused.
+    pub reoffers_refused: u64,
+}
