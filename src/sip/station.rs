@@ -57,8 +57,8 @@ pub(crate) enum InviteTimer {
     AnswerAgain,
     /// No ACK came.
     AckMissing,
-    /// No final response came to a cancelled INVITE.
-    CancelUnanswered,
+    /// No final response came to an INVITE that nobody wants any more.
+    Forsaken,
     /// Both sides sent a re-INVITE: try ours again.
     Glare,
 }
@@ -77,7 +77,7 @@ impl TimerName {
         match self {
             Self::Invite(_, InviteTimer::AnswerAgain) => "sip 200 again",
             Self::Invite(_, InviteTimer::AckMissing) => "sip 200: no ACK",
-            Self::Invite(_, InviteTimer::CancelUnanswered) => "sip CANCEL: INVITE unanswered",
+            Self::Invite(_, InviteTimer::Forsaken) => "sip forsaken INVITE unanswered",
             Self::Invite(_, InviteTimer::Glare) => "sip re-INVITE after glare",
             Self::Registration(_) => "sip registration refresh",
         }

@@ -181,7 +181,7 @@ impl Chaos {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(30) })]
     #[test]
     fn every_invite_has_one_outcome_and_one_end_in_a_storm(seed in any::<u64>(), calls in 1u64..25) {
         let mut chaos = Chaos::new(seed, calls);

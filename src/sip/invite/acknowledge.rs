@@ -74,9 +74,7 @@ impl Invite {
                 let cargo = Cargo { why: super::EndReason::AckTimeout, ..Cargo::new(now) };
                 self.happen(station, Happening::AckMissing, cargo);
             }
-            InviteTimer::CancelUnanswered => {
-                self.happen(station, Happening::CancelUnanswered, Cargo::new(now));
-            }
+            InviteTimer::Forsaken => self.give_up(station, now),
             InviteTimer::Glare => self.resume_after_glare(station, now),
         }
     }

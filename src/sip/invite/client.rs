@@ -13,6 +13,7 @@ use crate::sip::lex;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
+use crate::sip::transaction::TransactionId;
 use crate::sip::transport::Destination;
 use crate::sip::uri::AddrSpec;
 use crate::sip::value::{CSeq, NameAddr};
@@ -106,6 +107,7 @@ impl Invites {
             unacked: None,
             acks: Vec::new(),
             last_reack: None,
+            forsaken: None,
             reoffer: Reoffer::default(),
             digest,
             bye: None,
@@ -133,7 +135,6 @@ impl Invite {
             let what = if status == Status::TRYING { Happening::Trying } else { Happening::Provisional };
             return self.happen(station, what, cargo);
         }
-        station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
         if matches!(self.state, State::Calling | State::Ringing) && self.invite_again(station, now, response)
         {
             return;
@@ -156,7 +157,6 @@ impl Invite {
     }
 
     fn handle_accepted(&mut self, station: &mut Station, now: Instant, response: &Response) {
-        station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
         if self.ack_again(station, response) {
             return;
         }
@@ -187,16 +187,32 @@ impl Invite {
     }
 
     pub(super) fn send_cancel(&mut self, station: &mut Station, now: Instant) {
-        let Opening::Outgoing { request, to, .. } = &self.opening else { return };
+        let Opening::Outgoing { tx, request, to } = &self.opening else { return };
+        let tx = *tx;
         station.start_same_branch(now, request.cancel(), *to, Owner::Invite(self.id, Role::Background));
         self.open += 1;
-        station.timers.set(self.timer(InviteTimer::CancelUnanswered), now + station.timing.timeout());
+        self.forsake(station, now, tx);
     }
 
-    pub(super) fn abandon(&mut self, station: &mut Station, now: Instant) {
-        if let Opening::Outgoing { tx, .. } = &self.opening {
-            station.transactions.abandon(now, *tx);
+    /// Waits 64*T1 for the final response to an INVITE that nobody wants any more, section 9.1.
+    pub(super) fn forsake(&mut self, station: &mut Station, now: Instant, tx: TransactionId) {
+        self.forsaken = Some(tx);
+        station.timers.set(self.timer(InviteTimer::Forsaken), now + station.timing.timeout());
+    }
+
+    /// The final response came.
+    pub(super) fn settle_forsaken(&mut self, station: &mut Station, tx: TransactionId) {
+        if self.forsaken.take_if(|forsaken| *forsaken == tx).is_some() {
+            station.timers.clear(&self.timer(InviteTimer::Forsaken));
         }
+    }
+
+    /// It did not come.
+    pub(super) fn give_up(&mut self, station: &mut Station, now: Instant) {
+        if let Some(tx) = self.forsaken.take() {
+            station.transactions.abandon(now, tx);
+        }
+        self.happen(station, Happening::CancelUnanswered, Cargo::new(now));
     }
 
     /// A request of ours within the dialog was refused so that the dialog is lost.

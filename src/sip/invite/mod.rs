@@ -29,9 +29,7 @@ use super::dialog::Dialog;
 use super::event::{EndReason, InviteId, SipEvent};
 use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
-use super::station::{
-    InviteTimer, Owner, Role, Station, challenges, is_challenge, method_of, with_credentials,
-};
+use super::station::{Owner, Role, Station, challenges, is_challenge, method_of, with_credentials};
 use super::transaction::TransactionId;
 use super::transport::{Destination, Source};
 use crate::base::{Instant, Lookup};
@@ -62,6 +60,8 @@ pub(crate) struct Invite {
     digest: Option<DigestClient>,
     /// Our BYE, to be sent once more with credentials.
     bye: Option<Request>,
+    /// An INVITE of ours, cancelled or overtaken by BYE, that has no final response yet.
+    forsaken: Option<TransactionId>,
     /// Transactions that may still report.
     open: usize,
 }
@@ -117,7 +117,6 @@ impl Invite {
             Effect::StopAnswering => self.stop_answering(station),
             Effect::SendAck => self.ack_response(station, cargo),
             Effect::SendCancel => self.send_cancel(station, now),
-            Effect::Abandon => self.abandon(station, now),
             Effect::SendBye => self.send_bye(station, now),
             Effect::LeaveReoffer => self.leave_reoffer(station, now),
             Effect::ResumeReoffer => self.resume_reoffer(station, now),
@@ -201,6 +200,9 @@ impl Invite {
         (tx, role): (TransactionId, Role),
         response: &Response,
     ) {
+        if response.status.is_final() {
+            self.settle_forsaken(station, tx);
+        }
         match role {
             // An INVITE that was sent once more with credentials has nothing more to say.
             Role::InviteClient if !self.is_opening(tx) => {}
@@ -231,10 +233,10 @@ impl Invite {
         (tx, role): (TransactionId, Role),
         status: Status,
     ) {
+        self.settle_forsaken(station, tx);
         match role {
             Role::InviteClient if !self.is_opening(tx) => {}
             Role::InviteClient => {
-                station.timers.clear(&self.timer(InviteTimer::CancelUnanswered));
                 let cargo = Cargo { status, why: EndReason::Refused, ..Cargo::new(now) };
                 self.happen(station, Happening::Failure, cargo);
             }

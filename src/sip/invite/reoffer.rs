@@ -239,8 +239,11 @@ impl Invite {
     pub(super) fn leave_reoffer(&mut self, station: &mut Station, now: Instant) {
         station.timers.clear(&self.timer(InviteTimer::Glare));
         self.reoffer.wanted = None;
-        if let Progress::Asked { tx, request } = std::mem::take(&mut self.reoffer.progress) {
-            station.refuse(now, tx, &request, Status::REQUEST_TERMINATED);
+        match std::mem::take(&mut self.reoffer.progress) {
+            Progress::Asked { tx, request } => station.refuse(now, tx, &request, Status::REQUEST_TERMINATED),
+            // The peer may forget its answer when the BYE comes.
+            Progress::Sent { tx, .. } => self.forsake(station, now, tx),
+            Progress::Idle | Progress::Glare { .. } => {}
         }
     }
 }

@@ -60,6 +60,7 @@ impl Invites {
             unacked: None,
             acks: Vec::new(),
             last_reack: None,
+            forsaken: None,
             reoffer: Reoffer::default(),
             digest: None,
             bye: None,

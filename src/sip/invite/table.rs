@@ -92,7 +92,6 @@ pub(super) enum Effect {
     StopAnswering,
     SendAck,
     SendCancel,
-    Abandon,
     SendBye,
     /// Give up on re-INVITEs in progress.
     LeaveReoffer,
@@ -161,7 +160,7 @@ const fn step_outgoing(state: State, what: Happening) -> (State, &'static [Effec
             (State::Over, &[E::SendAck, E::SendBye])
         }
         (State::CancelHeld | State::Cancelling, H::Failure) => (State::Over, &[]),
-        (State::Cancelling, H::CancelUnanswered) => (State::Over, &[E::Abandon]),
+        (State::Cancelling, H::CancelUnanswered) => (State::Over, &[]),
         (State::AckWanted, H::AckGiven) => (State::Confirmed, &[E::SendAck, E::ResumeReoffer]),
         (State::AckWanted, H::Leave) => (State::Over, &[E::SendAck, E::SendBye, E::ReportEnded]),
         (State::AckWanted, H::Bye) => (State::Over, &[E::SendAck, E::ReportEnded]),
