@@ -160,6 +160,9 @@ mod tests {
             let first = leg(7).first_tick(now);
             assert!(first >= now && first.since(now) < FRAME);
             assert_eq!(leg(7).first_tick(first), first);
+            let until = now + FRAME * 2 + FRAME / 4;
+            let after_a_long_packet = MediaLeg { made_until: until, ..leg(7) }.first_tick(now);
+            assert!(after_a_long_packet >= until && after_a_long_packet.since(until) < FRAME);
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) struct Playing {
     parts: Vec<Arc<Prompt>>,
     gap: usize,
     place: Place,
-    /// Prompts that the library did not have.
+    /// Prompts that the library did not have, or that were too many.
     pub(super) missing: usize,
 }
 
@@ -58,14 +58,16 @@ impl Playing {
     pub(super) fn new(
         id: PlayId,
         manner: Manner,
-        programme: Programme,
+        mut programme: Programme,
         library: &PromptLibrary,
         bookmark: Option<&Bookmark>,
     ) -> Self {
-        let wanted = programme.prompts.iter().take(PROMPTS_AT_ONCE);
+        let asked = programme.prompts.len();
+        programme.prompts.truncate(PROMPTS_AT_ONCE);
+        let wanted = programme.prompts.iter();
         let parts: Vec<_> =
             wanted.filter_map(|id| library.get(programme.language, id)).map(Arc::clone).collect();
-        let missing = programme.prompts.len() - parts.len();
+        let missing = asked - parts.len();
         let resumed = bookmark.filter(|b| manner.repeat && b.programme == programme);
         let place = resumed.map(|b| b.place).unwrap_or_default();
         Self { id, manner, programme, parts, gap: library.gap_samples(), place, missing }

@@ -82,6 +82,8 @@ fn a_closed_leg_disappears_from_every_ear() {
     studio.tell(MediaCommand::Close { leg: LegId(2) });
     studio.phones.get_mut(&2).unwrap().got.clear();
     assert_eq!(studio.heard(), "a:c b:- c:a");
+    let described = studio.plane.describe(LegId(1)).unwrap();
+    assert!(described.ends_with("hears Relay(LegId(3))"), "of three two are left, a bridge: {described}");
     studio.tell(MediaCommand::Close { leg: LegId(3) });
     studio.phones.get_mut(&3).unwrap().got.clear();
     assert_eq!(studio.heard(), "a:- b:- c:-");

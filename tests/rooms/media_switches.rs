@@ -4,7 +4,7 @@ use hotline::media::{Codec, MediaCommand};
 
 use crate::media_studio::{Got, Studio};
 
-/// What must hold for all that one phone got. `lossless`: sources lose nothing, so no number may be missing.
+/// What must hold for all that one phone got; the sources lose nothing, so no number may be missing.
 fn assert_one_stream(leg: u64, got: &[Got]) {
     for pair in got.windows(2) {
         let (a, b) = (&pair[0], &pair[1]);
@@ -38,6 +38,10 @@ fn each_switch_of_source_carries_the_marker_and_no_other_packet_does() {
     at(&mut studio);
     studio.play(1, &["music"], "r");
     at(&mut studio);
+    studio.tell(MediaCommand::Stop { leg: LegId(1) });
+    at(&mut studio);
+    studio.play(1, &["music"], "r");
+    at(&mut studio);
     studio.join(&[1, 2]);
     studio.tell(MediaCommand::Stop { leg: LegId(1) });
     at(&mut studio);
@@ -65,7 +69,8 @@ fn any_story_of_commands_leaves_one_stream_to_each_leg() {
         let mut studio = Studio::new(seed);
         for leg in 1..=4 {
             let codec = if rng.below(3) == 0 { Codec::Pcma } else { Codec::Pcmu };
-            studio.open(leg, codec, 20, 20);
+            let takes_ms = [20, 20, 30, 60][usize::try_from(rng.below(4)).unwrap()];
+            studio.open(leg, codec, 20, takes_ms);
         }
         for _ in 0..60 {
             let leg = 1 + rng.below(4);

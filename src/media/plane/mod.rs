@@ -15,12 +15,12 @@
 mod packets;
 mod ticks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::limits::HEARD_AT_ONCE;
-use crate::base::{Deadline, Instant, LegId, Now, PlayId, Rng};
+use crate::base::{Bounded, Deadline, Instant, LegId, Now, PlayId, Rng};
 use crate::media::frame::SAMPLE_RATE;
 use crate::media::leg::MediaLeg;
 use crate::media::outbox::{MediaTransmit, Outbox, Socket};
@@ -32,6 +32,8 @@ use crate::rtp::{Incoming, RtpSession};
 
 /// Most deadlines served by one `handle_timeout`; what is left stays due. Keeps the outbox small and warm.
 pub(super) const WAKES_AT_ONCE: usize = 256;
+/// Most events that wait to be fetched. One input makes at most two for each of the legs that it wakes.
+const EVENTS_WAITING: usize = 4_096;
 
 /// What was counted for the whole plane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct PlaneFigures {
     pub refused: u64,
     /// Packets that found no room because the outbox was not fetched.
     pub outbox_full: u64,
+    /// Events that found no room because they were not fetched.
+    pub events_full: u64,
 }
 
 /// The sound of all legs.
@@ -56,7 +60,7 @@ pub struct MediaPlane {
     ears: BTreeMap<LegId, Vec<LegId>>,
     wakes: WakeIndex,
     outbox: Outbox,
-    events: VecDeque<MediaEvent>,
+    events: Bounded<MediaEvent>,
     figures: PlaneFigures,
     last: Instant,
 }
@@ -71,7 +75,7 @@ impl MediaPlane {
             ears: BTreeMap::new(),
             wakes: WakeIndex::default(),
             outbox: Outbox::default(),
-            events: VecDeque::new(),
+            events: Bounded::new(EVENTS_WAITING),
             figures: PlaneFigures::default(),
             last: Instant::ZERO,
         }
@@ -164,7 +168,7 @@ impl MediaPlane {
     }
     /// Something to tell control.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
-        self.events.pop_front()
+        self.events.pop()
     }
     /// How many legs are open.
     pub fn legs(&self) -> usize {
@@ -190,6 +194,9 @@ impl MediaPlane {
     fn lift(&mut self, now: Instant) -> Instant {
         self.last = self.last.max(now);
         self.last
+    }
+    fn tell(&mut self, event: MediaEvent) {
+        self.figures.events_full += u64::from(self.events.push(event).is_err());
     }
     fn known(&mut self, leg: LegId) -> Option<&mut MediaLeg> {
         let known = self.legs.get_mut(&leg);
@@ -268,7 +275,7 @@ impl MediaPlane {
             }
             self.decide(now, ear);
         }
-        self.events.push_back(MediaEvent::Closed { leg, port: closed.port, figures: closed.figures() });
+        self.tell(MediaEvent::Closed { leg, port: closed.port, figures: closed.figures() });
     }
 
     /// Decides anew what a leg hears, and whether it ticks.

@@ -13,10 +13,11 @@ impl MediaPlane {
     /// A valid packet of any kind came.
     pub(super) fn alive(&mut self, now: Instant, leg: LegId) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
-        if known.mouth.start() {
-            self.events.push_back(MediaEvent::SoundStarted { leg });
+        let (is_first, ends_silence) = (known.mouth.start(), known.watch.packet(now));
+        if is_first {
+            self.tell(MediaEvent::SoundStarted { leg });
         }
-        if known.watch.packet(now) {
+        if ends_silence {
             self.rewatch(leg);
         }
     }
@@ -58,7 +59,7 @@ impl MediaPlane {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let stops = known.playing.as_ref().is_some_and(Playing::barge_in);
         let play = if stops { known.stop_playing() } else { None };
-        self.events.push_back(MediaEvent::Key { leg, key, play });
+        self.tell(MediaEvent::Key { leg, key, play });
         if stops {
             self.decide(now, leg);
         }

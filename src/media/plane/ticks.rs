@@ -26,7 +26,7 @@ impl MediaPlane {
     pub(super) fn look(&mut self, now: Instant, leg: LegId) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         if known.watch.complains(now) {
-            self.events.push_back(MediaEvent::SoundLost { leg });
+            self.tell(MediaEvent::SoundLost { leg });
         }
         self.rewatch(leg);
     }
@@ -48,7 +48,7 @@ impl MediaPlane {
         let n = self.make(at, leg, &mut payload);
         let Some(ear) = self.legs.get_mut(&leg) else { return };
         if !ear.hearing.ticks() {
-            return;
+            return self.wakes.set(leg, &mut ear.wakes, Wake::Tick, None);
         }
         let payload = payload.get(..n).unwrap_or_default();
         if ear.sends() {
@@ -67,14 +67,14 @@ impl MediaPlane {
                 return payload.len();
             }
             if let Some(play) = ear.stop_playing() {
-                self.events.push_back(MediaEvent::PromptEnded { leg, play });
+                self.tell(MediaEvent::PromptEnded { leg, play });
             }
             self.decide(at, leg);
         }
         let Some(ear) = self.legs.get(&leg) else { return 0 };
         let mut mixer = Mixer::new(payload.len());
         let mut heard = false;
-        for source in ear.sources.iter().filter_map(|s| self.legs.get(s)).filter(|s| s.receives()) {
+        for source in ear.sources.iter().filter_map(|s| self.legs.get(s)) {
             heard |= source.mouth.heard(at, payload.len(), &mut mixer);
         }
         if heard {
