@@ -51,7 +51,7 @@ pub enum Phrase {
     /// A length of time in whole minutes: "three minutes".
     Minutes(u32),
     /// The wait that remains: "your expected wait is between three and five minutes". `low` zero: "less than" the upper
-    /// end. Spoken in half minutes up to three, in minutes up to an hour, in half hours beyond; `low` is rounded down
+    /// end. Spoken in half minutes up to three, in minutes up to two hours, in half hours beyond; `low` is rounded down
     /// and `high` up, so that what is said is never narrower than what is meant.
     Wait {
         /// At least this.
