@@ -23,7 +23,7 @@ mod telephone_event;
 pub use inbound::{DropCause, Drops, Incoming};
 pub use out_stream::OutStream;
 pub use packet::{Header, Malformed, PACKET_BYTES, Packet, is_rtcp};
-pub use rtcp::{Heard, NtpClock, RTCP_BYTES, Report, ReportBlock, ReportTimer, SenderInfo};
+pub use rtcp::{Heard, NtpClock, RTCP_BYTES, Report, ReportBlock, ReportTimer, SenderFigures};
 pub use sequence::{Sequence, Verdict};
 pub use session::{Outgoing, Relayed, Remote, RtpFigures, RtpSession};
 pub use source::SourceLock;

@@ -9,7 +9,7 @@ use crate::base::{Instant, Now, Rng};
 use crate::rtp::inbound::Inbound;
 use crate::rtp::out_stream::OutStream;
 use crate::rtp::packet::Malformed;
-use crate::rtp::rtcp::{Heard, NtpClock, Report, ReportBlock, ReportTimer, SenderInfo, echo_of};
+use crate::rtp::rtcp::{Heard, NtpClock, Report, ReportBlock, ReportTimer, SenderFigures, echo_of};
 use crate::rtp::session::Outgoing;
 
 /// The party's last sender report: its time to echo, and when it came.
@@ -129,10 +129,10 @@ impl Reporting {
         Some(Outgoing { to, length: report.write(buffer)? })
     }
 
-    fn sender_info(&mut self, now: Instant, out: &OutStream) -> Option<SenderInfo> {
+    fn sender_info(&mut self, now: Instant, out: &OutStream) -> Option<SenderFigures> {
         let (packets, octets) = out.sent();
         let sent_since = std::mem::replace(&mut self.sent_before, packets) != packets;
-        sent_since.then(|| SenderInfo {
+        sent_since.then(|| SenderFigures {
             ntp: self.ntp.ntp(now),
             timestamp: out.timestamp_at(now),
             packets: (packets & u64::from(u32::MAX)) as u32,

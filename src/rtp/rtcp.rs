@@ -89,7 +89,7 @@ impl ReportBlock {
 
 /// What a sender says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SenderInfo {
+pub struct SenderFigures {
     /// NTP time of the report.
     pub ntp: u64,
     /// The same moment in samples of the stream.
@@ -108,7 +108,7 @@ pub struct Report<'a> {
     /// Our canonical name.
     pub cname: &'a str,
     /// Present when we sent since the last report but one: makes it a sender report.
-    pub sender: Option<SenderInfo>,
+    pub sender: Option<SenderFigures>,
     /// What we say of the peer.
     pub block: Option<ReportBlock>,
     /// We leave (section 6.6).
@@ -163,7 +163,7 @@ pub struct Heard {
     /// Who reports.
     pub ssrc: u32,
     /// What it says of itself, with the middle of its NTP time.
-    pub sender: Option<SenderInfo>,
+    pub sender: Option<SenderFigures>,
     /// What it says of our packets.
     pub block: Option<ReportBlock>,
     /// It leaves.
@@ -190,7 +190,7 @@ impl Heard {
             Some(200) => {
                 let report = SenderReport::parse(packet).map_err(|_| Malformed)?;
                 self.ssrc = report.ssrc();
-                self.sender = Some(SenderInfo {
+                self.sender = Some(SenderFigures {
                     ntp: report.ntp_timestamp(),
                     timestamp: report.rtp_timestamp(),
                     packets: report.packet_count(),
@@ -238,7 +238,7 @@ fn read_block(block: &rtcp_types::ReportBlock<'_>) -> ReportBlock {
 }
 
 /// The middle of a sender report's NTP time, to be echoed as `last_sender_report`.
-pub(crate) fn echo_of(sender: SenderInfo) -> u32 {
+pub(crate) fn echo_of(sender: SenderFigures) -> u32 {
     middle(sender.ntp)
 }
 
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn report(bye: bool) -> Report<'static> {
-        let sender = SenderInfo { ntp: 0x1111_2222_3333_4444, timestamp: 5, packets: 6, octets: 960 };
+        let sender = SenderFigures { ntp: 0x1111_2222_3333_4444, timestamp: 5, packets: 6, octets: 960 };
         Report { ssrc: 9, cname: "k3j2@hotline", sender: Some(sender), block: Some(block()), bye }
     }
 

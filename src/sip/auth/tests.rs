@@ -1,3 +1,4 @@
+//! Digest, both sides: the examples of RFC 7616 section 3.9.1, replays, stale nonces, forged answers.
 use std::time::Duration;
 
 use super::client::Challenge;
