@@ -10,7 +10,7 @@
 //! | `plane_relay` | a packet in, rewritten, out | 1 us |
 //! | `plane_prompt` | a ready frame of a prompt: tick and packet | 1 us |
 //!
-//! Machine and last figures: 2-core virtual machine, see the commit that last touched this line.
+//! Machine: a busy 2-core virtual machine. Last figures, in us: 0.41, 2.36, 0.96, 0.10, 0.09.
 mod support;
 
 use std::hint::black_box;
