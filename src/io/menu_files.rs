@@ -74,3 +74,47 @@ pub fn read_text(path: &Path) -> Result<String, MenuFilesError> {
     }
     String::from_utf8(bytes).map_err(|_| MenuFilesError::NotText { path: path.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("hotline-menu-files-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+        fn with(self, name: &str, bytes: &[u8]) -> Self {
+            fs::write(self.0.join(name), bytes).unwrap();
+            self
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn toml_files_are_read_and_nothing_else() {
+        let folder = Folder::new("all")
+            .with("main.toml", b"say = 1")
+            .with("README.md", b"no")
+            .with(".#main.toml", b"no");
+        let files = read_folder(&folder.0).unwrap();
+        assert_eq!(files, BTreeMap::from([("main.toml".to_owned(), "say = 1".to_owned())]));
+    }
+
+    #[test]
+    fn what_is_not_text_or_too_large_or_absent_is_said() {
+        let bytes = Folder::new("bytes").with("main.toml", &[0xff, 0xfe]);
+        assert!(matches!(read_folder(&bytes.0), Err(MenuFilesError::NotText { .. })));
+        let huge = Folder::new("huge").with("main.toml", &vec![b'#'; (1 << 20) + 1]);
+        assert!(matches!(read_folder(&huge.0), Err(MenuFilesError::TooLarge { .. })));
+        assert!(matches!(read_folder(Path::new("/no/such/folder")), Err(MenuFilesError::Unreadable { .. })));
+    }
+}

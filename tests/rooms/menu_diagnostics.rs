@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hotline::base::{Language, PromptId};
-use hotline::exchange::menu::{CODES, Diagnostic, KnownPrompts, MenuSet, render};
+use hotline::exchange::EXCHANGE_PROMPTS;
+use hotline::exchange::menu::{CODES, Diagnostic, HOUSE_PROMPTS, KnownPrompts, MenuSet, render};
 
 fn good() -> BTreeMap<String, String> {
     let files = [
@@ -23,8 +24,9 @@ fn good() -> BTreeMap<String, String> {
 
 fn prompts() -> KnownPrompts {
     let all: BTreeSet<Language> = Language::ALL.into();
-    let ids = ["main", "account", "all-busy", "queue-general", "wrong-key", "you-entered", "confirm-keys"];
-    let mut known: KnownPrompts = ids.into_iter().map(|id| (PromptId::from(id), all.clone())).collect();
+    let ids = ["main", "account", "all-busy", "queue-general"].into_iter();
+    let ids = ids.chain(HOUSE_PROMPTS).chain(EXCHANGE_PROMPTS);
+    let mut known: KnownPrompts = ids.map(|id| (PromptId::from(id), all.clone())).collect();
     known.insert(PromptId::from("only-zh"), [Language::Mandarin].into());
     known
 }
@@ -90,6 +92,49 @@ fn every_code_but_the_catalogues_own_has_a_case() {
         cases().values().flat_map(|text| judge(&with_case(text)).1).map(|d| d.code).collect();
     let unseen: Vec<&str> = CODES.iter().map(|(code, _)| *code).filter(|code| !seen.contains(code)).collect();
     assert_eq!(unseen, Vec::<&str>::new(), "codes without a case");
+}
+
+#[test]
+fn the_engines_own_prompts_are_asked_for_in_every_language_spoken() {
+    let mut known = prompts();
+    known.insert(PromptId::from("wrong-key"), [Language::English].into());
+    known.remove(&PromptId::from("goodbye"));
+    let found = MenuSet::load(&good(), &known).unwrap_err();
+    let told: Vec<&str> = found.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the engine's own prompt `goodbye` is missing in Mandarin",
+            "the engine's own prompt `wrong-key` is missing in Mandarin",
+        ]
+    );
+}
+
+#[test]
+fn a_thousand_doors_that_may_be_closed_are_judged_at_once() {
+    let mut files = good();
+    files.insert("main.toml".into(), "say = \"main\"\nthen = \"m0\"\n".into());
+    for n in 0..1_000 {
+        let next = if n == 999 { "all-busy".into() } else { format!("m{}", n + 1) };
+        let text = format!("hours = \"office\"\nclosed = \"{next}\"\nsay = \"main\"\nthen = \"{next}\"\n");
+        files.insert(format!("m{n}.toml"), text);
+    }
+    let office =
+        "timezone = \"Asia/Shanghai\"\n[hours.office]\nholiday = \"closed\"\nmon = \"09:00-18:00\"\n";
+    files.insert("calendar.toml".into(), office.into());
+    assert_eq!(
+        judge(&files).1.iter().map(|d| d.code).collect::<Vec<_>>(),
+        ["HL0301"],
+        "only account is cut off"
+    );
+}
+
+#[test]
+fn a_file_of_brackets_is_refused() {
+    let files = with_case(&format!("#### main.toml\nsay = {}\n", "[".repeat(100_000)));
+    let (installed, found) = judge(&files);
+    assert!(!installed && found.iter().any(|d| d.code == "HL0101"));
+    assert!(!render(&found, &files, false).is_empty());
 }
 
 #[test]

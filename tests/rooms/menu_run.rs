@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hotline::base::{Instant, Key, Language, Now, QueueId, UtcTime};
@@ -32,7 +32,9 @@ pub(crate) fn texts() -> PromptTexts {
 }
 
 pub(crate) fn shipped() -> Arc<MenuSet> {
-    Arc::new(MenuSet::load(&shipped_files(), &texts().known()).unwrap().0)
+    static SET: OnceLock<Arc<MenuSet>> = OnceLock::new();
+    let set = SET.get_or_init(|| Arc::new(MenuSet::load(&shipped_files(), &texts().known()).unwrap().0));
+    Arc::clone(set)
 }
 
 /// A noon on a working day in Shanghai: Monday, 2 March 2026.

@@ -8,6 +8,7 @@ use super::diagnostic::Place;
 use super::resolve::{By, Door, Resolver, Way};
 use super::set::{HOUSE_PROMPTS, MenuSet, Step, Target};
 use crate::base::{Language, PromptId, QueueId};
+use crate::exchange::EXCHANGE_PROMPTS;
 
 /// Judges `set`.
 pub(super) fn lint(set: &MenuSet, read: &mut Resolver<'_>) {
@@ -110,7 +111,7 @@ fn missing_prompts(heard: &Heard, read: &mut Resolver<'_>) {
         }
     }
     let spoken: BTreeSet<Language> = heard.values().flatten().copied().collect();
-    for id in HOUSE_PROMPTS {
+    for id in HOUSE_PROMPTS.into_iter().chain(EXCHANGE_PROMPTS) {
         let there = read.prompts.get(&PromptId::from(id));
         for language in spoken.iter().filter(|l| there.is_none_or(|t| !t.contains(l))) {
             let message = format!("the engine's own prompt `{id}` is missing in {}", spelled(*language));
@@ -133,9 +134,10 @@ fn circles(read: &mut Resolver<'_>) {
     let ways: Vec<Way> = read.ways.iter().filter(|way| way.by != By::Key).cloned().collect();
     let human = read.human().clone();
     let mut reported: BTreeSet<BTreeSet<Door>> = BTreeSet::new();
+    let mut done: BTreeSet<Door> = BTreeSet::new();
     for start in &ways {
         let mut path = vec![start.clone()];
-        let Some(circle) = follow(&ways, &human, &mut path) else { continue };
+        let Some(circle) = follow((&ways, &human), &mut path, &mut done) else { continue };
         let doors: BTreeSet<Door> = circle.iter().map(|way| way.from.clone()).collect();
         if !reported.insert(doors) {
             continue;
@@ -154,18 +156,24 @@ fn circles(read: &mut Resolver<'_>) {
 }
 
 /// Depth first from the end of `path` to a door that is already on it; the part of the path that is the circle.
-fn follow(ways: &[Way], human: &QueueId, path: &mut Vec<Way>) -> Option<Vec<Way>> {
+/// `done` are doors from which no circle was found.
+fn follow(graph: (&[Way], &QueueId), path: &mut Vec<Way>, done: &mut BTreeSet<Door>) -> Option<Vec<Way>> {
+    let (ways, human) = graph;
     let door = door_of(&path.last()?.to, human)?;
     if let Some(begin) = path.iter().position(|way| way.from == door) {
         return path.get(begin..).map(<[Way]>::to_vec);
     }
+    if done.contains(&door) {
+        return None;
+    }
     for way in ways.iter().filter(|way| way.from == door) {
         path.push(way.clone());
-        if let Some(circle) = follow(ways, human, path) {
+        if let Some(circle) = follow(graph, path, done) {
             return Some(circle);
         }
         path.pop();
     }
+    done.insert(door);
     None
 }
 
