@@ -125,7 +125,9 @@ fn the_description_comes_before_the_key() {
             assert!(!clause.contains(" for your ") && !clause.contains(" to hear "), "{id}: {clause}");
         }
         let mandarin = words.get(&Language::Mandarin).map_or("", String::as_str);
-        for clause in mandarin.split(['。', ',', ';']).filter(|c| c.contains('按')) {
+        for clause in
+            mandarin.split(['。', ',', ';']).filter(|c| ["按 ", "按星", "按井"].iter().any(|k| c.contains(k)))
+        {
             let after: Vec<char> = clause.chars().skip_while(|c| *c != '按').skip(1).collect();
             let key: String = after.into_iter().collect::<String>().trim().to_owned();
             let known = ["星号键", "井号键", "0 转人工", "星号键转人工", "1 到 4 选择服务"];
