@@ -51,7 +51,7 @@ impl Node {
         let sip = UserAgent::new(settings.sip.clone(), &rng.fork("sip"));
         let board = Switchboard::new(settings.exchange.clone(), Arc::clone(&menus));
         Self {
-            next_leg: settings.exchange.first_number,
+            next_leg: settings.exchange.first_number & !1,
             settings,
             menus,
             sip,
@@ -234,9 +234,9 @@ impl Node {
         self.board.handle(now, input);
     }
 
-    /// A number for a leg that arrives; the exchange numbers the legs that it rings.
+    /// A number for a leg that arrives: an even one. The exchange gives odd ones to the legs that it rings.
     pub(super) fn new_leg(&mut self) -> LegId {
-        self.next_leg += 1;
+        self.next_leg += 2;
         LegId(self.next_leg)
     }
 }

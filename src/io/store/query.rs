@@ -49,7 +49,6 @@ pub struct CallRow {
 
 /// A wait that was told, and what came true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the columns of the table `tellings`, explained in schema.rs")]
 pub struct TellingRow {
     pub at_us: i64,
     pub kind: String,
@@ -62,7 +61,6 @@ pub struct TellingRow {
 
 /// An offer to an agent, with its reasons.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the columns of the table `offers`, explained in schema.rs")]
 pub struct OfferRow {
     pub assignment: i64,
     pub agent: String,
@@ -75,7 +73,6 @@ pub struct OfferRow {
 
 /// One fact of a call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the columns of the table `facts`, explained in schema.rs")]
 pub struct StoryLine {
     pub seq: i64,
     pub at_us: i64,
