@@ -8,7 +8,7 @@ use rsip::{Header, Headers as List};
 
 use crate::sip::lex;
 use crate::sip::name::HeaderName;
-use crate::sip::value::{AuthValue, CSeq, Contacts, MediaType, NameAddr, Via};
+use crate::sip::value::{CSeq, Contacts, MediaType, NameAddr, Via};
 
 /// Names that `rsip` has a variant for go there, all others into `Header::Other`.
 macro_rules! known_to_rsip {
@@ -241,12 +241,6 @@ impl Headers {
         let unsaid = self.get(HeaderName::Accept).is_none();
         let fits = |have: &str, want: &str| have == "*" || have == want;
         unsaid || ranges.any(|range| fits(&range.kind, kind) && fits(&range.subtype, subtype))
-    }
-
-    /// Challenges or credentials, one for each field of that name that has the form of one: Authorization,
-    /// WWW-Authenticate, Proxy-Authorization, Proxy-Authenticate.
-    pub fn auth(&self, name: HeaderName) -> impl Iterator<Item = AuthValue> {
-        self.all(name).filter_map(AuthValue::parse)
     }
 }
 

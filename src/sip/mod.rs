@@ -43,7 +43,7 @@ pub use transaction::{
 pub use transport::{ConnId, DEFAULT_PORT, Destination, ListenerId, Source, Transmit};
 pub use uri::{AddrSpec, SipUri};
 pub use user_agent::{Held, UserAgent};
-pub use value::{AuthValue, BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
+pub use value::{BRANCH_COOKIE, CSeq, Contacts, MediaType, NameAddr, Params, Via};
 pub use wire::{
     CloseCause, DropCause, Frame, Framer, PONG, RawField, ScanFault, Scanned, Spans, Verdict, Wire,
     WireCounters, write_message, write_request, write_response,

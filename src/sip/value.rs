@@ -1,5 +1,5 @@
-//! Header values with a structure (RFC 3261 20, 25.1): Via, name-addr with parameters, `CSeq`, media types and digest
-//! fields. Read by us, strictly enough to refuse what RFC 4475 calls broken, and written again with the same meaning.
+//! Header values with a structure (RFC 3261 20, 25.1): Via, name-addr with parameters, `CSeq` and media types.
+//! Read by us, strictly enough to refuse what RFC 4475 calls broken, and written again with the same meaning.
 use std::fmt;
 
 use crate::sip::lex;
@@ -300,39 +300,6 @@ impl MediaType {
     }
 }
 
-/// A challenge or its answer: `Digest realm="...", nonce="..."` (RFC 3261 20.7, 20.44; RFC 7616).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthValue {
-    /// `Digest`, as written.
-    pub scheme: String,
-    fields: Vec<(String, String)>,
-}
-
-impl AuthValue {
-    /// Reads one header value; `None` if it has not this form.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = lex::trim(text).split_once(lex::is_lws)?;
-        let mut fields = Vec::new();
-        for part in lex::split(rest, b',').filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=')?;
-            let (name, value) = (lex::trim(name), lex::trim(value));
-            lex::is_token(name.as_bytes()).then_some(())?;
-            fields.push((name.to_owned(), lex::unquoted(value)));
-        }
-        lex::is_token(scheme.as_bytes()).then(|| Self { scheme: scheme.to_owned(), fields })
-    }
-
-    /// Whether the scheme is Digest.
-    pub fn is_digest(&self) -> bool {
-        self.scheme.eq_ignore_ascii_case("Digest")
-    }
-
-    /// The value of `name` without quotes.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,15 +359,5 @@ mod tests {
         assert_eq!(CSeq::parse("36893488147419103232 REGISTER"), None);
         assert_eq!(CSeq::parse("-1 REGISTER"), None);
         assert_eq!(CSeq::parse("1 invite"), None);
-    }
-
-    #[test]
-    fn digest_fields_are_read_quoted_or_not() {
-        let auth = AuthValue::parse(r#"Digest username="a, b", qop=auth, NC = 00000001"#).unwrap();
-        assert_eq!(
-            (auth.get("username"), auth.get("qop"), auth.get("nc")),
-            (Some("a, b"), Some("auth"), Some("00000001"))
-        );
-        assert!(!AuthValue::parse("NoOneKnowsThisScheme opaque-data=here").unwrap().is_digest());
     }
 }

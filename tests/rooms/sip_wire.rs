@@ -117,6 +117,7 @@ fn refusals_name_their_reason() {
         (invite("Max-Forwards: many\r\n"), 400),
         (invite("no field at all\r\n"), 400),
         (invite("Contact: <sip:a@b>, junk\r\n"), 400),
+        (invite("Record-Route: <sip:a@b;lr>, <sip:>\r\n"), 400),
         (invite(&"X: 1\r\n".repeat(limits::SIP_HEADER_FIELDS)), 400),
         (invite("Content-Length: 0\r\nl: 0\r\n"), 0),
         (invite("Max-Forwards: 300\r\nExpires: 99999999999999\r\n"), 0),

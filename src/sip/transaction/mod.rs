@@ -3,6 +3,8 @@
 //!
 //! Invariants: a request is handed up once, however often it comes; every transaction ends; a response and an ACK are
 //! never answered.
+mod act;
+mod arrive;
 mod client;
 mod client_invite;
 mod key;
@@ -17,13 +19,12 @@ use std::time::Duration;
 
 use crate::base::{Deadline, Instant, Rng, limits};
 use crate::sip::message::{Method, Request, Response, Status};
-use crate::sip::name::HeaderName;
-use crate::sip::timers::{Timer, TimerSettings};
+use crate::sip::timers::TimerSettings;
 use crate::sip::transport::{ConnId, Destination, ListenerId, Source, Transmit};
-use crate::sip::wire::{write_request, write_response};
+use crate::sip::wire::write_request;
 use key::{ClientKey, ServerKey};
-use step::{Action, ClientInput, ServerInput};
-use table::{Armed, Input, Key, Machine, Table, Transaction};
+use step::{ClientInput, ServerInput};
+use table::{Input, Key, Machine, Table, Transaction};
 
 /// The name of a transaction; never used twice within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -341,7 +342,6 @@ impl Transactions {
     }
 }
 
-/// The rules that are not in the tables.
 impl Transactions {
     fn lift(&mut self, now: Instant) {
         self.now = self.now.max(now);
@@ -350,207 +350,5 @@ impl Transactions {
     fn next_id(&mut self) -> TransactionId {
         self.last_id += 1;
         TransactionId(self.last_id)
-    }
-
-    fn handle_ack(&mut self, source: Source, request: Request) {
-        match self.table.server(&ServerKey::of(&request, Method::Invite)) {
-            Some(id) => {
-                self.feed(id, Input::Server(ServerInput::Ack), Load::Ack(Box::new((request, source))));
-            }
-            None => self.events.push_back(TransactionEvent::Ack { request, source }),
-        }
-    }
-
-    /// RFC 3261 9.2: the CANCEL is answered here; its To tag is that of the INVITE's responses.
-    fn handle_cancel(&mut self, source: &Source, request: &Request, key: ServerKey) {
-        let invite = self.table.server(&ServerKey::of(request, Method::Invite));
-        let Some((id, invite)) = invite.and_then(|id| self.table.get(id).map(|tx| (id, tx))) else {
-            self.counters.stray_cancels += 1;
-            return self.answer_here(source, request, key, (Status::NO_SUCH_TRANSACTION, None));
-        };
-        let is_open = invite.machine == Machine::InviteServer(server_invite::State::Proceeding);
-        let tag = invite.to_tag.clone();
-        self.answer_here(source, request, key, (Status::OK, tag));
-        if is_open {
-            self.events.push_back(TransactionEvent::Cancelled { tx: id });
-        }
-    }
-
-    fn is_merged(&self, request: &Request) -> bool {
-        key::merge_key(request).is_some_and(|key| self.table.merging(&key).is_some())
-    }
-
-    /// Answers a request whose transaction nobody else hears of.
-    fn answer_here(
-        &mut self,
-        source: &Source,
-        request: &Request,
-        key: ServerKey,
-        answer: (Status, Option<String>),
-    ) {
-        let (status, tag) = answer;
-        let id = self.open_server(source, request, key, true);
-        let mut response = Response::to_request(request, status);
-        response.set_to_tag(&tag.unwrap_or_else(|| self.rng.token(12)));
-        self.respond(self.now, id, response);
-    }
-
-    /// 503 without a transaction: there are too many already.
-    fn refuse(&mut self, source: &Source, request: &Request) {
-        self.counters.refused += 1;
-        let mut response = Response::to_request(request, Status::SERVICE_UNAVAILABLE)
-            .with(HeaderName::RetryAfter, self.settings.retry_after.to_string());
-        response.set_to_tag(&self.rng.token(12));
-        let mut bytes = Vec::new();
-        write_response(&response, &mut bytes);
-        let to = source.response_to(request.top_via().as_ref());
-        self.transmits.push_back(Transmit { to, bytes });
-    }
-
-    fn open_server(
-        &mut self,
-        source: &Source,
-        request: &Request,
-        key: ServerKey,
-        is_internal: bool,
-    ) -> TransactionId {
-        let id = self.next_id();
-        let via = request.top_via();
-        let (machine, begin) = if request.method == Method::Invite {
-            (Machine::InviteServer(server_invite::State::Proceeding), &[][..])
-        } else {
-            (Machine::Server(server::State::Trying), server::BEGIN)
-        };
-        let mut tx = Transaction {
-            key: Key::Server(key),
-            machine,
-            to: source.response_to(via.as_ref()),
-            after_loss: source.conn.map(|_| source.response_after_loss(via.as_ref())),
-            bytes: Vec::new(),
-            invite: None,
-            to_tag: None,
-            merge_key: if is_internal { None } else { key::merge_key(request) },
-            is_internal,
-            armed: Vec::new(),
-        };
-        for action in begin {
-            self.act(id, &mut tx, *action, &mut Load::Nothing);
-        }
-        self.table.add(id, tx);
-        id
-    }
-
-    /// One input to one machine, and all that follows from it.
-    fn feed(&mut self, id: TransactionId, input: Input, mut load: Load) {
-        let Some(mut tx) = self.table.take(id) else { return };
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            for action in tx.machine.step(input) {
-                if let Some(timer) = self.act(id, &mut tx, *action, &mut load) {
-                    next = Some(tx.machine.expired(timer));
-                }
-            }
-        }
-        if tx.machine.is_terminated() {
-            self.table.forget(id, &tx);
-            if !tx.is_internal {
-                self.events.push_back(TransactionEvent::Finished { tx: id });
-            }
-        } else {
-            self.table.put_back(id, tx);
-        }
-    }
-
-    /// Does one action. A waiting timer of length zero (reliable transports) has fired at once and is handed back.
-    fn act(
-        &mut self,
-        id: TransactionId,
-        tx: &mut Transaction,
-        action: Action,
-        load: &mut Load,
-    ) -> Option<Timer> {
-        match action {
-            Action::Resend => self.resend(tx),
-            Action::Respond => self.send_response(tx, load),
-            Action::Ack => self.acknowledge(tx, load),
-            Action::Deliver => self.deliver(id, load),
-            Action::Start(timer) => return self.start(id, tx, timer),
-            Action::Repeat(timer) => {
-                let last = if let Load::Ran(last) = load { *last } else { self.settings.timers.t1 };
-                self.arm(id, tx, timer, self.settings.timers.next(timer, last));
-            }
-            Action::RepeatSlowly(timer) => self.arm(id, tx, timer, self.settings.timers.t2),
-            Action::Stop(timer) => drop(self.table.disarm(id, tx, timer)),
-            Action::TimedOut => {
-                self.counters.timed_out += 1;
-                self.tell(tx, TransactionEvent::TimedOut { tx: id });
-            }
-            Action::Failed => {
-                self.counters.transport_failed += 1;
-                self.tell(tx, TransactionEvent::TransportFailed { tx: id });
-            }
-        }
-        None
-    }
-
-    fn tell(&mut self, tx: &Transaction, event: TransactionEvent) {
-        if !tx.is_internal {
-            self.events.push_back(event);
-        }
-    }
-
-    fn start(&mut self, id: TransactionId, tx: &mut Transaction, timer: Timer) -> Option<Timer> {
-        let runs = self.settings.timers.first(timer, tx.to.is_reliable());
-        if !runs.is_zero() {
-            self.arm(id, tx, timer, runs);
-            return None;
-        }
-        // A retransmission timer of length zero is off.
-        (!matches!(timer, Timer::A | Timer::E | Timer::G)).then_some(timer)
-    }
-
-    fn arm(&mut self, id: TransactionId, tx: &mut Transaction, timer: Timer, ran: Duration) {
-        self.table.arm(id, tx, Armed { timer, at: self.now + ran, ran });
-    }
-
-    fn resend(&mut self, tx: &Transaction) {
-        if !tx.bytes.is_empty() {
-            self.counters.retransmissions += 1;
-            self.transmits.push_back(Transmit { to: tx.to, bytes: tx.bytes.clone() });
-        }
-    }
-
-    fn send_response(&mut self, tx: &mut Transaction, load: &Load) {
-        let Load::Response(response) = load else { return };
-        let mut bytes = Vec::with_capacity(512 + response.body.len());
-        write_response(response, &mut bytes);
-        tx.to_tag = response.to_tag().or(tx.to_tag.take());
-        if response.status.is_final() && !response.status.is_success() {
-            self.table.stop_merging(tx);
-            tx.merge_key = None;
-        }
-        // In Accepted, copies of the 2xx are the user's; nothing is kept here for half a minute.
-        let is_kept = tx.machine != Machine::InviteServer(server_invite::State::Accepted);
-        tx.bytes = if is_kept { bytes.clone() } else { Vec::new() };
-        self.transmits.push_back(Transmit { to: tx.to, bytes });
-    }
-
-    fn acknowledge(&mut self, tx: &Transaction, load: &Load) {
-        if let (Load::Response(response), Some(invite)) = (load, &tx.invite) {
-            self.send(&invite.ack_to_failure(response), tx.to);
-        }
-    }
-
-    fn deliver(&mut self, id: TransactionId, load: &mut Load) {
-        match std::mem::replace(load, Load::Nothing) {
-            Load::Response(response) => {
-                self.events.push_back(TransactionEvent::Response { tx: id, response: *response });
-            }
-            Load::Ack(ack) => {
-                let (request, source) = *ack;
-                self.events.push_back(TransactionEvent::Ack { request, source });
-            }
-            Load::Nothing | Load::Ran(_) => {}
-        }
     }
 }

@@ -7,7 +7,7 @@ use crate::sip::lex;
 use crate::sip::message::{Message, Method, Request, Response, Status, method_named};
 use crate::sip::name::HeaderName;
 use crate::sip::uri::AddrSpec;
-use crate::sip::value::{CSeq, Via};
+use crate::sip::value::{CSeq, NameAddr, Via};
 use crate::sip::wire::scan::{RawField, ScanFault, Scanned};
 use crate::sip::wire::start::Start;
 
@@ -179,6 +179,11 @@ fn check_grammar(headers: &Headers) -> Result<(), &'static str> {
     }
     if headers.contacts().is_none() {
         return Err("Bad Contact");
+    }
+    for (name, wrong) in [(HeaderName::Route, "Bad Route"), (HeaderName::RecordRoute, "Bad Record-Route")] {
+        if !headers.list(name).all(|route| NameAddr::parse(route).is_some()) {
+            return Err(wrong);
+        }
     }
     let hops = headers.get(HeaderName::MaxForwards);
     if hops.is_some() && headers.number(HeaderName::MaxForwards).is_none() {
