@@ -82,8 +82,8 @@ impl Ladder {
         let mut out = self.head(gap);
         for rung in &self.rungs {
             let ms = rung.at.since(begin).as_millis();
-            let time = format!("{:>6}.{:03}", ms / 1_000, ms % 1_000);
-            out.push_str(&format!("{time:<TIMES$}"));
+            let time = format!("{:>6}.{:03}  ", ms / 1_000, ms % 1_000);
+            out.push_str(&time);
             out.push_str(&rung.draw(self.participants.len(), gap));
             out.push('\n');
         }
@@ -120,7 +120,8 @@ impl Rung {
             line.push('│');
         }
         if left == right {
-            line.push_str(&format!(" ↺ {}", self.label));
+            line.push_str(" ↺ ");
+            line.push_str(&self.label);
         }
         line
     }

@@ -40,6 +40,15 @@ pub(crate) enum Outcome {
     TooBrief(u64),
 }
 
+/// A REGISTER.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// Whose, proved by digest.
+    pub(crate) user: &'a str,
+    pub(crate) request: &'a Request,
+    pub(crate) source: &'a Source,
+}
+
 /// What a Contact asks for.
 struct Wish {
     uri: AddrSpec,
@@ -85,17 +94,16 @@ impl Registrar {
         self.users.get(user).into_iter().flatten().rev().map(Bound::shown).collect()
     }
 
-    /// A REGISTER of `user`, who was proved by digest.
+    /// A REGISTER.
     pub(crate) fn handle_register(
         &mut self,
         station: &mut Station,
         now: Instant,
-        user: &str,
-        request: &Request,
-        source: &Source,
+        asked: &Asked<'_>,
     ) -> Outcome {
+        let user = asked.user;
         let before = self.contact(user).map(|b| (b.uri, b.to));
-        let outcome = self.apply(station, now, user, request, source);
+        let outcome = self.apply(station, now, asked);
         self.report_change(station, user, before);
         match outcome {
             Err(refusal) => refusal,
@@ -103,14 +111,8 @@ impl Registrar {
         }
     }
 
-    fn apply(
-        &mut self,
-        station: &mut Station,
-        now: Instant,
-        user: &str,
-        request: &Request,
-        source: &Source,
-    ) -> Result<(), Outcome> {
+    fn apply(&mut self, station: &mut Station, now: Instant, asked: &Asked<'_>) -> Result<(), Outcome> {
+        let Asked { user, request, .. } = *asked;
         let bad = || Outcome::Refused(Status::BAD_REQUEST);
         let expires = request.headers.number(HeaderName::Expires);
         match request.headers.contacts().ok_or_else(bad)? {
@@ -132,7 +134,7 @@ impl Registrar {
                     return Err(Outcome::Refused(Status::SERVICE_UNAVAILABLE));
                 }
                 for wish in wishes {
-                    self.bind(station, now, user, wish, request, source);
+                    self.bind(station, now, asked, wish);
                 }
             }
         }
@@ -160,15 +162,8 @@ impl Registrar {
         if late { Err(Outcome::Refused(Status::SERVER_ERROR)) } else { Ok(()) }
     }
 
-    fn bind(
-        &mut self,
-        station: &mut Station,
-        now: Instant,
-        user: &str,
-        wish: Wish,
-        request: &Request,
-        source: &Source,
-    ) {
+    fn bind(&mut self, station: &mut Station, now: Instant, asked: &Asked<'_>, wish: Wish) {
+        let Asked { user, request, source } = *asked;
         self.remove(user, |bound| bound.uri.is_same_as(&wish.uri));
         if wish.expires.is_zero() {
             return;

@@ -19,7 +19,7 @@ use crate::base::Instant;
 /// Wait after the first failure; doubled after each further one.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// Longest wait after failures.
-const RETRY_LONGEST: Duration = Duration::from_secs(300);
+const RETRY_LONGEST: Duration = Duration::from_mins(5);
 
 /// One registration.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Registrations {
         }
         let Some(kept) = self.kept.get_mut(&id) else { return };
         let Some((_, request)) = kept.sent.take_if(|(sent, _)| *sent == tx) else { return };
-        if response.is_some_and(|response| kept.try_again(station, now, id, &request, response)) {
+        if response.is_some_and(|response| kept.try_again(station, now, (id, &request), response)) {
             return;
         }
         let accepted = response.filter(|r| r.status.is_success());
@@ -180,8 +180,7 @@ impl Kept {
         &mut self,
         station: &mut Station,
         now: Instant,
-        id: RegistrationId,
-        request: &Request,
+        (id, request): (RegistrationId, &Request),
         response: &Response,
     ) -> bool {
         if response.status == Status::INTERVAL_TOO_BRIEF && !self.leaving {

@@ -72,9 +72,9 @@ impl Default for UserAgentLimits {
             nonces: 20_000,
             connections: 10_000,
             trace: 100_000,
-            expires_min: Duration::from_secs(60),
-            expires_max: Duration::from_secs(3_600),
-            nonce_lifetime: Duration::from_secs(300),
+            expires_min: Duration::from_mins(1),
+            expires_max: Duration::from_hours(1),
+            nonce_lifetime: Duration::from_mins(5),
         }
     }
 }

@@ -133,13 +133,13 @@ impl Chaos {
         for party in 0..2 {
             while let Some(event) = self.world.parties[party].events.pop_front() {
                 if let Some(id) = named(&event) {
-                    self.hear((party, id), event);
+                    self.hear((party, id), &event);
                 }
             }
         }
     }
 
-    fn hear(&mut self, whose: Whose, event: SipEvent) {
+    fn hear(&mut self, whose: Whose, event: &SipEvent) {
         let story = self.stories.entry(whose).or_default();
         if story.ended > 0 {
             story.after_the_end.push(event.clone());

@@ -477,7 +477,7 @@ fn registration(w: &World, from: usize, to: usize, over_tcp: bool) -> Registrati
         },
         identity: Identity { user: w.parties[from].name.to_owned(), ..Identity::default() },
         credentials: Some(credentials(w.parties[from].name, "secret")),
-        expires: Duration::from_secs(120),
+        expires: Duration::from_mins(2),
     }
 }
 

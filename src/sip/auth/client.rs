@@ -94,20 +94,19 @@ impl Challenge {
         } else {
             a.hash(&[&ha1, &self.nonce, &ha2])
         };
-        let mut out = format!(
-            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{response}\", algorithm={}",
+        let counted = if self.counted {
+            format!(", cnonce={}, qop=auth, nc={count}", quoted(cnonce))
+        } else {
+            String::new()
+        };
+        let opaque = self.opaque.as_ref().map_or_else(String::new, |o| format!(", opaque={}", quoted(o)));
+        format!(
+            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{response}\", algorithm={}{counted}{opaque}",
             quoted(&who.user),
             quoted(&self.realm),
             quoted(&self.nonce),
             quoted(uri),
             a.as_str()
-        );
-        if self.counted {
-            out.push_str(&format!(", cnonce={}, qop=auth, nc={count}", quoted(cnonce)));
-        }
-        if let Some(opaque) = &self.opaque {
-            out.push_str(&format!(", opaque={}", quoted(opaque)));
-        }
-        out
+        )
     }
 }

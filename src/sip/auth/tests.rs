@@ -10,7 +10,7 @@ const REALM: &str = "hotline";
 
 fn server(bound: usize) -> DigestServer {
     let algorithms = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
-    DigestServer::new(REALM.into(), algorithms, Duration::from_secs(300), bound, Rng::from_number(1))
+    DigestServer::new(REALM.into(), algorithms, Duration::from_mins(5), bound, Rng::from_number(1))
 }
 
 fn accounts() -> BTreeMap<String, Account> {

@@ -8,9 +8,9 @@
 //! Invariant: at most one INVITE is in progress in a dialog, in either direction; a wish of ours that comes meanwhile
 //! waits, and the last one wins.
 use super::acknowledge::AnswerSent;
-use super::server::{Arrived, offer_or_refusal};
+use super::server::Arrived;
 use super::table::State;
-use super::{Invite, sdp_in};
+use super::{Invite, offer_in, sdp_in};
 use crate::base::Instant;
 use crate::sip::event::SipEvent;
 use crate::sip::message::{Method, Request, Response, Status};
@@ -185,7 +185,7 @@ impl Invite {
                 | State::Over,
             ) => return station.refuse(now, tx, &request, Status::NO_SUCH_TRANSACTION),
         }
-        let offer = match offer_or_refusal(station, &request) {
+        let offer = match offer_in(station, &request) {
             Ok(offer) => offer,
             Err(response) => return station.respond_tagged(now, tx, *response),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::acknowledge::AnswerSent;
 use super::table::{Happening, State};
-use super::{Cargo, Invite, Invites, Opening, Reoffer, offer_in};
+use super::{Cargo, Invite, Invites, Opening, Reoffer};
 use crate::base::Instant;
 use crate::sip::dialog::{Dialog, Order, Path};
 use crate::sip::event::{EndReason, InviteId};
@@ -194,8 +194,16 @@ impl Invite {
                 let response = capabilities(station, request);
                 station.respond_tagged(now, *tx, response);
             }
-            method => {
-                let _ = method;
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Message
+            | Method::Notify
+            | Method::PRack
+            | Method::Publish
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Update => {
                 let response = not_allowed(station, request);
                 station.respond_tagged(now, *tx, response);
             }
@@ -223,12 +231,4 @@ pub(crate) fn not_allowed(station: &Station, request: &Request) -> Response {
     let mut response = station.response(request, Status::METHOD_NOT_ALLOWED);
     response.headers.push(HeaderName::Allow, ALLOW);
     response
-}
-
-/// What an INVITE offers, or the answer to one whose body we cannot read.
-pub(super) fn offer_or_refusal(
-    station: &Station,
-    request: &Request,
-) -> Result<Option<Vec<u8>>, Box<Response>> {
-    offer_in(station, request)
 }

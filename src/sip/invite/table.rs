@@ -105,70 +105,206 @@ pub(super) enum Effect {
 }
 
 /// The next state, and what to do on the way.
-pub(super) const fn step(state: State, what: Happening) -> (State, &'static [Effect]) {
+pub(super) type Step = (State, &'static [Effect]);
+
+/// The table. Each row below leaves out nothing: what changes nothing stands in the last pattern.
+pub(super) const fn step(state: State, what: Happening) -> Step {
     match state {
-        State::Proceeding | State::Answered | State::Leaving => step_incoming(state, what),
-        State::Calling | State::Ringing | State::CancelHeld | State::Cancelling | State::AckWanted => {
-            step_outgoing(state, what)
-        }
-        State::Confirmed => step_confirmed(what),
+        State::Proceeding => proceeding(what),
+        State::Answered => answered(what),
+        State::Leaving => leaving(what),
+        State::Calling => calling(what),
+        State::Ringing => ringing(what),
+        State::CancelHeld => cancel_held(what),
+        State::Cancelling => cancelling(what),
+        State::AckWanted => ack_wanted(what),
+        State::Confirmed => confirmed(what),
         State::Over => (State::Over, &[]),
     }
 }
 
-const fn step_incoming(state: State, what: Happening) -> (State, &'static [Effect]) {
+const fn proceeding(what: Happening) -> Step {
     use Effect as E;
     use Happening as H;
-    match (state, what) {
-        (State::Proceeding, H::Provide) => (State::Proceeding, &[E::SendProvisional]),
-        (State::Proceeding, H::Answer) => (State::Answered, &[E::SendAnswer]),
-        (State::Proceeding, H::Refuse | H::Leave | H::Cancel | H::Bye) => {
-            (State::Over, &[E::SendRefusal, E::ReportEnded])
-        }
-        (State::Proceeding, H::TransportLost) => (State::Over, &[E::ReportEnded]),
-        (State::Answered, H::Ack) => {
-            (State::Confirmed, &[E::StopAnswering, E::ReportAcknowledged, E::ResumeReoffer])
-        }
-        (State::Answered, H::AckMissing | H::PeerLost) => {
-            (State::Over, &[E::StopAnswering, E::SendBye, E::ReportEnded])
-        }
-        (State::Answered, H::Leave) => (State::Leaving, &[E::ReportEnded]),
-        (State::Answered, H::Bye) => (State::Over, &[E::StopAnswering, E::ReportEnded]),
-        (State::Leaving, H::Ack | H::AckMissing | H::PeerLost) => {
-            (State::Over, &[E::StopAnswering, E::SendBye])
-        }
-        (State::Leaving, H::Bye) => (State::Over, &[E::StopAnswering]),
-        (state, _) => (state, &[]),
+    match what {
+        H::Provide => (State::Proceeding, &[E::SendProvisional]),
+        H::Answer => (State::Answered, &[E::SendAnswer]),
+        H::Refuse | H::Leave | H::Cancel | H::Bye => (State::Over, &[E::SendRefusal, E::ReportEnded]),
+        H::TransportLost => (State::Over, &[E::ReportEnded]),
+        H::AckGiven
+        | H::Ack
+        | H::AckMissing
+        | H::Trying
+        | H::Provisional
+        | H::Accepted
+        | H::AcceptedWithOffer
+        | H::Failure
+        | H::CancelUnanswered
+        | H::PeerLost => (State::Proceeding, &[]),
     }
 }
 
-const fn step_outgoing(state: State, what: Happening) -> (State, &'static [Effect]) {
+const fn answered(what: Happening) -> Step {
     use Effect as E;
     use Happening as H;
-    match (state, what) {
-        (State::Calling | State::Ringing, H::Trying) => (State::Ringing, &[]),
-        (State::Calling | State::Ringing, H::Provisional) => (State::Ringing, &[E::ReportProgress]),
-        (State::Calling | State::Ringing, H::Accepted) => {
-            (State::Confirmed, &[E::SendAck, E::ReportAnswered, E::ResumeReoffer])
-        }
-        (State::Calling | State::Ringing, H::AcceptedWithOffer) => (State::AckWanted, &[E::ReportAnswered]),
-        (State::Calling | State::Ringing, H::Failure) => (State::Over, &[E::ReportFailed, E::ReportEnded]),
-        (State::Calling, H::Leave) => (State::CancelHeld, &[E::ReportEnded]),
-        (State::Ringing, H::Leave) => (State::Cancelling, &[E::SendCancel, E::ReportEnded]),
-        (State::CancelHeld, H::Trying | H::Provisional) => (State::Cancelling, &[E::SendCancel]),
-        (State::CancelHeld | State::Cancelling, H::Accepted | H::AcceptedWithOffer) => {
-            (State::Over, &[E::SendAck, E::SendBye])
-        }
-        (State::CancelHeld | State::Cancelling, H::Failure) => (State::Over, &[]),
-        (State::Cancelling, H::CancelUnanswered) => (State::Over, &[]),
-        (State::AckWanted, H::AckGiven) => (State::Confirmed, &[E::SendAck, E::ResumeReoffer]),
-        (State::AckWanted, H::Leave) => (State::Over, &[E::SendAck, E::SendBye, E::ReportEnded]),
-        (State::AckWanted, H::Bye) => (State::Over, &[E::SendAck, E::ReportEnded]),
-        (state, _) => (state, &[]),
+    match what {
+        H::Ack => (State::Confirmed, &[E::StopAnswering, E::ReportAcknowledged, E::ResumeReoffer]),
+        H::AckMissing | H::PeerLost => (State::Over, &[E::StopAnswering, E::SendBye, E::ReportEnded]),
+        H::Leave => (State::Leaving, &[E::ReportEnded]),
+        H::Bye => (State::Over, &[E::StopAnswering, E::ReportEnded]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::AckGiven
+        | H::Cancel
+        | H::Trying
+        | H::Provisional
+        | H::Accepted
+        | H::AcceptedWithOffer
+        | H::Failure
+        | H::CancelUnanswered
+        | H::TransportLost => (State::Answered, &[]),
     }
 }
 
-const fn step_confirmed(what: Happening) -> (State, &'static [Effect]) {
+const fn leaving(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::Ack | H::AckMissing | H::PeerLost => (State::Over, &[E::StopAnswering, E::SendBye]),
+        H::Bye => (State::Over, &[E::StopAnswering]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::Leave
+        | H::AckGiven
+        | H::Cancel
+        | H::Trying
+        | H::Provisional
+        | H::Accepted
+        | H::AcceptedWithOffer
+        | H::Failure
+        | H::CancelUnanswered
+        | H::TransportLost => (State::Leaving, &[]),
+    }
+}
+
+const fn calling(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::Trying => (State::Ringing, &[]),
+        H::Provisional => (State::Ringing, &[E::ReportProgress]),
+        H::Accepted => (State::Confirmed, &[E::SendAck, E::ReportAnswered, E::ResumeReoffer]),
+        H::AcceptedWithOffer => (State::AckWanted, &[E::ReportAnswered]),
+        H::Failure => (State::Over, &[E::ReportFailed, E::ReportEnded]),
+        H::Leave => (State::CancelHeld, &[E::ReportEnded]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::AckGiven
+        | H::Cancel
+        | H::Ack
+        | H::AckMissing
+        | H::Bye
+        | H::CancelUnanswered
+        | H::PeerLost
+        | H::TransportLost => (State::Calling, &[]),
+    }
+}
+
+const fn ringing(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::Provisional => (State::Ringing, &[E::ReportProgress]),
+        H::Accepted => (State::Confirmed, &[E::SendAck, E::ReportAnswered, E::ResumeReoffer]),
+        H::AcceptedWithOffer => (State::AckWanted, &[E::ReportAnswered]),
+        H::Failure => (State::Over, &[E::ReportFailed, E::ReportEnded]),
+        H::Leave => (State::Cancelling, &[E::SendCancel, E::ReportEnded]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::AckGiven
+        | H::Cancel
+        | H::Ack
+        | H::AckMissing
+        | H::Bye
+        | H::Trying
+        | H::CancelUnanswered
+        | H::PeerLost
+        | H::TransportLost => (State::Ringing, &[]),
+    }
+}
+
+const fn cancel_held(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::Trying | H::Provisional => (State::Cancelling, &[E::SendCancel]),
+        H::Accepted | H::AcceptedWithOffer => (State::Over, &[E::SendAck, E::SendBye]),
+        H::Failure => (State::Over, &[]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::Leave
+        | H::AckGiven
+        | H::Cancel
+        | H::Ack
+        | H::AckMissing
+        | H::Bye
+        | H::CancelUnanswered
+        | H::PeerLost
+        | H::TransportLost => (State::CancelHeld, &[]),
+    }
+}
+
+const fn cancelling(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::Accepted | H::AcceptedWithOffer => (State::Over, &[E::SendAck, E::SendBye]),
+        H::Failure | H::CancelUnanswered => (State::Over, &[]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::Leave
+        | H::AckGiven
+        | H::Cancel
+        | H::Ack
+        | H::AckMissing
+        | H::Bye
+        | H::Trying
+        | H::Provisional
+        | H::PeerLost
+        | H::TransportLost => (State::Cancelling, &[]),
+    }
+}
+
+const fn ack_wanted(what: Happening) -> Step {
+    use Effect as E;
+    use Happening as H;
+    match what {
+        H::AckGiven => (State::Confirmed, &[E::SendAck, E::ResumeReoffer]),
+        H::Leave | H::PeerLost => (State::Over, &[E::SendAck, E::SendBye, E::ReportEnded]),
+        H::Bye => (State::Over, &[E::SendAck, E::ReportEnded]),
+        H::Provide
+        | H::Answer
+        | H::Refuse
+        | H::Cancel
+        | H::Ack
+        | H::AckMissing
+        | H::Trying
+        | H::Provisional
+        | H::Accepted
+        | H::AcceptedWithOffer
+        | H::Failure
+        | H::CancelUnanswered
+        | H::TransportLost => (State::AckWanted, &[]),
+    }
+}
+
+const fn confirmed(what: Happening) -> Step {
     use Effect as E;
     use Happening as H;
     match what {

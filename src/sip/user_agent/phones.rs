@@ -11,7 +11,7 @@ use crate::sip::event::{Binding, Registration, RegistrationId, StoredBinding};
 use crate::sip::invite::Arrived;
 use crate::sip::message::Status;
 use crate::sip::name::HeaderName;
-use crate::sip::registrar::Outcome;
+use crate::sip::registrar::{Asked, Outcome};
 
 impl UserAgent {
     /// A REGISTER, section 10.3.
@@ -26,8 +26,9 @@ impl UserAgent {
         if request.to().and_then(|to| to.uri.user()).as_deref() != Some(user.as_str()) {
             return station.refuse(now, arrived.tx, request, Status::FORBIDDEN);
         }
+        let asked = Asked { user: &user, request, source: &arrived.source };
         let mut response = station.response(request, Status::OK);
-        match self.registrar.handle_register(station, now, &user, request, &arrived.source) {
+        match self.registrar.handle_register(station, now, &asked) {
             Outcome::Bindings(list) => {
                 for (uri, seconds) in list {
                     response.headers.push(HeaderName::Contact, format!("<{uri}>;expires={seconds}"));

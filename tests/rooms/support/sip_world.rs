@@ -182,7 +182,7 @@ impl World {
     fn send(&mut self, from: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         match to {
-            Destination::Datagram { to, .. } => self.send_datagram(from, to, bytes),
+            Destination::Datagram { to, .. } => self.send_datagram(from, to, &bytes),
             Destination::Stream { conn } => self.send_bytes(from, conn, bytes),
             Destination::Connect { to, .. } => {
                 let conn = self.connect(from, to);
@@ -200,20 +200,20 @@ impl World {
         })
     }
 
-    fn send_datagram(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
+    fn send_datagram(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
         let (me, at) = (self.parties[from].name, self.parties[from].at);
         let Some(to) = self.party_at(to) else { return };
-        let lost = self.is_dropped_on_purpose(&bytes) || self.rng.below(100) < self.weather.loss;
+        let lost = self.is_dropped_on_purpose(bytes) || self.rng.below(100) < self.weather.loss;
         let you = self.parties[to].name;
         if lost {
-            return self.ladder.lost(self.now, me, you, &bytes);
+            return self.ladder.lost(self.now, me, you, bytes);
         }
-        self.ladder.message(self.now, me, you, &bytes);
+        self.ladder.message(self.now, me, you, bytes);
         let copies = if self.rng.below(100) < self.weather.duplication { 2 } else { 1 };
         for _ in 0..copies {
             let jitter_ms = u64::try_from(self.weather.jitter.as_millis()).unwrap();
             let delay = self.weather.delay + Duration::from_millis(self.rng.below(jitter_ms + 1));
-            self.fly(delay, Flight::Datagram { to, from: at, bytes: bytes.clone() });
+            self.fly(delay, Flight::Datagram { to, from: at, bytes: bytes.to_vec() });
         }
     }
 
