@@ -49,9 +49,9 @@ impl Journal {
         self.kept().refused
     }
 
-    #[cfg(test)]
     /// The encoded entries after `cursor`, oldest first, as far as they are kept.
-    pub fn after(&self, cursor: Seq) -> Vec<u8> {
+    #[cfg(test)]
+    fn after(&self, cursor: Seq) -> Vec<u8> {
         self.kept()
             .entries
             .iter()
@@ -63,5 +63,25 @@ impl Journal {
     /// A writer that panicked left whole entries behind, so its lock is as good as any.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{LegId, Now};
+    use crate::exchange::{Happening, Input, decode};
+
+    #[test]
+    fn what_is_kept_can_be_read_again_from_any_cursor() {
+        let journal = Journal::default();
+        for n in 1..=5 {
+            let what = Happening::Input(Input::SoundLost { leg: LegId(n) });
+            journal.append(&Entry { seq: Seq(n), now: Now::default(), what });
+        }
+        let read: Vec<u64> = decode(&journal.after(Seq(3))).map(|e| e.unwrap().seq.0).collect();
+        assert_eq!(read, [4, 5]);
+        assert_eq!(journal.last(), Seq(5));
+        assert_eq!(journal.refused(), 0);
     }
 }

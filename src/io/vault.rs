@@ -40,9 +40,9 @@ impl Vault {
         }
     }
 
-    #[cfg(test)]
     /// Whether the digits of `token` are `wanted`, in a time that does not depend on where they differ.
-    pub fn matches(&self, token: SecretToken, wanted: &str) -> bool {
+    #[cfg(test)]
+    fn matches(&self, token: SecretToken, wanted: &str) -> bool {
         let Some(digits) = self.entries.get(&token) else { return false };
         let differing = digits.iter().zip(wanted.as_bytes()).fold(0_u8, |d, (a, b)| d | (a ^ b));
         digits.len() == wanted.len() && differing == 0
@@ -56,9 +56,9 @@ impl Vault {
         }
     }
 
-    #[cfg(test)]
     /// Whether none is held.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 

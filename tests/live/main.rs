@@ -1,2 +1,3 @@
-//! Behaviours over real sockets, with real peers (sipp, baresip): an absent peer is a failure.
-mod check_command;
+//! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
+mod house;
+mod record;
