@@ -21,12 +21,16 @@ impl Clock {
         Self { began: now.checked_sub(std::time::Duration::from_secs(1)).unwrap_or(now) }
     }
 
+    /// The monotonic clock alone: what a packet is stamped with.
+    pub fn mono(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
     /// Both clocks.
     pub fn now(&self) -> Now {
-        let mono = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now {
-            mono: Instant::from_nanos(mono),
+            mono: self.mono(),
             utc: UtcTime::from_micros(i64::try_from(utc.as_micros()).unwrap_or(i64::MAX)),
         }
     }

@@ -1,7 +1,8 @@
-//! Pairs of RTP and RTCP sockets, bound ahead of need, so that a call never waits for a port. A port that another
-//! program holds is passed over and counted; one that was used rests before it is used again, so that the last packets
-//! of one call are not the first of another.
-use std::collections::VecDeque;
+//! Pairs of UDP ports for RTP (even) and RTCP (the next one up), RFC 3550 section 11, bound ahead of use.
+//!
+//! Invariant: a port is in one place at a time: free, ready (bound), in use, or in quarantine. A pair that was used
+//! stays bound for two seconds, so that what its last call's peer still sends reaches nobody else's call.
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,18 +12,21 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::base::{Instant, Rng};
 
-/// Pairs kept bound and unused.
+/// Pairs kept bound and unused: a burst of calls finds its ports.
 const AHEAD: usize = 128;
-/// How long a port rests: longer than packets live on the way.
-const REST: Duration = Duration::from_secs(2);
-
-/// An even RTP port with the odd RTCP port above it.
-#[derive(Debug)]
-pub(super) struct Pair {
-    pub(super) port: u16,
-    pub(super) rtp: UdpSocket,
-    pub(super) rtcp: UdpSocket,
-}
+/// How long a used port rests.
+const QUARANTINE: Duration = Duration::from_secs(2);
+/// How long a port that another program holds is left alone.
+const BUSY_AGAIN: Duration = Duration::from_mins(1);
+/// Busy ports passed over in one refill: it costs at most this many system calls, and goes on at the next.
+const BUSY_AT_ONCE: usize = 64;
+/// How soon binding is tried again when it failed for another reason (no descriptors left).
+const RETRY: Duration = Duration::from_secs(1);
+/// Receive buffer of a socket, in bytes: three seconds of G.711 as the kernel accounts for it, far more than the
+/// media thread is ever late.
+const RECEIVE_BYTES: usize = 128 * 1024;
+/// Expedited forwarding (RFC 3246) as the traffic class byte: what networks give voice.
+const TRAFFIC_CLASS: u32 = 46 << 2;
 
 /// Where sockets are bound: one address, or both families at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,131 +63,247 @@ impl BindTo {
             _ => to,
         }
     }
-
-    /// How everybody else names the address that our socket reports.
-    pub(super) fn from_socket(self, from: SocketAddr) -> SocketAddr {
-        SocketAddr::new(from.ip().to_canonical(), from.port())
-    }
 }
 
-/// The ports of one worker.
+/// How everybody else names the address that a socket of both families reports.
+pub(super) fn peer_of(from: SocketAddr) -> SocketAddr {
+    SocketAddr::new(from.ip().to_canonical(), from.port())
+}
+
+/// A bound pair.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) port: u16,
+    pub(super) rtp: UdpSocket,
+    pub(super) rtcp: UdpSocket,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PortFigures {
+    /// Pairs that another program held when we wanted them.
+    pub(super) busy: u64,
+    /// Pairs that could not be bound for another reason.
+    pub(super) failed: u64,
+}
+
+/// The pool.
 #[derive(Debug)]
 pub(super) struct PortPool {
     bind: BindTo,
-    free: VecDeque<u16>,
-    resting: VecDeque<(Instant, u16)>,
-    ready: VecDeque<Pair>,
-    pub(super) busy_elsewhere: u64,
+    rng: Rng,
+    free: Vec<u16>,
+    ready: BTreeMap<u16, Pair>,
+    resting: VecDeque<(Instant, u16, Option<Pair>)>,
+    busy: VecDeque<(Instant, u16)>,
+    retry_at: Option<Instant>,
+    figures: PortFigures,
 }
 
 impl PortPool {
-    /// The even ports from `first` to `last`, in random order.
-    pub(super) fn new(bind: BindTo, first: u16, last: u16, rng: &mut Rng) -> Self {
-        let mut ports: Vec<u16> = (first..last).filter(|p| p % 2 == 0).collect();
-        for i in (1..ports.len()).rev() {
-            let j = usize::try_from(rng.below(i as u64 + 1)).unwrap_or(0);
-            ports.swap(i, j);
+    /// The even ports from `first` on whose odd neighbour is at most `last`; nothing is bound yet.
+    pub(super) fn new(bind: BindTo, first: u16, last: u16, rng: Rng) -> Self {
+        let free = (first..last).filter(|p| p % 2 == 0 && *p > 0).collect();
+        Self {
+            bind,
+            rng,
+            free,
+            ready: BTreeMap::new(),
+            resting: VecDeque::new(),
+            busy: VecDeque::new(),
+            retry_at: None,
+            figures: PortFigures::default(),
         }
-        Self { bind, free: ports.into(), resting: VecDeque::new(), ready: VecDeque::new(), busy_elsewhere: 0 }
     }
 
-    /// Binds pairs until enough are ready; tells of each.
-    pub(super) fn fill(&mut self, now: Instant, mut tell: impl FnMut(u16)) {
-        while self.resting.front().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, port)) = self.resting.pop_front() {
-                self.free.push_back(port);
-            }
-        }
-        let mut tries = self.free.len().min(4 * AHEAD);
-        while self.ready.len() < AHEAD && tries > 0 {
-            tries -= 1;
-            let Some(port) = self.free.pop_front() else { return };
-            match self.pair(port) {
+    /// Binds pairs in random order until enough are ready; returns those bound now.
+    pub(super) fn refill(&mut self, now: Instant) -> Vec<u16> {
+        self.release(now);
+        self.retry_at = None;
+        let mut bound = Vec::new();
+        let mut busy = 0;
+        while self.ready.len() < AHEAD && busy < BUSY_AT_ONCE {
+            let Some(port) = self.draw() else { break };
+            match bind_pair(self.bind, port) {
                 Ok(pair) => {
-                    self.ready.push_back(pair);
-                    tell(port);
+                    self.ready.insert(port, pair);
+                    bound.push(port);
                 }
-                Err(e) => {
-                    tracing::debug!(port, error = %e, "an RTP port is held by another program");
-                    self.busy_elsewhere += 1;
-                    self.resting.push_back((now + REST, port));
+                Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
+                    busy += 1;
+                    self.figures.busy += 1;
+                    self.busy.push_back((now + BUSY_AGAIN, port));
+                    self.retry_at = (busy == BUSY_AT_ONCE).then(|| now + RETRY);
+                }
+                Err(why) => {
+                    tracing::warn!(port, %why, "cannot bind a media port");
+                    self.figures.failed += 1;
+                    self.free.push(port);
+                    self.retry_at = Some(now + RETRY);
+                    break;
                 }
             }
         }
+        bound
     }
 
-    /// The pair of a port that was told of.
+    /// Takes a ready pair into use, emptied of what strangers sent to it meanwhile.
     pub(super) fn take(&mut self, port: u16) -> Option<Pair> {
-        let at = self.ready.iter().position(|p| p.port == port)?;
-        self.ready.remove(at)
+        let pair = self.ready.remove(&port)?;
+        drain(&pair.rtp);
+        drain(&pair.rtcp);
+        Some(pair)
     }
 
-    /// A pair that is no longer used: its sockets are closed, its port rests.
-    pub(super) fn give_back(&mut self, now: Instant, pair: &Pair) {
-        self.resting.push_back((now + REST, pair.port));
+    /// A pair that was in use rests now.
+    pub(super) fn rest(&mut self, now: Instant, pair: Pair) {
+        self.resting.push_back((now + QUARANTINE, pair.port, Some(pair)));
     }
 
-    /// When the next resting port is wanted, if we are short of ready ones.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        if self.ready.len() >= AHEAD || !self.free.is_empty() {
+    /// When a refill would find more than now; `None` when all that are wanted are ready.
+    pub(super) fn next_refill(&self) -> Option<Instant> {
+        if self.ready.len() >= AHEAD {
             return None;
         }
-        self.resting.front().map(|(until, _)| *until)
+        let rested = self.resting.front().map(|(at, ..)| *at);
+        let busy = self.busy.front().map(|(at, _)| *at);
+        [self.retry_at, rested, busy].into_iter().flatten().min()
     }
 
+    /// Where the pool's sockets are bound.
     pub(super) const fn bind(&self) -> BindTo {
         self.bind
     }
 
-    fn pair(&self, port: u16) -> io::Result<Pair> {
-        let rtp = self.socket(port)?;
-        let rtcp = self.socket(port + 1)?;
-        Ok(Pair { port, rtp, rtcp })
+    /// What was counted.
+    pub(super) fn figures(&self) -> PortFigures {
+        self.figures
     }
 
-    fn socket(&self, port: u16) -> io::Result<UdpSocket> {
-        let at = SocketAddr::new(self.bind.ip(), port);
-        let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
-        if at.is_ipv6() {
-            socket.set_only_v6(self.bind != BindTo::Both)?;
+    /// What has rested long enough is closed, which forgets what was sent to it, and free again.
+    fn release(&mut self, now: Instant) {
+        while let Some((_, port, _)) = self.resting.pop_front_if(|(at, ..)| *at <= now) {
+            self.free.push(port);
         }
-        socket.set_nonblocking(true)?;
-        socket.bind(&at.into())?;
-        Ok(UdpSocket::from_std(socket.into()))
+        while let Some((_, port)) = self.busy.pop_front_if(|(at, _)| *at <= now) {
+            self.free.push(port);
+        }
     }
+
+    fn draw(&mut self) -> Option<u16> {
+        if self.free.is_empty() {
+            return None;
+        }
+        let place = usize::try_from(self.rng.below(self.free.len() as u64)).ok()?;
+        Some(self.free.swap_remove(place))
+    }
+}
+
+fn bind_pair(to: BindTo, port: u16) -> io::Result<Pair> {
+    let rtp = bind(to, port)?;
+    let rtcp = bind(to, port.saturating_add(1))?;
+    Ok(Pair { port, rtp, rtcp })
+}
+
+fn bind(to: BindTo, port: u16) -> io::Result<UdpSocket> {
+    let address = SocketAddr::new(to.ip(), port);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(RECEIVE_BYTES)?;
+    // A network that knows no classes is no reason to have no sound.
+    let classed = if address.is_ipv6() {
+        socket.set_only_v6(to != BindTo::Both)?;
+        socket.set_tclass_v6(TRAFFIC_CLASS)
+    } else {
+        socket.set_tos_v4(TRAFFIC_CLASS)
+    };
+    if let Err(why) = classed {
+        tracing::debug!(%why, "cannot set the traffic class");
+    }
+    socket.bind(&address.into())?;
+    Ok(UdpSocket::from_std(socket.into()))
+}
+
+fn drain(socket: &UdpSocket) {
+    let mut nothing = [0; 1];
+    while socket.recv_from(&mut nothing).is_ok() {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
-    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const LOOPBACK: BindTo = BindTo::One(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
-    #[test]
-    fn the_narrowest_place_that_covers_all_listeners() {
-        let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        assert_eq!(BindTo::covering(&[LOOPBACK, LOOPBACK]), BindTo::One(LOOPBACK));
-        assert_eq!(BindTo::covering(&[LOOPBACK, v6]), BindTo::Both);
-        assert_eq!(BindTo::covering(&[LOOPBACK, [192, 0, 2, 1].into()]), BindTo::One([0, 0, 0, 0].into()));
+    fn ports(first: u16, last: u16) -> PortPool {
+        PortPool::new(LOOPBACK, first, last, Rng::from_number(1))
     }
 
     #[test]
-    fn a_used_port_rests_and_a_busy_one_is_passed_over() {
-        let mut rng = Rng::from_number(3);
-        let mut pool = PortPool::new(BindTo::One(LOOPBACK), 45_000, 45_008, &mut rng);
-        let mut told = Vec::new();
-        pool.fill(Instant::ZERO, |p| told.push(p));
-        // Whatever else runs on this machine may hold some of the four pairs.
-        assert_eq!(told.len() as u64 + pool.busy_elsewhere, 4);
-        let Some(port) = told.first().copied() else { return };
+    fn the_narrowest_place_that_covers_all_listeners() {
+        let here = LOOPBACK.ip();
+        let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        assert_eq!(BindTo::covering(&[here, here]), LOOPBACK);
+        assert_eq!(BindTo::covering(&[here, v6]), BindTo::Both);
+        assert_eq!(BindTo::covering(&[here, [192, 0, 2, 1].into()]), BindTo::One([0, 0, 0, 0].into()));
+    }
+
+    #[test]
+    fn pairs_are_even_and_odd_within_the_range_and_in_no_order() {
+        let mut pool = ports(45_001, 45_099);
+        let bound = pool.refill(Instant::ZERO);
+        assert_eq!(bound.len(), 49);
+        assert!(bound.iter().all(|p| p % 2 == 0 && (45_002..=45_098).contains(p)));
+        assert!(!bound.is_sorted());
+        let pair = pool.take(bound[0]).unwrap();
+        assert_eq!(pair.rtcp.local_addr().unwrap().port(), pair.rtp.local_addr().unwrap().port() + 1);
+        assert!(pool.take(bound[0]).is_none(), "taken once");
+        assert_eq!(pool.next_refill(), None, "nothing rests");
+    }
+
+    #[test]
+    fn a_used_port_rests_two_seconds() {
+        let mut pool = ports(45_100, 45_103);
+        let both: BTreeSet<u16> = pool.refill(Instant::ZERO).into_iter().collect();
+        assert_eq!(both, [45_100, 45_102].into());
+        let pair = pool.take(45_100).unwrap();
+        pool.rest(Instant::from_secs(1), pair);
+        assert!(std::net::UdpSocket::bind("127.0.0.1:45100").is_err(), "held while it rests");
+        assert_eq!(pool.refill(Instant::from_millis(2_999)), [] as [u16; 0]);
+        assert_eq!(pool.next_refill(), Some(Instant::from_secs(3)));
+        assert_eq!(pool.refill(Instant::from_secs(3)), [45_100]);
+    }
+
+    #[test]
+    fn a_port_that_another_program_holds_is_passed_over_and_counted() {
+        let other = std::net::UdpSocket::bind("127.0.0.1:45111").unwrap();
+        let mut pool = ports(45_110, 45_113);
+        assert_eq!(pool.refill(Instant::ZERO), [45_112]);
+        assert_eq!(pool.figures(), PortFigures { busy: 1, failed: 0 });
+        drop(other);
+        assert_eq!(pool.next_refill(), Some(Instant::ZERO + BUSY_AGAIN));
+        assert_eq!(pool.refill(Instant::ZERO + BUSY_AGAIN), [45_110]);
+    }
+
+    #[test]
+    fn what_strangers_sent_before_the_call_is_gone() {
+        let mut pool = ports(45_120, 45_121);
+        let port = pool.refill(Instant::ZERO)[0];
+        let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..10 {
+            stranger.send_to(b"old", ("127.0.0.1", port)).unwrap();
+        }
         let pair = pool.take(port).unwrap();
-        assert!(pool.take(port).is_none());
-        pool.give_back(Instant::ZERO, &pair);
-        drop(pair);
-        let mut again = Vec::new();
-        pool.fill(Instant::ZERO + REST / 2, |p| again.push(p));
-        assert!(!again.contains(&port));
-        pool.fill(Instant::ZERO + REST, |p| again.push(p));
-        assert!(again.contains(&port));
+        let empty = pair.rtp.recv_from(&mut [0; 10]).unwrap_err();
+        assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn ip6_has_pairs_too_and_so_have_both_families_on_one_socket() {
+        for (bind, first) in [(BindTo::One("::1".parse().unwrap()), 45_130), (BindTo::Both, 45_140)] {
+            let mut pool = PortPool::new(bind, first, first + 1, Rng::from_number(1));
+            assert_eq!(pool.refill(Instant::ZERO).len(), 1);
+        }
     }
 }

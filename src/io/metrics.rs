@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::journal::Journal;
+use super::media_worker::MediaCounters;
 use super::net::NetFigures;
 use crate::exchange::acd::AgentState;
 use crate::node::NodeView;
@@ -19,6 +20,7 @@ type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 pub(super) struct Metrics {
     net: Arc<NetFigures>,
+    media: Arc<MediaCounters>,
     journal: Arc<Journal>,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
@@ -65,9 +67,10 @@ fn by(label: &'static str, value: impl ToString) -> Labels {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub(super) fn new(net: Arc<NetFigures>, journal: Arc<Journal>) -> Self {
+    pub(super) fn new(net: Arc<NetFigures>, media: Arc<MediaCounters>, journal: Arc<Journal>) -> Self {
         Self {
             net,
+            media,
             journal,
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
@@ -129,12 +132,38 @@ impl Metrics {
                 (by("what", "failures"), real(read(&self.store_failures))),
             ],
         );
+        self.sound(sheet);
         sheet.one(
             "media_commands_dropped_total",
             "Commands lost on the way to sound",
             read(&self.media_dropped),
         );
         sheet.one("secret_digits_dropped_total", "Secret digits without room", read(&self.secrets_dropped));
+    }
+}
+
+impl Metrics {
+    fn sound(&self, sheet: &mut Sheet) {
+        let m = &self.media;
+        let counters = [
+            ("packets_in", &m.received),
+            ("packets_out", &m.sent),
+            ("send_failures", &m.send_failures),
+            ("receive_failures", &m.receive_failures),
+            ("ports_busy", &m.ports_busy),
+            ("ports_failed", &m.ports_failed),
+            ("unknown_ports", &m.unknown_ports),
+            ("unknown_legs", &m.unknown_legs),
+            ("missing_prompts", &m.missing_prompts),
+            ("outbox_full", &m.outbox_full),
+            ("events_late", &m.events_late),
+            ("events_lost", &m.events_lost),
+        ];
+        let values =
+            counters.map(|(what, counter)| (by("what", what), real(counter.load(Ordering::Relaxed))));
+        sheet.put("media_total", "What the media thread counted", values);
+        let late_us = m.late_max_us.load(Ordering::Relaxed);
+        sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
 }
 

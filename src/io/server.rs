@@ -347,11 +347,11 @@ async fn open(
         retry_after_s: 5,
     };
     let journal = Arc::new(Journal::default());
-    let metrics = Arc::new(Metrics::new(net.figures(), Arc::clone(&journal)));
     let bind = BindTo::covering(&settings.listen.iter().map(SocketAddr::ip).collect::<Vec<_>>());
     let media = MediaSettings { bind, ports: settings.rtp_ports, prompts };
     let (media, media_events) = MediaWorker::start(media, clock, &rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
+    let metrics = Arc::new(Metrics::new(net.figures(), Arc::clone(media.counters()), Arc::clone(&journal)));
     let node = Node::new(node_settings, menus, clock.now(), &rng);
     let (asker, asks) = asking();
     let (facts, facts_from) = mpsc::channel(FACTS_WAITING);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::mpsc as to_control;
 
 use super::clock::Clock;
-use super::media_ports::{BindTo, Pair, PortPool};
+use super::media_ports::{BindTo, Pair, PortPool, peer_of};
 use crate::base::{LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary};
 
@@ -22,6 +22,8 @@ const COMMANDS: usize = 65_536;
 const EVENTS: usize = 65_536;
 /// The largest RTP packet read; longer ones are cut, and then malformed.
 const PACKET: usize = 2_048;
+/// Packets read from one socket before the others have their turn: a flood on one port starves nobody.
+const PACKETS_AT_ONCE: usize = 64;
 const WAKE: Token = Token(usize::MAX);
 
 /// What sound says to control.
@@ -39,7 +41,39 @@ pub(super) struct MediaWorker {
     commands: Option<SyncSender<MediaCommand>>,
     waker: Arc<Waker>,
     woken: Arc<AtomicBool>,
+    counters: Arc<MediaCounters>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread counts; read from anywhere.
+#[derive(Debug, Default)]
+pub(super) struct MediaCounters {
+    /// Packets read from RTP and RTCP sockets.
+    pub received: AtomicU64,
+    /// Packets sent.
+    pub sent: AtomicU64,
+    /// Packets that the kernel did not take, or whose leg has no socket.
+    pub send_failures: AtomicU64,
+    /// Reads that failed for another reason than an empty socket.
+    pub receive_failures: AtomicU64,
+    /// Port pairs that another program held.
+    pub ports_busy: AtomicU64,
+    /// Port pairs that could not be bound for another reason.
+    pub ports_failed: AtomicU64,
+    /// Legs that were opened on a port that is not bound.
+    pub unknown_ports: AtomicU64,
+    /// Events that had to wait beside the way to control because it was full.
+    pub events_late: AtomicU64,
+    /// Events that were lost because control was away for too long.
+    pub events_lost: AtomicU64,
+    /// The longest that a deadline was served late, in microseconds.
+    pub late_max_us: AtomicU64,
+    /// Packets and commands for a leg that is not open.
+    pub unknown_legs: AtomicU64,
+    /// Prompts that are not in the library.
+    pub missing_prompts: AtomicU64,
+    /// Packets that found no room in the plane's outbox.
+    pub outbox_full: AtomicU64,
 }
 
 /// Where and with what the thread works.
@@ -70,24 +104,28 @@ impl MediaWorker {
         let (commands, orders) = sync_channel(COMMANDS);
         let (events, heard) = to_control::channel(EVENTS);
         let (first, last) = settings.ports;
-        let mut port_rng = rng.fork("ports");
+        let counters = Arc::new(MediaCounters::default());
         let worker = Worker {
             poll,
             orders,
-            events,
-            late: VecDeque::new(),
-            lost_events: 0,
+            events: EventsOut { way: events, late: VecDeque::new() },
             woken: Arc::clone(&woken),
             plane: MediaPlane::new(settings.prompts, rng.fork("media")),
-            pool: PortPool::new(settings.bind, first, last, &mut port_rng),
+            pool: PortPool::new(settings.bind, first, last, rng.fork("ports")),
             slots: Vec::new(),
             free_slots: Vec::new(),
             by_leg: BTreeMap::new(),
+            again: Vec::new(),
+            counters: Arc::clone(&counters),
             clock,
-            send_failures: 0,
         };
         let thread = std::thread::Builder::new().name("media".to_owned()).spawn(move || worker.run())?;
-        Ok((Self { commands: Some(commands), waker, woken, thread: Some(thread) }, heard))
+        Ok((Self { commands: Some(commands), waker, woken, counters, thread: Some(thread) }, heard))
+    }
+
+    /// What the thread counts.
+    pub(super) const fn counters(&self) -> &Arc<MediaCounters> {
+        &self.counters
     }
 
     /// Hands over a command without waiting.
@@ -123,18 +161,17 @@ struct Slot {
 struct Worker {
     poll: Poll,
     orders: Receiver<MediaCommand>,
-    events: to_control::Sender<FromMedia>,
-    /// Events that found the channel full: handed over first of all next time.
-    late: VecDeque<FromMedia>,
-    lost_events: u64,
+    events: EventsOut,
     woken: Arc<AtomicBool>,
     plane: MediaPlane,
     pool: PortPool,
     slots: Vec<Option<Slot>>,
     free_slots: Vec<usize>,
     by_leg: BTreeMap<LegId, usize>,
+    /// Sockets that were left with more to read.
+    again: Vec<Token>,
+    counters: Arc<MediaCounters>,
     clock: Clock,
-    send_failures: u64,
 }
 
 impl Worker {
@@ -153,28 +190,48 @@ impl Worker {
             if !self.take_orders() {
                 return;
             }
-            for event in &events {
-                if event.token() != WAKE {
-                    self.read(event.token());
-                }
+            let again = std::mem::take(&mut self.again);
+            let readable = events.iter().map(mio::event::Event::token).filter(|token| *token != WAKE);
+            for token in again.into_iter().chain(readable) {
+                self.read(token);
             }
-            let now = self.clock.now().mono;
-            if self.plane.next_deadline().is_some_and(|d| d.at <= now) {
-                self.plane.handle_timeout(now);
-            }
+            self.serve_deadline();
             self.flush();
             self.fill_ports();
+            self.publish();
         }
     }
 
+    fn serve_deadline(&mut self) {
+        let now = self.clock.mono();
+        if let Some(due) = self.plane.next_deadline().filter(|d| d.at <= now) {
+            let late_us = u64::try_from(now.since(due.at).as_micros()).unwrap_or(u64::MAX);
+            self.counters.late_max_us.fetch_max(late_us, Ordering::Relaxed);
+            self.plane.handle_timeout(now);
+        }
+    }
+
+    fn publish(&self) {
+        let store = |counter: &AtomicU64, value: u64| counter.store(value, Ordering::Relaxed);
+        let (ports, plane) = (self.pool.figures(), self.plane.figures());
+        store(&self.counters.ports_busy, ports.busy);
+        store(&self.counters.ports_failed, ports.failed);
+        store(&self.counters.unknown_legs, plane.unknown_leg);
+        store(&self.counters.missing_prompts, plane.missing_prompts);
+        store(&self.counters.outbox_full, plane.outbox_full);
+    }
+
     fn wait(&self) -> Option<Duration> {
-        if !self.late.is_empty() {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        if !self.events.late.is_empty() {
             return Some(Duration::from_millis(1));
         }
         let plane = self.plane.next_deadline().map(|d| d.at);
-        let pool = self.pool.next_deadline();
+        let pool = self.pool.next_refill();
         let at = plane.into_iter().chain(pool).min()?;
-        Some(at.since(self.clock.now().mono))
+        Some(at.since(self.clock.mono()))
     }
 
     /// Whether control is still there.
@@ -200,6 +257,7 @@ impl Worker {
     fn open(&mut self, leg: LegId, port: u16) {
         let Some(mut pair) = self.pool.take(port) else {
             tracing::error!(%leg, port, "a leg was given a port that is not bound");
+            self.counters.unknown_ports.fetch_add(1, Ordering::Relaxed);
             return;
         };
         let at = self.free_slots.pop().unwrap_or_else(|| {
@@ -228,22 +286,23 @@ impl Worker {
         if let Err(e) = a.and(b) {
             tracing::debug!(%leg, error = %e, "a leg's sockets were not watched");
         }
-        self.pool.give_back(self.clock.now().mono, &slot.pair);
+        self.pool.rest(self.clock.mono(), slot.pair);
     }
 
-    /// Reads a socket until it is empty: readiness is told once.
+    /// Reads a socket until it is empty (readiness is told once), or until it had its share.
     fn read(&mut self, token: Token) {
         let (at, rtcp) = (token.0 / 2, token.0 % 2 == 1);
         let mut buffer = [0; PACKET];
-        loop {
+        for _ in 0..PACKETS_AT_ONCE {
             let Some(Some(slot)) = self.slots.get(at) else { return };
             let leg = slot.leg;
             let socket = if rtcp { &slot.pair.rtcp } else { &slot.pair.rtp };
             match socket.recv_from(&mut buffer) {
                 Ok((n, from)) => {
-                    let from = self.pool.bind().from_socket(from);
+                    self.counters.received.fetch_add(1, Ordering::Relaxed);
+                    let from = peer_of(from);
                     let datagram = buffer.get(..n).unwrap_or_default();
-                    let now = self.clock.now().mono;
+                    let now = self.clock.mono();
                     if rtcp {
                         self.plane.handle_rtcp(now, leg, from, datagram);
                     } else {
@@ -252,31 +311,27 @@ impl Worker {
                     self.send_packets();
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                // ICMP's answer to an earlier packet of ours; the next read may find a packet.
-                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {}
+                // Of no socket's making: ICMP's answer to an earlier packet of ours, or a signal. There may be more.
+                Err(e)
+                    if matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) => {}
                 Err(e) => {
                     tracing::debug!(%leg, error = %e, "a leg's socket");
+                    self.counters.receive_failures.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
             }
         }
+        self.again.push(token);
     }
 
     fn flush(&mut self) {
         self.send_packets();
-        while let Some(late) = self.late.pop_front() {
-            if let Err(e) = self.events.try_send(late) {
-                if let to_control::error::TrySendError::Full(late) = e {
-                    self.late.push_front(late);
-                }
-                break;
-            }
-        }
+        self.events.flush();
         while let Some(event) = self.plane.poll_event() {
             if let MediaEvent::Closed { leg, .. } = &event {
                 self.close(*leg);
             }
-            self.tell(FromMedia::Event(event));
+            self.events.tell(FromMedia::Event(event), &self.counters);
         }
     }
 
@@ -284,36 +339,60 @@ impl Worker {
         let bind = self.pool.bind();
         while let Some(packet) = self.plane.poll_transmit() {
             let slot = self.by_leg.get(&packet.leg).and_then(|at| self.slots.get(*at));
-            let Some(Some(slot)) = slot else { continue };
-            let socket = if packet.rtcp { &slot.pair.rtcp } else { &slot.pair.rtp };
-            if socket.send_to(packet.bytes, bind.to_socket(packet.to)).is_err() {
-                self.send_failures += 1;
-            }
+            let sent = slot.and_then(Option::as_ref).is_some_and(|slot| {
+                let socket = if packet.rtcp { &slot.pair.rtcp } else { &slot.pair.rtp };
+                socket.send_to(packet.bytes, bind.to_socket(packet.to)).is_ok()
+            });
+            let counter = if sent { &self.counters.sent } else { &self.counters.send_failures };
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn fill_ports(&mut self) {
-        let now = self.clock.now().mono;
-        let mut ready = Vec::new();
-        self.pool.fill(now, |port| ready.push(port));
-        for port in ready {
-            self.tell(FromMedia::PortReady(port));
+        for port in self.pool.refill(self.clock.mono()) {
+            self.events.tell(FromMedia::PortReady(port), &self.counters);
+        }
+    }
+}
+
+/// What is said to control, in order. Nothing is lost while control is late, within a bound.
+#[derive(Debug)]
+struct EventsOut {
+    way: to_control::Sender<FromMedia>,
+    /// What found the way full: handed over first of all next time.
+    late: VecDeque<FromMedia>,
+}
+
+impl EventsOut {
+    fn tell(&mut self, what: FromMedia, counters: &MediaCounters) {
+        self.flush();
+        if self.late.len() == EVENTS {
+            counters.events_lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("control does not hear; an event of sound is lost");
+            return;
+        }
+        self.late.push_back(what);
+        self.flush();
+        if !self.late.is_empty() {
+            counters.events_late.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn tell(&mut self, what: FromMedia) {
-        let kept = if self.late.is_empty() { self.events.try_send(what) } else { Err(full(what)) };
-        if let Err(to_control::error::TrySendError::Full(what)) = kept {
-            if self.late.len() < EVENTS {
-                self.late.push_back(what);
-            } else {
-                self.lost_events += 1;
-                tracing::error!(lost = self.lost_events, "control does not hear; an event of sound is lost");
+    fn flush(&mut self) {
+        while !self.late.is_empty() {
+            match self.way.try_reserve() {
+                Ok(room) => {
+                    if let Some(what) = self.late.pop_front() {
+                        room.send(what);
+                    }
+                }
+                Err(to_control::error::TrySendError::Full(())) => return,
+                // Control has ended: nobody is to hear of anything.
+                Err(to_control::error::TrySendError::Closed(())) => self.late.clear(),
             }
         }
     }
 }
 
-const fn full(what: FromMedia) -> to_control::error::TrySendError<FromMedia> {
-    to_control::error::TrySendError::Full(what)
-}
+#[cfg(test)]
+mod tests;
