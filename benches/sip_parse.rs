@@ -3,6 +3,8 @@
 //!
 //! That the scan does not allocate is not counted but seen: `Spans::scan` fills an array of fixed size that the caller
 //! keeps, and `Scanned` borrows it and the bytes. Neither type owns anything on the heap.
+//!
+//! Last figures, on a busy 2-core virtual machine: scan 285 ns, read 4.4 us, write 0.4 us.
 mod support;
 
 use std::hint::black_box;
@@ -22,6 +24,8 @@ Content-Type: application/sdp\r\n\
 Supported: replaces, timer, path\r\n\
 User-Agent: Softphone 5.6.9 (rv 12345)\r\n\
 Allow-Events: presence, kpml, talk\r\n\
+Session-Expires: 1800;refresher=uac\r\n\
+Min-SE: 90\r\n\
 Content-Length: 338\r\n\
 \r\n\
 v=0\r\n\
