@@ -338,7 +338,7 @@ fn doors(source: &Source<'_>) -> Vec<Violation> {
             |door: &&str| source.file == *door || (door.ends_with('/') && source.file.starts_with(*door));
         let second = i.checked_sub(2).and_then(|i| source.tokens.get(i)).map_or("", |t| t.text.as_str());
         let root = before != "." && (before != "::" || !is_name(second));
-        if root && (after == "::" || before == "use") && !doors.iter().any(|d| inside(&d)) {
+        if root && (after == "::" || before == "use") && !doors.iter().any(inside) {
             out.push(source.broken(token.line, format!("{name} may be named only in {}", doors.join(", "))));
         }
     }

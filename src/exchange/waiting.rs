@@ -10,7 +10,7 @@ use super::stage::{Event, Stage, ignore};
 use super::step::Step;
 use super::talk::{Talk, Talking};
 use super::timers::Timer;
-use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, RingTarget, Told};
+use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, Phrase, RingTarget, Told};
 use crate::base::{AgentId, AssignmentId, Instant, Key, MenuId, QueueId, TicketId};
 use std::time::Duration;
 
@@ -53,6 +53,9 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
     case.visit.line = None;
     case.limit(Timer::WaitLimit, step.settings.wait_max, step);
     step.note(Fact::Queued { call: case.id, ticket, queue: queue.clone(), priority });
+    if let Some(name) = case.menus.queues.get(&queue).map(|queue| queue.name.clone()) {
+        case.tell_after(&[Phrase::Prompt(name)], step);
+    }
     step.acd(AcdInput::Enter(Joining {
         ticket,
         call: case.id,

@@ -137,7 +137,7 @@ impl Settings {
                 words(findings, &field.node).into_iter().filter_map(|w| ip(findings, w)).collect();
         }
         if let Some(w) = t.word(findings, "realm") {
-            self.realm = w.text.to_owned();
+            w.text.clone_into(&mut self.realm);
         }
         if let Some(field) = t.get("digest") {
             self.digest =

@@ -71,18 +71,18 @@ impl Control {
             let wait = self.until_deadline();
             tokio::select! {
                 biased;
-                event = self.net_events.recv() => match event {
-                    Some(event) => self.on_net_events(event),
-                    None => return,
-                },
-                event = self.media_events.recv() => match event {
-                    Some(event) => self.on_media_events(event),
-                    None => {
+                event = self.net_events.recv() => {
+                    let Some(event) = event else { return };
+                    self.on_net_events(event);
+                }
+                event = self.media_events.recv() => {
+                    let Some(event) = event else {
                         tracing::error!("the media thread is gone; the server ends");
                         return;
-                    }
-                },
-                ask = self.asks.recv() => if let Some(ask) = ask { self.on_ask(ask) },
+                    };
+                    self.on_media_events(event);
+                }
+                Some(ask) = self.asks.recv() => self.on_ask(ask),
                 Some(()) = self.stop.recv() => {
                     let now = self.clock.now();
                     self.node.handle_ops(now, Ops::Drain);
@@ -99,7 +99,7 @@ impl Control {
 
     /// How long until the node wants to be woken; a long time when it does not.
     fn until_deadline(&self) -> Duration {
-        const NEVER: Duration = Duration::from_secs(3_600);
+        const NEVER: Duration = Duration::from_hours(1);
         self.node.next_deadline().map_or(NEVER, |d| d.at.since(self.clock.now().mono))
     }
 
@@ -125,7 +125,7 @@ impl Control {
                 self.node.handle_datagram(now, listener, from, &bytes);
             }
             NetEvent::Opened { conn, listener, remote } => {
-                self.node.stream_opened(now, conn, listener, remote)
+                self.node.stream_opened(now, conn, listener, remote);
             }
             NetEvent::Bytes { conn, bytes } => self.node.handle_stream(now, conn, &bytes),
             NetEvent::ConnectFailed { listener, to, .. } => self.node.connect_failed(now, listener, to),
@@ -137,7 +137,7 @@ impl Control {
         let mut next = Some(first);
         for _ in 0..BATCH {
             match next {
-                Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), event),
+                Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), &event),
                 Some(FromMedia::PortReady(port)) => self.node.offer_port(port),
                 None => break,
             }
@@ -145,7 +145,7 @@ impl Control {
             next = self.media_events.try_recv().ok();
         }
         match next {
-            Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), event),
+            Some(FromMedia::Event(event)) => self.node.handle_media(self.clock.now(), &event),
             Some(FromMedia::PortReady(port)) => self.node.offer_port(port),
             None => {}
         }

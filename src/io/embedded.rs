@@ -49,7 +49,7 @@ pub fn menus(place: &Place) -> Result<BTreeMap<String, String>, MenuFilesError> 
         Place::Folder(folder) => menu_files::read_folder(folder),
         Place::BuiltIn => Ok(Menus::iter()
             .filter(|name| name.ends_with(".toml"))
-            .filter_map(|name| Some((name.to_string(), text(&Menus::get(&name)?.data))))
+            .filter_map(|name| Some((name.to_string(), text(Menus::get(&name)?.data))))
             .collect()),
     }
 }
@@ -58,12 +58,15 @@ pub fn menus(place: &Place) -> Result<BTreeMap<String, String>, MenuFilesError> 
 pub fn manifest(place: &Place) -> Result<String, MenuFilesError> {
     match place {
         Place::Folder(folder) => menu_files::read_text(&folder.join("manifest.toml")),
-        Place::BuiltIn => Ok(Audio::get("manifest.toml").map(|f| text(&f.data)).unwrap_or_default()),
+        Place::BuiltIn => Ok(Audio::get("manifest.toml").map(|f| text(f.data)).unwrap_or_default()),
     }
 }
 
-fn text(bytes: &Cow<'static, [u8]>) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn text(bytes: Cow<'static, [u8]>) -> String {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
 
 /// The largest sound file read: ten minutes of 48 kHz stereo.

@@ -1,4 +1,4 @@
-//! `/metrics`: OpenMetrics text, made at each scrape from the structs that do the counting. Nothing is counted twice,
+//! `/metrics`: `OpenMetrics` text, made at each scrape from the structs that do the counting. Nothing is counted twice,
 //! and no counter costs a call more than an atomic add.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,7 +61,7 @@ fn count(n: usize) -> f64 {
     real(n as u64)
 }
 
-fn by(label: &'static str, value: impl ToString) -> Labels {
+fn by(label: &'static str, value: &(impl ToString + ?Sized)) -> Labels {
     vec![(label, value.to_string())]
 }
 

@@ -78,7 +78,7 @@ const CONNECTIONS: usize = 2_000;
 /// Messages that may wait for a slow connection; then it is closed.
 const WAITING_WRITES: usize = 64;
 /// A connection on which nothing came for this long is closed: phones send keep-alives more often.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_mins(10);
 /// A connection must bring its first bytes within this time.
 const FIRST_BYTES: Duration = Duration::from_secs(30);
 /// A connection we make must stand within this time: below timer B, so that the transaction hears of it.

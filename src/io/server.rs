@@ -37,7 +37,7 @@ use crate::sip::{Account, Credentials, Listener, ListenerId, ListenerTransport, 
 /// Events of the network that may wait for the control loop; beyond, the kernel's buffers fill.
 const NET_EVENTS: usize = 8_192;
 /// How long calls inside may go on after SIGTERM.
-const DRAIN_FOR: Duration = Duration::from_secs(600);
+const DRAIN_FOR: Duration = Duration::from_mins(10);
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -322,20 +322,7 @@ async fn open(
     }
     let writer = Writer::open(&store).await?;
 
-    let mut sip_settings = UserAgentSettings::new(listeners.clone(), settings.realm.clone());
-    sip_settings.server_name = format!("hotline/{}", env!("CARGO_PKG_VERSION"));
-    sip_settings.digest.clone_from(&settings.digest);
-    sip_settings.trace = true;
-    sip_settings.accounts = secrets
-        .of
-        .iter()
-        .map(|(agent, secret)| {
-            (
-                agent.as_str().to_owned(),
-                Account::from_password(agent.as_str(), &settings.realm, secret.expose()),
-            )
-        })
-        .collect();
+    let sip_settings = sip_settings(&settings, &listeners, &secrets);
     let mut exchange = settings.exchange.clone();
     exchange.first_number = resume.last_seq.max(resume.last_call).max(resume.last_assignment);
     let node_settings = NodeSettings {
@@ -377,6 +364,19 @@ async fn open(
         OfficeWork { writer, facts: facts_from, http, office, socket },
         Addresses { sip, http: http_at },
     ))
+}
+
+fn sip_settings(settings: &Settings, listeners: &[Listener], secrets: &AgentSecrets) -> UserAgentSettings {
+    let account = |agent: &AgentId, secret: &Secret| {
+        Account::from_password(agent.as_str(), &settings.realm, secret.expose())
+    };
+    let mut sip = UserAgentSettings::new(listeners.to_vec(), settings.realm.clone());
+    sip.server_name = format!("hotline/{}", env!("CARGO_PKG_VERSION"));
+    sip.digest.clone_from(&settings.digest);
+    sip.trace = true;
+    sip.accounts =
+        secrets.of.iter().map(|(agent, s)| (agent.as_str().to_owned(), account(agent, s))).collect();
+    sip
 }
 
 type Opened = (Vec<Listener>, BTreeMap<ListenerId, IpAddr>, Vec<SocketAddr>);

@@ -63,6 +63,8 @@ impl NodeLeg {
 pub(super) struct Legs {
     by_leg: BTreeMap<LegId, NodeLeg>,
     by_invite: BTreeMap<InviteId, LegId>,
+    /// The caller's leg of each call.
+    callers: BTreeMap<CallId, LegId>,
     ring_ends: BTreeSet<(Instant, LegId)>,
     ring_end_of: BTreeMap<LegId, Instant>,
 }
@@ -77,7 +79,20 @@ impl Legs {
         self.stop_ring_timer(leg);
         let gone = self.by_leg.remove(&leg)?;
         self.by_invite.remove(&gone.invite);
+        if let Some(call) = gone.call.filter(|call| self.callers.get(call) == Some(&leg)) {
+            self.callers.remove(&call);
+        }
         Some(gone)
+    }
+
+    /// `leg` is the caller's of `call`.
+    pub(super) fn is_caller(&mut self, leg: LegId, call: CallId) {
+        self.callers.insert(call, leg);
+    }
+
+    /// The caller's leg of a call.
+    pub(super) fn caller_of(&self, call: CallId) -> Option<&NodeLeg> {
+        self.by_leg.get(self.callers.get(&call)?)
     }
 
     pub(super) fn get(&self, leg: LegId) -> Option<&NodeLeg> {

@@ -98,7 +98,7 @@ impl Node {
     }
 
     /// Sound reports something.
-    pub fn handle_media(&mut self, now: Now, event: MediaEvent) {
+    pub fn handle_media(&mut self, now: Now, event: &MediaEvent) {
         self.tick(now);
         self.on_media_event(event);
         self.settle();

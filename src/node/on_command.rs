@@ -5,7 +5,7 @@ use super::legs::{NodeLeg, Progress};
 use super::machine::Node;
 use super::output::NodeOutput;
 use super::status;
-use crate::base::{AgentId, LegId, PartyId, SecretToken};
+use crate::base::{AgentId, CallId, LegId, PartyId, SecretToken};
 use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
 use crate::media::MediaCommand;
 use crate::sip::{Credentials, Destination, Identity, ListenerId, ListenerTransport, OutgoingInvite};
@@ -35,7 +35,7 @@ impl Node {
                     RingTarget::Party(party) => self.way_to_party(party, &card),
                 };
                 match target {
-                    Ok(way) => self.ring(leg, call, way, &card, ring_for),
+                    Ok(way) => self.ring(leg, call, way, (&card, ring_for)),
                     Err(cause) => self.later.push_back(Input::LegEnded { leg, cause }),
                 }
             }
@@ -136,7 +136,7 @@ impl Node {
         self.settings.sip.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp).map(|l| l.id)
     }
 
-    fn ring(&mut self, leg: LegId, call: crate::base::CallId, way: Way, card: &CallCard, ring_for: Duration) {
+    fn ring(&mut self, leg: LegId, call: CallId, way: Way, (card, ring_for): (&CallCard, Duration)) {
         let now = self.now().mono;
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
@@ -144,6 +144,9 @@ impl Node {
             return;
         };
         let mut sound = self.sound_for(way.listener, port);
+        if let Some(codec) = self.legs.caller_of(call).and_then(|l| l.sound.codec()) {
+            sound.prefer(codec);
+        }
         let offer = sound.offer();
         let invite = self.sip.invite(
             now,
@@ -194,12 +197,13 @@ impl Node {
         {
             node_leg.call = Some(*call);
             self.traces.belongs(&node_leg.sip_call_id, *call);
+            self.legs.is_caller(*leg, *call);
         }
     }
 }
 
 /// What the agent's phone may show before "hello". Line breaks are removed by the writer.
-fn card_headers(card: &CallCard, call: crate::base::CallId) -> Vec<(String, String)> {
+fn card_headers(card: &CallCard, call: CallId) -> Vec<(String, String)> {
     let mut subject = Vec::new();
     if let Some(queue) = &card.queue {
         subject.push(queue.to_string());

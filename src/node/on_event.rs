@@ -39,8 +39,8 @@ impl Node {
         }
     }
 
-    pub(super) fn on_media_event(&mut self, event: MediaEvent) {
-        match event {
+    pub(super) fn on_media_event(&mut self, event: &MediaEvent) {
+        match *event {
             MediaEvent::Key { leg, key, play } => self.on_key(leg, KeyWay::Event, key, play),
             MediaEvent::PromptEnded { leg, play } => self.input(Input::PromptEnded { leg, play }),
             MediaEvent::SoundLost { leg } => self.input(Input::SoundLost { leg }),

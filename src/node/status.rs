@@ -40,8 +40,7 @@ pub(super) const fn failed(status: Status) -> Cause {
         487 => Cause::Withdrawn,
         415 | 488 | 606 => Cause::NoCommonCodec,
         503 => Cause::Overload,
-        603 => Cause::Declined,
-        400..=499 => Cause::Declined,
+        603 | 400..=499 => Cause::Declined,
         _ => Cause::Unreachable,
     }
 }

@@ -93,13 +93,12 @@ impl Line {
         let frame = self.mouth.frame();
         let out = if self.press_on(now) {
             let Some((timestamp, sender)) = &mut self.pressing else { return };
-            match sender.next_packet() {
-                Some(packet) => self.rtp.send_event(*timestamp, packet, &mut buffer),
-                None => {
-                    self.pressing = None;
-                    self.rest = u32::try_from(BETWEEN_KEYS.as_millis() / FRAME.as_millis()).unwrap_or(0);
-                    None
-                }
+            if let Some(packet) = sender.next_packet() {
+                self.rtp.send_event(*timestamp, packet, &mut buffer)
+            } else {
+                self.pressing = None;
+                self.rest = u32::try_from(BETWEEN_KEYS.as_millis() / FRAME.as_millis()).unwrap_or(0);
+                None
             }
         } else {
             self.rest = self.rest.saturating_sub(1);

@@ -158,7 +158,7 @@ impl Phone {
         let listeners = [(UDP, ListenerTransport::Udp), (TCP, ListenerTransport::Tcp)]
             .map(|(id, transport)| Listener { id, transport, local: address, advertised: address });
         let mut agent_settings = UserAgentSettings::new(listeners.to_vec(), "phone");
-        agent_settings.server_name = "hotline-phone".to_owned();
+        "hotline-phone".clone_into(&mut agent_settings.server_name);
         let name = settings.user.clone();
         let desk = Desk {
             sip: UserAgent::new(agent_settings, &rng.fork("sip")),
@@ -283,7 +283,7 @@ struct Desk {
 
 impl Desk {
     async fn run(mut self, mut net_events: mpsc::Receiver<NetEvent>, mut orders: mpsc::Receiver<Order>) {
-        const NEVER: Duration = Duration::from_secs(3_600);
+        const NEVER: Duration = Duration::from_hours(1);
         let mut ticks = interval(FRAME);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut buffer = [0; 2_048];
@@ -323,10 +323,10 @@ impl Desk {
         self.net.note(&event);
         match event {
             NetEvent::Datagram { listener, from, bytes } => {
-                self.sip.handle_datagram(now, listener, from, &bytes)
+                self.sip.handle_datagram(now, listener, from, &bytes);
             }
             NetEvent::Opened { conn, listener, remote } => {
-                self.sip.stream_opened(now, conn, listener, remote)
+                self.sip.stream_opened(now, conn, listener, remote);
             }
             NetEvent::Bytes { conn, bytes } => self.sip.handle_stream(now, conn, &bytes),
             NetEvent::ConnectFailed { listener, to, .. } => self.sip.connect_failed(now, listener, to),
@@ -388,7 +388,9 @@ impl Desk {
             }
             Order::Press(keys) => {
                 if let Some(call) = &mut self.call {
-                    keys.into_iter().for_each(|key| call.line.press(key));
+                    for key in keys {
+                        call.line.press(key);
+                    }
                 }
             }
             Order::Say(voice) => {
@@ -505,7 +507,7 @@ impl Desk {
                 self.tell(PhoneEvent::Up);
             }
             SipEvent::Failed { invite, status } if self.is_ours(invite) => {
-                self.tell(PhoneEvent::Refused(status))
+                self.tell(PhoneEvent::Refused(status));
             }
             SipEvent::Reoffer { invite, offer } => self.on_reoffer(now, invite, offer),
             SipEvent::ReofferAnswered { invite, sdp } => {

@@ -38,6 +38,9 @@ pub struct RobotSettings {
     pub step: Duration,
 }
 
+/// Longest call.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// What the robots do, for whoever watches.
 pub type Diary = mpsc::UnboundedSender<String>;
 
@@ -86,7 +89,7 @@ async fn play_agent(settings: RobotSettings, diary: &Diary) -> Result<(), PhoneE
     phone.voice = settings.agent_voice.clone();
     phone.answer_after = Some(Duration::from_secs(2));
     let mut phone = Phone::start(phone).await?;
-    phone.register(Duration::from_secs(600)).await?;
+    phone.register(Duration::from_mins(10)).await?;
     phone.wait("the registration", SOON, |e| matches!(e, PhoneEvent::Registered(true, _))).await?;
     phone.dial(&settings.sign_in).await?;
     phone.wait("the end of the sign-in call", SOON, |e| matches!(e, PhoneEvent::Over(_))).await?;
@@ -116,7 +119,6 @@ async fn serve(phone: &mut Phone, settings: &RobotSettings, diary: &Diary) -> Re
         write(diary, format!("agent {}: {what} ({keys})", settings.agent));
         phone.press(keys).await?;
     }
-    const LONGEST: Duration = Duration::from_secs(24 * 3_600);
     over_within(phone, LONGEST).await.map(|_| ())
 }
 

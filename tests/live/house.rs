@@ -53,7 +53,7 @@ impl House {
     /// The same with settings of its own.
     pub(crate) async fn agent_with(&self, settings: PhoneSettings) -> Phone {
         let mut phone = Phone::start(settings).await.unwrap();
-        phone.register(Duration::from_secs(300)).await.unwrap();
+        phone.register(Duration::from_mins(5)).await.unwrap();
         phone.wait("registration", SOON, |e| matches!(e, PhoneEvent::Registered(true, _))).await.unwrap();
         phone.dial("*81").await.unwrap();
         phone.wait("the end of the sign-in", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();

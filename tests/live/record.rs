@@ -8,7 +8,7 @@ fn a_call_goes_from_menu_through_queue_to_agent_and_into_the_record() {
     let mut house = House::open("");
     runtime().block_on(async {
         let mut agent = house.agent("8002", Voice::Tone(700.0)).await;
-        let mut caller = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
+        let caller = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
         caller.press("2").await.unwrap();
         agent
             .wait("a ring", SOON, |e| matches!(e, PhoneEvent::Rings(who) if who.user == "13800138000"))

@@ -294,6 +294,10 @@ fn calls_inside_keep_the_menus_they_began_with_and_the_journal_replays_the_chang
     let late = world.dial("late", "95188", "2", Peer::Stranger);
     world.press(early, Key::from_char('0').unwrap());
     world.press(late, Key::from_char('0').unwrap());
+    // The queue's name and the first telling come before the music.
+    for leg in [early, late] {
+        assert!(world.hear(leg) && world.hear(leg));
+    }
     let music: Vec<_> = world
         .commands
         .iter()

@@ -173,7 +173,7 @@ impl Stage {
             Step::NoAnswer(n) => AcdInput::NoAnswer { assignment: pick(&ringing, *n)? },
             Step::CallerGone(n) => AcdInput::CallerGone { assignment: pick(&ringing, *n)? },
             Step::TalkEnded(n) => {
-                AcdInput::TalkEnded { assignment: pick(talking, *n)?, talked: Duration::from_secs(60) }
+                AcdInput::TalkEnded { assignment: pick(talking, *n)?, talked: Duration::from_mins(1) }
             }
             Step::Late(n) => AcdInput::Accepted { assignment: AssignmentId(*n) },
             Step::Wish(a, wish) => AcdInput::Agent { agent: name(*a), wish: wish.clone() },

@@ -39,7 +39,7 @@ fn rises(visit: &Visit) -> usize {
         match rose {
             Some(_) => rises += 1,
             None => {
-                assert!(by.is_none_or(|by| end <= by), "{:?}: later without a cause", visit.joining.ticket)
+                assert!(by.is_none_or(|by| end <= by), "{:?}: later without a cause", visit.joining.ticket);
             }
         }
         assert!(rose.is_none() || by.is_some_and(|by| end > by), "a rise that is none: {:?}", visit.told);

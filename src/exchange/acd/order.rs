@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const AGEING: Duration = Duration::from_secs(60);
+    const AGEING: Duration = Duration::from_mins(1);
 
     fn rank(priority: u8, since_s: u64, now_s: u64, ticket: u64) -> Rank {
         let since = Instant::from_secs(since_s);

@@ -49,7 +49,7 @@ pub(super) struct CallsQuery {
 pub(super) async fn calls(State(office): State<Office>, Query(q): Query<CallsQuery>) -> Response {
     let filter =
         CallFilter { before: q.before, caller: q.caller, queue: q.queue, limit: q.limit.unwrap_or(50) };
-    office.store.calls(&filter).await.map_or_else(broken, |rows| Json(rows).into_response())
+    office.store.calls(&filter).await.map_or_else(|e| broken(&e), |rows| Json(rows).into_response())
 }
 
 /// `GET /api/v1/calls/{call}`: one call's story.
@@ -57,7 +57,7 @@ pub(super) async fn call(State(office): State<Office>, Path(call): Path<u64>) ->
     match office.store.call(CallId(call)).await {
         Ok(Some(story)) => Json(story).into_response(),
         Ok(None) => refusal(StatusCode::NOT_FOUND, format_args!("no call {call} in the record")),
-        Err(e) => broken(e),
+        Err(e) => broken(&e),
     }
 }
 
@@ -74,7 +74,7 @@ fn busy(e: AskError) -> Response {
     refusal(StatusCode::SERVICE_UNAVAILABLE, e)
 }
 
-fn broken(e: StoreError) -> Response {
+fn broken(e: &StoreError) -> Response {
     tracing::error!(error = %e, "the store could not answer");
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "the store could not answer; see the log")
 }

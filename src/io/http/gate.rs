@@ -58,7 +58,7 @@ fn host_of(header: &str) -> &str {
 
 pub(super) async fn check_host(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     if gate.local.ip().is_loopback() && gate.token.is_none() {
-        let host = request.headers().get(HOST).and_then(|h| h.to_str().ok()).map(host_of).unwrap_or("");
+        let host = request.headers().get(HOST).and_then(|h| h.to_str().ok()).map_or("", host_of);
         let local =
             host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if !local {

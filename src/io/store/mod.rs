@@ -102,7 +102,7 @@ impl Store {
         .fetch_one(&mut conn)
         .await
         .map_err(|e| self.error(e))?;
-        let number = |i: usize| row.try_get::<i64, _>(i).map(|n| u64::try_from(n).unwrap_or(0)).unwrap_or(0);
+        let number = |i: usize| row.try_get::<i64, _>(i).map_or(0, |n| u64::try_from(n).unwrap_or(0));
         Ok(Resume { last_seq: number(0), last_call: number(1), last_assignment: number(2), closed })
     }
 

@@ -149,7 +149,7 @@ impl Store {
             .bind(filter.queue.as_deref())
             .bind(i64::from(filter.limit.clamp(1, 1_000)))
             .bind(one.map(|c| signed(c.0)))
-            .try_map(call_row)
+            .try_map(|r| call_row(&r))
             .fetch_all(&self.readers)
             .await
             .map_err(|e| self.error(e))
@@ -159,18 +159,18 @@ impl Store {
         &self,
         sql: &'static str,
         call: CallId,
-        read: fn(SqliteRow) -> Result<T, sqlx::Error>,
+        read: fn(&SqliteRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, StoreError> {
         sqlx::query(sql)
             .bind(signed(call.0))
-            .try_map(read)
+            .try_map(move |r| read(&r))
             .fetch_all(&self.readers)
             .await
             .map_err(|e| self.error(e))
     }
 }
 
-fn call_row(r: SqliteRow) -> Result<CallRow, sqlx::Error> {
+fn call_row(r: &SqliteRow) -> Result<CallRow, sqlx::Error> {
     Ok(CallRow {
         id: r.try_get("id")?,
         started_us: r.try_get("started_us")?,
@@ -196,7 +196,7 @@ fn call_row(r: SqliteRow) -> Result<CallRow, sqlx::Error> {
     })
 }
 
-fn telling(r: SqliteRow) -> Result<TellingRow, sqlx::Error> {
+fn telling(r: &SqliteRow) -> Result<TellingRow, sqlx::Error> {
     Ok(TellingRow {
         at_us: r.try_get("at_us")?,
         kind: r.try_get("kind")?,
@@ -208,7 +208,7 @@ fn telling(r: SqliteRow) -> Result<TellingRow, sqlx::Error> {
     })
 }
 
-fn offer(r: SqliteRow) -> Result<OfferRow, sqlx::Error> {
+fn offer(r: &SqliteRow) -> Result<OfferRow, sqlx::Error> {
     Ok(OfferRow {
         assignment: r.try_get("assignment")?,
         agent: r.try_get("agent")?,
@@ -220,7 +220,7 @@ fn offer(r: SqliteRow) -> Result<OfferRow, sqlx::Error> {
     })
 }
 
-fn story_line(r: SqliteRow) -> Result<StoryLine, sqlx::Error> {
+fn story_line(r: &SqliteRow) -> Result<StoryLine, sqlx::Error> {
     Ok(StoryLine {
         seq: r.try_get("seq")?,
         at_us: r.try_get("at_us")?,
