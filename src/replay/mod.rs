@@ -1,5 +1,6 @@
 //! TEST BENCH: phones that place and take real calls over real SIP and RTP. `hotline robots` and the tests are made
 //! of them: each phone has its own voice, and its ear is measured.
+mod desk;
 mod ear;
 mod line;
 mod phone;
