@@ -42,8 +42,8 @@ pub struct Listener {
 /// How much a user agent holds before it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserAgentLimits {
-    /// INVITEs and their dialogs, answered or not, in both directions. Beyond: 503 with Retry-After, or
-    /// `invite` fails at once.
+    /// INVITEs and their dialogs that are not over, answered or not, in both directions. Beyond: 503 with
+    /// Retry-After, or `invite` fails at once.
     pub invites: usize,
     /// Users that may have bindings at a time. Beyond: 503.
     pub bound_users: usize,

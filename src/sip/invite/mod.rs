@@ -95,6 +95,10 @@ impl Invite {
     pub(crate) const fn describe(&self) -> &'static str {
         self.state.as_str()
     }
+    /// Its owner has not heard of its end.
+    const fn is_live(&self) -> bool {
+        self.state.is_live()
+    }
     /// Nothing is left to do and nobody will report any more.
     const fn is_done(&self) -> bool {
         matches!(self.state, State::Over) && self.open == 0 && self.unacked.is_none()
@@ -105,6 +109,19 @@ impl Invite {
         self.state = next;
         for effect in effects {
             self.perform(station, *effect, &mut cargo);
+        }
+        if self.state == State::Over {
+            self.release_opening(station);
+        }
+    }
+
+    /// An incoming INVITE that is over needs nothing more of its transaction, which absorbs copies by itself for half a
+    /// minute; an outgoing one must still acknowledge copies of the 2xx.
+    fn release_opening(&mut self, station: &mut Station) {
+        if let Opening::Incoming { tx, .. } = &self.opening
+            && station.disown(*tx).is_some()
+        {
+            self.open = self.open.saturating_sub(1);
         }
     }
 
@@ -305,6 +322,8 @@ fn sdp_in(response: &Response) -> Option<Vec<u8>> {
 pub(crate) struct Invites {
     by_id: Lookup<InviteId, Invite>,
     by_dialog: Lookup<String, InviteId>,
+    /// How many of them are live.
+    live: usize,
     last: u64,
 }
 
@@ -317,11 +336,16 @@ impl Invites {
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
+    /// How many are held that are not over.
+    pub(crate) const fn live(&self) -> usize {
+        self.live
+    }
     fn new_id(&mut self) -> InviteId {
         self.last += 1;
         InviteId(self.last)
     }
     fn insert(&mut self, call_id: &str, invite: Invite) {
+        self.live += 1;
         self.by_dialog.insert(dialog_key(call_id, &invite.local_tag), invite.id);
         self.by_id.insert(invite.id, invite);
     }
@@ -334,7 +358,11 @@ impl Invites {
     ) -> Option<T> {
         station.counts.touched += 1;
         let invite = self.by_id.get_mut(&id)?;
+        let was_live = invite.is_live();
         let result = act(invite, station);
+        if was_live && !invite.is_live() {
+            self.live = self.live.saturating_sub(1);
+        }
         if invite.is_done() {
             let key = dialog_key(invite.call_id(), &invite.local_tag);
             self.by_id.remove(&id);

@@ -113,6 +113,7 @@ impl Invite {
         response.set_to_tag(&self.local_tag);
         station.transactions.respond(now, *tx, response);
         self.state = State::Over;
+        self.release_opening(station);
         station.report_ended(self.id, EndReason::Challenged);
     }
 

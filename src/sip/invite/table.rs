@@ -28,6 +28,18 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// Its owner has not heard of its end.
+    pub(super) const fn is_live(self) -> bool {
+        match self {
+            Self::Proceeding
+            | Self::Answered
+            | Self::Calling
+            | Self::Ringing
+            | Self::AckWanted
+            | Self::Confirmed => true,
+            Self::Leaving | Self::CancelHeld | Self::Cancelling | Self::Over => false,
+        }
+    }
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Proceeding => "proceeding",
@@ -326,5 +338,60 @@ const fn confirmed(what: Happening) -> Step {
         | H::Failure
         | H::CancelUnanswered
         | H::TransportLost => (State::Confirmed, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [State; 10] = [
+        State::Proceeding,
+        State::Answered,
+        State::Leaving,
+        State::Calling,
+        State::Ringing,
+        State::CancelHeld,
+        State::Cancelling,
+        State::AckWanted,
+        State::Confirmed,
+        State::Over,
+    ];
+    const HAPPENINGS: [Happening; 17] = [
+        Happening::Provide,
+        Happening::Answer,
+        Happening::Refuse,
+        Happening::Leave,
+        Happening::AckGiven,
+        Happening::Cancel,
+        Happening::Ack,
+        Happening::AckMissing,
+        Happening::Bye,
+        Happening::Trying,
+        Happening::Provisional,
+        Happening::Accepted,
+        Happening::AcceptedWithOffer,
+        Happening::Failure,
+        Happening::CancelUnanswered,
+        Happening::PeerLost,
+        Happening::TransportLost,
+    ];
+
+    #[test]
+    fn the_end_is_reported_on_exactly_the_edges_out_of_life() {
+        for state in STATES {
+            for what in HAPPENINGS {
+                let (next, effects) = step(state, what);
+                let ends = effects.iter().filter(|e| **e == Effect::ReportEnded).count();
+                let dies = usize::from(state.is_live() && !next.is_live());
+                assert_eq!(ends, dies, "{state:?} {what:?} -> {next:?}");
+                assert!(state.is_live() || !next.is_live(), "{state:?} {what:?} rises from the dead");
+                let last = effects.last();
+                assert!(
+                    ends == 0 || last == Some(&Effect::ReportEnded),
+                    "{state:?} {what:?}: the end is not last"
+                );
+            }
+        }
     }
 }

@@ -70,7 +70,7 @@ impl UserAgent {
         if !matches!(request.uri.scheme().as_str(), "sip" | "tel") {
             return Err(Box::new(self.station.response(request, Status::UNSUPPORTED_URI_SCHEME)));
         }
-        if self.invites.len() >= self.settings.limits.invites {
+        if self.invites.live() >= self.settings.limits.invites {
             self.station.counts.invites_refused += 1;
             let mut response = self.station.response(request, Status::SERVICE_UNAVAILABLE);
             response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
@@ -138,7 +138,7 @@ impl UserAgent {
     /// Sends an INVITE. Ends in `Answered` or `Failed`, unless `end` comes first; and in `Ended`.
     pub fn invite(&mut self, now: Instant, wanted: OutgoingInvite) -> InviteId {
         let now = self.lift(now);
-        if self.invites.len() >= self.settings.limits.invites {
+        if self.invites.live() >= self.settings.limits.invites {
             self.station.counts.invites_refused += 1;
             return self.invites.fail_at_once(&mut self.station, Status::SERVICE_UNAVAILABLE);
         }

@@ -227,6 +227,7 @@ impl UserAgent {
     pub fn held(&self) -> Held {
         Held {
             invites: self.invites.len(),
+            live: self.invites.live(),
             transactions: self.station.transactions.len(),
             owners: self.station.owned(),
             timers: self.station.timers.len(),
@@ -248,6 +249,8 @@ impl UserAgent {
 pub struct Held {
     /// Invites, answered or not, finished ones that linger too.
     pub invites: usize,
+    /// Those of them that are not over.
+    pub live: usize,
     /// Transactions.
     pub transactions: usize,
     /// Transactions that somebody waits for.
