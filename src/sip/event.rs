@@ -312,7 +312,7 @@ pub struct UserAgentCounts {
     pub nonces_displaced: u64,
     /// Digest answers that were wrong.
     pub digests_refused: u64,
-    /// Connections not read because `limits.connections` are open.
+    /// Connections closed because `limits.connections` are open.
     pub connections_refused: u64,
     /// Messages not traced because `poll_trace` was not drained.
     pub traces_dropped: u64,

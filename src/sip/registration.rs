@@ -136,6 +136,9 @@ impl Registrations {
         let held = accepted.map(|r| kept.granted(r));
         let registered = held.is_some() && request.headers.number(HeaderName::Expires) != Some(0);
         kept.failures = if held.is_some() { 0 } else { kept.failures.saturating_add(1) };
+        if let Some(digest) = kept.digest.as_mut().filter(|_| held.is_none()) {
+            digest.forget();
+        }
         if kept.registered != registered || held.is_none() {
             let status = response.map(|r| r.status);
             station.report(SipEvent::RegistrationChanged { id, registered, status });

@@ -51,7 +51,7 @@ pub struct UserAgentLimits {
     pub contacts_per_user: usize,
     /// Nonces whose counts are remembered. Beyond, the oldest become stale.
     pub nonces: usize,
-    /// Connections. Beyond, a new one is not read.
+    /// Connections. Beyond, a new one is closed.
     pub connections: usize,
     /// Messages that wait in `poll_trace`. Beyond, new ones are dropped.
     pub trace: usize,

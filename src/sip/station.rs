@@ -53,6 +53,8 @@ pub(crate) enum Owner {
 /// A timer of an invite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum InviteTimer {
+    /// Send the 180 again, so that no proxy gives up (section 13.3.1.1).
+    ProvisionalAgain,
     /// Send the 200 again.
     AnswerAgain,
     /// No ACK came.
@@ -75,6 +77,7 @@ pub(crate) enum TimerName {
 impl TimerName {
     pub(crate) const fn why(self) -> &'static str {
         match self {
+            Self::Invite(_, InviteTimer::ProvisionalAgain) => "sip 180 again",
             Self::Invite(_, InviteTimer::AnswerAgain) => "sip 200 again",
             Self::Invite(_, InviteTimer::AckMissing) => "sip 200: no ACK",
             Self::Invite(_, InviteTimer::Forsaken) => "sip forsaken INVITE unanswered",

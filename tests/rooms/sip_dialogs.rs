@@ -66,6 +66,18 @@ fn a_second_invite_before_the_answer_is_500_with_retry_after() {
 }
 
 #[test]
+fn long_ringing_is_shown_every_minute_until_the_answer() {
+    let mut p = Peer::new(|_| ());
+    let id = p.invited("");
+    p.ua.ring(p.now, id);
+    p.sent();
+    assert_eq!(statuses(&p.pass(Duration::from_secs(150))), ["180", "180"]);
+    p.ua.reject(p.now, id, Status::BUSY_HERE, None);
+    p.sent();
+    assert!(p.pass(Duration::from_secs(150)).iter().all(|s| s.status() == "486"));
+}
+
+#[test]
 fn a_reinvite_while_ours_is_open_is_491() {
     let mut p = Peer::new(|_| ());
     let (id, tag, _) = p.talking("");

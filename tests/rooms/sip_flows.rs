@@ -2,7 +2,9 @@
 use std::time::Duration;
 
 use hotline::base::Key;
-use hotline::sip::{Destination, DigestAlgorithm, EndReason, Identity, Registration, SipEvent, Status};
+use hotline::sip::{
+    ConnId, Destination, DigestAlgorithm, EndReason, Identity, Registration, SipEvent, Status,
+};
 
 use crate::support::sip_world::{TCP, UDP, Weather, World, account, credentials};
 
@@ -537,6 +539,45 @@ fn a_registration_that_is_not_refreshed_expires() {
     assert!(w.ua(BOB).contact("alice").is_some());
     w.run_for(Duration::from_secs(3));
     w.expect(BOB, |e| matches!(e, SipEvent::Unregistered { .. }).then_some(()));
+}
+
+#[test]
+fn a_registration_asked_too_brief_is_lengthened_and_a_wrong_password_is_tried_ever_more_slowly() {
+    let mut w = registrar_world();
+    let brief = Registration { expires: Duration::from_secs(20), ..registration(&w, ALICE, BOB, false) };
+    w.with(ALICE, |ua, now| ua.register(now, brief));
+    w.expect(ALICE, |e| matches!(e, SipEvent::RegistrationChanged { registered: true, .. }).then_some(()));
+    assert!(w.ua(BOB).contact("alice").is_some());
+
+    let mut w = registrar_world();
+    let mut wrong = registration(&w, ALICE, BOB, false);
+    wrong.credentials = Some(credentials("alice", "guess"));
+    w.with(ALICE, |ua, now| ua.register(now, wrong));
+    let told = w.expect(ALICE, |e| match e {
+        SipEvent::RegistrationChanged { registered, status, .. } => Some((*registered, *status)),
+        _ => None,
+    });
+    assert_eq!(told, (false, Some(Status::UNAUTHORIZED)));
+    w.run_for(Duration::from_hours(1));
+    let tries = w.ua(BOB).counts().digests_refused;
+    assert!((10..20).contains(&tries), "{tries} tries in an hour");
+}
+
+#[test]
+fn what_is_no_sip_and_one_connection_too_many_are_closed() {
+    let mut w = World::new(1, Weather::FINE);
+    let bob = w.add("bob", |mut s| {
+        s.limits.connections = 1;
+        s
+    });
+    let peer = "192.0.2.9:4000".parse().unwrap();
+    w.with(bob, |ua, now| {
+        ua.stream_opened(now, ConnId(1), TCP, peer);
+        ua.stream_opened(now, ConnId(2), TCP, peer);
+        assert_eq!((ua.poll_close(), ua.poll_close()), (Some(ConnId(2)), None));
+        ua.handle_stream(now, ConnId(1), b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!((ua.poll_close(), ua.counts().connections_refused), (Some(ConnId(1)), 1));
+    });
 }
 
 #[test]

@@ -38,6 +38,10 @@ impl DigestClient {
     pub(crate) const fn accepted(&mut self) {
         self.rounds = 0;
     }
+    /// A request was refused for good: the next one begins without what was learnt.
+    pub(crate) fn forget(&mut self) {
+        (self.challenge, self.rounds) = (None, 0);
+    }
     /// Takes the challenges of a 401 or 407; `false`: there is nothing new to say, give up.
     pub(crate) fn challenged(&mut self, values: &[&str]) -> bool {
         let ours = self.credentials.realm.as_deref();

@@ -8,7 +8,7 @@ use super::table::Happening;
 use super::{Cargo, Invite, Opening};
 use crate::base::Instant;
 use crate::sip::dialog::{Dialog, Path};
-use crate::sip::message::{Method, Request, Response};
+use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{InviteTimer, Owner, Role, Station, TimerName};
 use crate::sip::transaction::TransactionId;
@@ -69,6 +69,7 @@ impl Invite {
     /// A timer of this invite fired.
     pub(crate) fn handle_timer(&mut self, station: &mut Station, now: Instant, timer: InviteTimer) {
         match timer {
+            InviteTimer::ProvisionalAgain => self.provide(station, now, Status::RINGING, None),
             InviteTimer::AnswerAgain => self.answer_again(station, now),
             InviteTimer::AckMissing => {
                 let cargo = Cargo { why: super::EndReason::AckTimeout, ..Cargo::new(now) };

@@ -29,7 +29,9 @@ use super::dialog::Dialog;
 use super::event::{EndReason, InviteId, SipEvent};
 use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
-use super::station::{Owner, Role, Station, challenges, is_challenge, method_of, with_credentials};
+use super::station::{
+    InviteTimer, Owner, Role, Station, challenges, is_challenge, method_of, with_credentials,
+};
 use super::transaction::TransactionId;
 use super::transport::{Destination, Source};
 use crate::base::{Instant, Lookup};
@@ -106,6 +108,9 @@ impl Invite {
 
     fn happen(&mut self, station: &mut Station, what: Happening, mut cargo: Cargo<'_>) {
         let (next, effects) = step(self.state, what);
+        if self.state == State::Proceeding && next != State::Proceeding {
+            station.timers.clear(&self.timer(InviteTimer::ProvisionalAgain));
+        }
         self.state = next;
         for effect in effects {
             self.perform(station, *effect, &mut cargo);

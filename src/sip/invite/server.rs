@@ -3,6 +3,7 @@
 //!
 //! Invariant: exactly one final response is sent to the INVITE.
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acknowledge::AnswerSent;
 use super::table::{Happening, State};
@@ -12,9 +13,12 @@ use crate::sip::dialog::{Dialog, Order, Path};
 use crate::sip::event::{EndReason, InviteId};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::{ALLOW, Owner, Role, Station};
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
 use crate::sip::transaction::TransactionId;
 use crate::sip::transport::Source;
+
+/// A proxy gives up after three minutes of silence; section 13.3.1.1 wants a sign of life every minute.
+const PROVISIONAL_AGAIN: Duration = Duration::from_mins(1);
 
 /// A request together with where it came from and the transaction to answer it in.
 #[derive(Clone, Debug)]
@@ -114,6 +118,7 @@ impl Invite {
         station.transactions.respond(now, *tx, response);
         self.state = State::Over;
         self.release_opening(station);
+        station.timers.clear(&self.timer(InviteTimer::ProvisionalAgain));
         station.report_ended(self.id, EndReason::Challenged);
     }
 
@@ -148,6 +153,7 @@ impl Invite {
             response = response.with_body("application/sdp", sdp);
         }
         station.transactions.respond(cargo.now, *tx, response);
+        station.timers.set(self.timer(InviteTimer::ProvisionalAgain), cargo.now + PROVISIONAL_AGAIN);
     }
 
     pub(super) fn send_refusal(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {

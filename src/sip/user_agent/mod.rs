@@ -99,6 +99,7 @@ impl UserAgent {
         self.lift(now);
         if self.station.connections() >= self.settings.limits.connections {
             self.station.counts.connections_refused += 1;
+            self.closing.push_back(conn);
             return;
         }
         self.station.open(conn, listener, remote);
@@ -190,7 +191,8 @@ impl UserAgent {
         Some(transmit)
     }
 
-    /// The next connection to be closed once all that waits for it is sent: what came on it was no SIP.
+    /// The next connection to be closed once all that waits for it is sent: what came on it was no SIP, or there are
+    /// too many.
     pub fn poll_close(&mut self) -> Option<ConnId> {
         self.closing.pop_front()
     }
