@@ -185,3 +185,99 @@ impl Acd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_secs(1000);
+
+    fn minutes(low: f64, high: f64) -> (u64, u64) {
+        let (low, high) = words(Duration::from_secs_f64(low * 60.0), Duration::from_secs_f64(high * 60.0));
+        (low.as_secs() / 60, high.as_secs() / 60)
+    }
+
+    fn outlook(ahead: f64, agents: u32) -> Outlook {
+        Outlook {
+            ahead,
+            rivals: 1,
+            agents,
+            handle_s: 180.0,
+            spread: 1.0,
+            measured: 1e9,
+            theta: 0.0,
+            first_per_s: None,
+            urgent: [(0.0, 0.0); 9],
+        }
+    }
+
+    fn promise(by_s: u64, agents: u32) -> Promise {
+        Promise { by: NOW + Duration::from_secs(by_s), agents, handle_s: 180.0, class: 5, came: 0 }
+    }
+
+    #[test]
+    fn ranges_end_on_the_edges_people_use() {
+        assert_eq!(minutes(0.1, 0.5), (0, 1));
+        assert_eq!(minutes(0.2, 1.0), (0, 1));
+        assert_eq!(minutes(0.9, 1.01), (1, 2));
+        assert_eq!(minutes(2.9, 3.2), (3, 5));
+        assert_eq!(minutes(2.2, 8.0), (2, 10));
+        assert_eq!(minutes(9.0, 9.5), (5, 10), "never empty");
+        assert_eq!(minutes(17.0, 31.0), (15, 40));
+        assert_eq!(minutes(36.0, 80.0), (40, 80));
+    }
+
+    #[test]
+    fn what_is_told_first_is_the_range_itself() {
+        let Saying::Range { low, high, rose: None } = choose(NOW, &outlook(4.0, 2), 0, None) else {
+            panic!()
+        };
+        assert_eq!((low, high), (Duration::from_mins(3), Duration::from_mins(15)));
+    }
+
+    #[test]
+    fn a_promise_that_still_holds_is_told_in_whole_minutes_that_remain() {
+        // 4 ahead of 2 agents: at most 719 s; promised for 780 s from now.
+        let saying = choose(NOW, &outlook(4.0, 2), 0, Some(&promise(780, 2)));
+        assert!(matches!(saying, Saying::Range { high, rose: None, .. } if high == Duration::from_mins(13)));
+    }
+
+    #[test]
+    fn without_a_cause_nothing_later_is_said_and_after_the_promise_that_we_do_not_know() {
+        assert_eq!(choose(NOW, &outlook(4.0, 2), 0, Some(&promise(300, 2))), Saying::Nothing);
+        let broken = Promise { by: NOW - Duration::from_secs(1), ..promise(0, 2) };
+        assert_eq!(choose(NOW, &outlook(4.0, 2), 0, Some(&broken)), Saying::Say(Told::Unknown));
+    }
+
+    #[test]
+    fn a_rise_names_the_measured_change_that_explains_most_of_it() {
+        let rose = |o: &Outlook, urgent, promise: &Promise| match choose(NOW, o, urgent, Some(promise)) {
+            Saying::Range { rose, .. } => rose,
+            Saying::Nothing | Saying::Say(_) => None,
+        };
+        assert_eq!(rose(&outlook(4.0, 2), 0, &promise(300, 6)), Some(RiseCause::FewerAgents));
+        assert_eq!(rose(&outlook(8.0, 2), 6, &promise(300, 2)), Some(RiseCause::UrgentCallers));
+        let short = Promise { handle_s: 60.0, ..promise(300, 2) };
+        assert_eq!(rose(&outlook(4.0, 2), 0, &short), Some(RiseCause::LongerTalks));
+        assert_eq!(rose(&outlook(40.0, 2), 1, &promise(300, 2)), None, "one caller does not explain so much");
+        assert_eq!(rose(&outlook(4.0, 2), 0, &promise(700, 6)), None, "too small to be worth saying");
+    }
+
+    #[test]
+    fn he_is_next_only_when_nobody_is_ahead_and_agents_are_close() {
+        let first = Outlook { rivals: 0, ..outlook(0.0, 10) };
+        assert_eq!(choose(NOW, &first, 0, None), Saying::Say(Told::Next));
+        let far = Outlook { rivals: 0, ..outlook(0.0, 1) };
+        assert!(matches!(choose(NOW, &far, 0, None), Saying::Range { .. }));
+    }
+
+    #[test]
+    fn we_say_when_we_do_not_know() {
+        assert_eq!(choose(NOW, &outlook(1.0, 0), 0, None), Saying::Say(Told::NobodyYet));
+        assert_eq!(
+            choose(NOW, &Outlook { handle_s: 0.0, ..outlook(1.0, 2) }, 0, None),
+            Saying::Say(Told::Unknown)
+        );
+        assert_eq!(choose(NOW, &outlook(200.0, 1), 0, None), Saying::Say(Told::Unknown), "beyond two hours");
+    }
+}

@@ -48,7 +48,7 @@ pub struct Basis {
 /// Teams up to this size are looked at agent by agent: what each does now says when the first will be free.
 const SMALL_TEAM: u32 = 16;
 /// Places summed one by one; beyond, an integral.
-const EXACT: u32 = 64;
+const EXACT: u32 = 12;
 /// Rounds to find how many more urgent callers come during a wait that they themselves lengthen.
 const ROUNDS: usize = 8;
 /// Standard normal quantile of 0.9.
@@ -88,7 +88,7 @@ pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
     let mut overtaking = 0.0;
     for _ in 0..ROUNDS {
         let more = to_come(mean);
-        if more - overtaking < 0.05 {
+        if more - overtaking < 0.02 * (o.ahead + 1.0) {
             break;
         }
         overtaking = more;
