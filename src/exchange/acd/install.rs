@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use super::roster::Member;
-use super::waiting::{LineId, Place, Ticket};
+use super::waiting::LineId;
 use super::{Acd, AcdPlan, AgentState};
 use crate::base::{AgentId, QueueId, TicketId};
 
@@ -41,7 +41,7 @@ impl Acd {
             let able: Vec<LineId> = self
                 .room
                 .lines()
-                .filter(|(_, line)| self.roster.able(line.need()).contains(&profile))
+                .filter(|(_, line)| self.roster.can(id, line.need()))
                 .map(|(line, _)| line)
                 .collect();
             for line in able {
@@ -93,10 +93,10 @@ impl Acd {
 
     /// A queue's rules changed, or it is gone: those who wait take their places anew, with their clocks as ever.
     fn line_up_again(&mut self, queue: &QueueId) {
-        let waits = |t: &Ticket| t.joining().queue == *queue && !matches!(t.place(), Place::Ringing(_));
-        let tickets: Vec<TicketId> =
-            self.room.tickets().filter(|(_, t)| waits(t)).map(|(id, _)| id).collect();
         let lines: Vec<LineId> = self.room.lines_of(queue).map(|(id, _)| id).collect();
+        let places = self.room.lines_of(queue).flat_map(|(_, l)| l.waiting().iter().chain(l.held().iter()));
+        let mut tickets: Vec<TicketId> = places.map(|rank| rank.ticket).collect();
+        tickets.sort_unstable();
         for id in &tickets {
             self.take_out_of_line(*id);
         }
