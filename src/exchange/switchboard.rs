@@ -12,7 +12,7 @@ use super::acd::Acd;
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
 use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View};
-use crate::base::{Deadline, Now, Seq, earliest};
+use crate::base::{AssignmentId, Deadline, Now, Seq, earliest};
 
 /// A fact and where it came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ impl Switchboard {
         let plan = Arc::new(menus.acd.clone());
         Self {
             seq: Seq(settings.first_number),
+            acd: Acd::new(plan).numbered_above(AssignmentId(settings.first_number)),
             exchange: Exchange::new(settings, menus),
-            acd: Acd::new(plan),
             latest: Now::default(),
             commands: VecDeque::new(),
             facts: VecDeque::new(),

@@ -12,7 +12,7 @@ use super::service::Service;
 use super::timers::{Timer, Timers};
 use super::waiting::WaitingRoom;
 use super::{AcdCounters, AcdInput, AcdOutput, AcdPlan};
-use crate::base::{AgentId, Deadline, Now, QueueId};
+use crate::base::{AgentId, AssignmentId, Deadline, Now, QueueId};
 
 /// All queues and agents, and who gets whom.
 ///
@@ -69,6 +69,12 @@ impl Acd {
         };
         acd.replace_plan(plan);
         acd
+    }
+    /// Numbers of offers begin above `last`: none is used twice, not even after a restart.
+    #[must_use]
+    pub fn numbered_above(mut self, last: AssignmentId) -> Self {
+        self.offers.numbered_above(last);
+        self
     }
 
     /// Takes a new plan; running state is kept by name, and only what changed is touched. An agent who is gone from it

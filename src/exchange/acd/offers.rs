@@ -35,6 +35,10 @@ pub(crate) struct Offers {
 }
 
 impl Offers {
+    /// Numbers go on above `last`.
+    pub(crate) fn numbered_above(&mut self, last: AssignmentId) {
+        self.last = self.last.max(last);
+    }
     /// Opens a reservation under a new number.
     pub(crate) fn open(&mut self, assignment: Assignment) -> AssignmentId {
         self.last = self.last.next();

@@ -69,7 +69,15 @@ async fn project(tx: &mut Tx<'_>, numbered: &NumberedFact, body: &str) -> Done {
         .bind(body)
         .execute(&mut **tx)
         .await?;
-    derive(tx, &numbered.fact, numbered.at.utc).await
+    match derive(tx, &numbered.fact, numbered.at.utc).await {
+        // A row that contradicts another (SQLite undoes that statement alone): the fact itself is stored, and trying
+        // again would stop the record for ever.
+        Err(sqlx::Error::Database(e)) if e.kind() != sqlx::error::ErrorKind::Other => {
+            tracing::error!(seq = numbered.seq.0, error = %e, fact = numbered.fact.kind(), "a fact fits no row");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// What each fact changes in the rows that people read.
