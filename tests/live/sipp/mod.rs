@@ -1,0 +1,9 @@
+//! The real sipp against the real server: keys, CANCEL, hold and changes, early sound, what is not served, TCP, digest,
+//! and a hundred calls through menu and queue to agents.
+mod hand;
+mod run;
+
+mod calls;
+mod crowd;
+mod digest;
+mod protocol;
