@@ -19,7 +19,7 @@ use super::embedded::{self, Place};
 use super::http::{self, Gate, Office, Token};
 use super::journal::Journal;
 use super::media_ports::BindTo;
-use super::media_worker::{MediaSettings, MediaWorker};
+use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
 use super::menu_files::MenuFilesError;
 use super::metrics::Metrics;
 use super::net::Net;
@@ -36,6 +36,8 @@ use crate::sip::{Account, Credentials, Listener, ListenerId, ListenerTransport, 
 
 /// Events of the network that may wait for the control loop; beyond, the kernel's buffers fill.
 const NET_EVENTS: usize = 8_192;
+/// How long binding the first RTP port may take.
+const FIRST_PORT_WITHIN: Duration = Duration::from_secs(5);
 /// How long calls inside may go on after SIGTERM.
 const DRAIN_FOR: Duration = Duration::from_mins(10);
 
@@ -336,10 +338,12 @@ async fn open(
     let journal = Arc::new(Journal::default());
     let bind = BindTo::covering(&settings.listen.iter().map(SocketAddr::ip).collect::<Vec<_>>());
     let media = MediaSettings { bind, ports: settings.rtp_ports, prompts };
-    let (media, media_events) = MediaWorker::start(media, clock, &rng)
+    let (media, mut media_events) = MediaWorker::start(media, clock, &rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
+    let first_port = first_port(&mut media_events).await?;
     let metrics = Arc::new(Metrics::new(net.figures(), Arc::clone(media.counters()), Arc::clone(&journal)));
-    let node = Node::new(node_settings, menus, clock.now(), &rng);
+    let mut node = Node::new(node_settings, menus, clock.now(), &rng);
+    node.offer_port(first_port);
     let (asker, asks) = asking();
     let (facts, facts_from) = mpsc::channel(FACTS_WAITING);
     let control = Control {
@@ -364,6 +368,21 @@ async fn open(
         OfficeWork { writer, facts: facts_from, http, office, socket },
         Addresses { sip, http: http_at },
     ))
+}
+
+/// The first port for sound: before it the first caller would be told 503, and without any nobody can be served.
+async fn first_port(media_events: &mut mpsc::Receiver<FromMedia>) -> Result<u16, StartError> {
+    let none = || {
+        StartError::Settings(
+            "no RTP port can be bound; another program holds those from [rtp] first_port to last_port"
+                .to_owned(),
+        )
+    };
+    let heard = tokio::time::timeout(FIRST_PORT_WITHIN, media_events.recv()).await;
+    match heard.map_err(|_| none())? {
+        Some(FromMedia::PortReady(port)) => Ok(port),
+        Some(FromMedia::Event(_)) | None => Err(none()),
+    }
 }
 
 fn sip_settings(settings: &Settings, listeners: &[Listener], secrets: &AgentSecrets) -> UserAgentSettings {
