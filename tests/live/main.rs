@@ -1,3 +1,4 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
 mod house;
 mod record;
+mod sipp;

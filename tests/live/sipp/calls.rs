@@ -88,7 +88,11 @@ fn hold_codec_and_address_change_by_re_invite() {
     });
     let story = house.story(0);
     let held: Vec<_> = facts(&story, "peer_held").iter().map(|f| f["body"].to_string()).collect();
-    assert_eq!(held.iter().map(|b| b.contains("true")).collect::<Vec<_>>(), [true, false, true, false], "{held:?}");
+    assert_eq!(
+        held.iter().map(|b| b.contains("true")).collect::<Vec<_>>(),
+        [true, false, true, false],
+        "{held:?}"
+    );
     // Sound went to the first port as PCMA, and after the change to the second as PCMU.
     for (socket, payload_type) in [(first, 8), (second, 0)] {
         let mut buffer = [0; 512];

@@ -60,7 +60,12 @@ fn staff(menus: &Path) {
     for n in 0..AGENTS {
         let skills = ["account", "security", "loans", "hardship", "merchant", "disputes", "complaints"];
         let skills = skills.map(|s| format!("{s} = 5")).join(", ");
-        writeln!(text, "[agent.{}]\nalias = \"Agent {n}\"\nskills = {{ {skills} }}", name(n)).unwrap();
+        writeln!(
+            text,
+            "[agent.{}]\nalias = \"Agent {n}\"\nskills = {{ {skills} }}\nlanguages = [\"zh\", \"en\"]",
+            name(n)
+        )
+        .unwrap();
     }
     std::fs::write(&path, text).unwrap();
     let path = menus.join("queues.toml");
@@ -76,7 +81,8 @@ fn stories(house: &House) -> Vec<CallStory> {
         let store = Store::open(&path).await.unwrap();
         let rows = store.calls(&CallFilter { limit: 1_000, ..CallFilter::default() }).await.unwrap();
         let mut stories = Vec::new();
-        for row in rows {
+        // The agents' sign-ins are calls too.
+        for row in rows.into_iter().filter(|row| row.dialled == "95188") {
             let id = CallId(u64::try_from(row.id).unwrap());
             stories.push(store.call(id).await.unwrap().unwrap());
         }

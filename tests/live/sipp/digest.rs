@@ -29,15 +29,24 @@ fn a_digest_answer_counts_once() {
     let house = House::open(SHA_256_FIRST);
     let hand = Hand::open(house.sip);
     let register = |cseq, branch, headers: &[String]| {
-        hand.request("REGISTER", "", cseq, &Fields { from: "8001", branch: Some(branch), headers, ..Fields::default() })
+        hand.request(
+            "REGISTER",
+            "",
+            cseq,
+            &Fields { from: "8001", branch: Some(branch), headers, ..Fields::default() },
+        )
     };
     hand.send(&register(1, "first", &[]));
     let challenge = hand.answer("REGISTER");
     assert_eq!(status(&challenge), 401);
     let offered: Vec<&str> = challenge.lines().filter(|l| l.starts_with("WWW-Authenticate: ")).collect();
-    assert!(offered.len() == 2 && offered[0].contains("SHA-256") && offered[1].contains("MD5"), "{offered:?}");
+    assert!(
+        offered.len() == 2 && offered[0].contains("SHA-256") && offered[1].contains("MD5"),
+        "{offered:?}"
+    );
 
-    let nonce = header(&challenge, "WWW-Authenticate").split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let nonce =
+        header(&challenge, "WWW-Authenticate").split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
     let proof = [proof(&house.password("8001"), nonce, &format!("sip:{}", house.sip))];
     let proved = register(2, "second", &proof);
     hand.send(&proved);

@@ -63,7 +63,10 @@ impl Hand {
     pub(crate) fn answer(&self, method: &str) -> String {
         loop {
             let text = self.next();
-            if text.starts_with("SIP/2.0 ") && !text.starts_with("SIP/2.0 1") && header(&text, "CSeq").ends_with(method) {
+            if text.starts_with("SIP/2.0 ")
+                && !text.starts_with("SIP/2.0 1")
+                && header(&text, "CSeq").ends_with(method)
+            {
                 return text;
             }
         }

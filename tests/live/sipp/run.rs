@@ -52,6 +52,7 @@ impl Orders {
     /// A line for each call: `[field0]` and so on, parted by `;`.
     pub(crate) fn users(mut self, lines: &[String]) -> Self {
         self.calls = u32::try_from(lines.len()).unwrap();
+        self.rate = 30;
         self.users = Some(format!("SEQUENTIAL\n{}\n", lines.join("\n")));
         self
     }
@@ -74,9 +75,14 @@ impl Sipp {
         std::fs::create_dir_all(&folder).unwrap();
         let scenario = Path::new("tests/live/sipp/scenarios").join(orders.scenario).with_extension("xml");
         // A name of a file cannot be given from outside: sipp reads it with the scenario.
-        let text = std::fs::read_to_string(&scenario).unwrap_or_else(|e| panic!("{}: {e}", scenario.display()));
+        let text =
+            std::fs::read_to_string(&scenario).unwrap_or_else(|e| panic!("{}: {e}", scenario.display()));
         let scenario = folder.join("scenario.xml");
-        std::fs::write(&scenario, text.replace("[tone]", &house.folder.join("tone.pcap").display().to_string())).unwrap();
+        std::fs::write(
+            &scenario,
+            text.replace("[tone]", &house.folder.join("tone.pcap").display().to_string()),
+        )
+        .unwrap();
         let mut command = Command::new("sipp");
         command.arg(house.sip.to_string()).arg("-sf").arg(scenario);
         command.args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p"]).arg(orders.port.to_string());
@@ -104,17 +110,24 @@ impl Sipp {
 
     /// Starts one that waits for calls, and waits until it does.
     pub(crate) async fn answering(house: &House, orders: Orders) -> Self {
-        let table = if orders.arguments.iter().any(|a| a == "t1") { "/proc/net/tcp" } else { "/proc/net/udp" };
+        let table =
+            if orders.arguments.iter().any(|a| a == "t1") { "/proc/net/tcp" } else { "/proc/net/udp" };
         let mut sipp = Self::start(house, orders);
         let wanted = format!(":{:04X} ", sipp.port);
         let end = Instant::now() + Duration::from_secs(10);
         let bound = |table: &str| {
             let text = std::fs::read_to_string(table).unwrap();
-            text.lines().any(|l| l.split_whitespace().nth(1).is_some_and(|a| format!("{a} ").ends_with(&wanted)))
+            text.lines()
+                .any(|l| l.split_whitespace().nth(1).is_some_and(|a| format!("{a} ").ends_with(&wanted)))
         };
         while !bound(table) {
             let ended = sipp.child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < end, "{} does not listen: {ended:?}\n{}", sipp.name, sipp.told());
+            assert!(
+                ended.is_none() && Instant::now() < end,
+                "{} does not listen: {ended:?}\n{}",
+                sipp.name,
+                sipp.told()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         sipp
@@ -137,7 +150,12 @@ impl Sipp {
         };
         let statistics = self.statistics();
         let wanted = (self.calls.to_string(), "0".to_owned());
-        assert!(status.success() && statistics == wanted, "{}: {status}, (good, failed) {statistics:?}\n{}", self.name, self.told());
+        assert!(
+            status.success() && statistics == wanted,
+            "{}: {status}, (good, failed) {statistics:?}\n{}",
+            self.name,
+            self.told()
+        );
     }
 
     /// Calls that succeeded and that failed, by sipp's own word.
@@ -161,7 +179,7 @@ impl Sipp {
     /// What it says went wrong.
     fn told(&self) -> String {
         let mut all = String::new();
-        for file in ["errors", "messages", "screen"] {
+        for file in ["errors", "users", "messages", "screen"] {
             let text = std::fs::read_to_string(self.folder.join(file)).unwrap_or_default();
             let end = text.chars().take(12_000).collect::<String>();
             writeln!(all, "-- {file}\n{end}").unwrap();
@@ -197,8 +215,9 @@ pub(crate) async fn sign_in(house: &House, names: &[String], port: u16, tcp: boo
     let lines: Vec<String> = names
         .iter()
         .map(|name| {
-            let password = house.password(name);
-            format!("{name};[authentication username={name} password={password}]")
+            // In hexadecimal, because sipp would take a password that begins with 0x for that.
+            let password = house.password(name).bytes().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
+            format!("{name};[authentication username={name} password=0x{password}]")
         })
         .collect();
     for scenario in ["register", "sign_in"] {
