@@ -133,7 +133,8 @@ impl Invite {
         sdp: Option<Vec<u8>>,
     ) {
         let Some(dialog) = &self.dialog else { return };
-        let ack = self.complete_ack(dialog.ack(number), sdp);
+        let invite = if role == Role::ReofferClient { self.reoffer.sent() } else { None };
+        let ack = complete_ack(invite.unwrap_or(self.opening_request()), dialog.ack(number), sdp);
         let to = station.live(dialog.destination(), dialog.reconnect_to());
         let tag = dialog.remote_tag().map(str::to_owned);
         let ack = station.send_ack(ack, to);
@@ -142,20 +143,6 @@ impl Invite {
             self.last_reack = Some(sent);
         } else if self.acks.len() < ACKS_KEPT {
             self.acks.push(sent);
-        }
-    }
-
-    /// The ACK carries the credentials of its INVITE (section 22.1) and the answer, if it is due.
-    fn complete_ack(&self, mut ack: Request, sdp: Option<Vec<u8>>) -> Request {
-        let invite = self.opening_request();
-        for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
-            for value in invite.headers.all(name) {
-                ack.headers.push(name, value);
-            }
-        }
-        match sdp {
-            Some(sdp) => ack.with_body("application/sdp", sdp),
-            None => ack,
         }
     }
 
@@ -181,10 +168,23 @@ impl Invite {
         let Some(mut fork) = Dialog::of_response(request, response, path) else { return };
         station.counts.forks_ended += 1;
         let destination = station.live(fork.destination(), fork.reconnect_to());
-        let ack = station.send_ack(self.complete_ack(fork.ack(number), None), destination);
+        let ack = station.send_ack(complete_ack(request, fork.ack(number), None), destination);
         self.acks.push(SentAck { number, tag: fork.remote_tag().map(str::to_owned), ack, to: destination });
         let bye = fork.request(Method::Bye);
         station.start(now, bye, destination, Owner::Invite(self.id, Role::Background));
         self.open += 1;
+    }
+}
+
+/// The ACK carries the credentials of its INVITE (section 22.1) and the answer, if it is due.
+fn complete_ack(invite: &Request, mut ack: Request, sdp: Option<Vec<u8>>) -> Request {
+    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        for value in invite.headers.all(name) {
+            ack.headers.push(name, value);
+        }
+    }
+    match sdp {
+        Some(sdp) => ack.with_body("application/sdp", sdp),
+        None => ack,
     }
 }

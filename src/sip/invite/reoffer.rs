@@ -40,6 +40,16 @@ pub(crate) struct Reoffer {
     wanted: Option<Vec<u8>>,
 }
 
+impl Reoffer {
+    /// Ours that waits for its answer.
+    pub(super) fn sent(&self) -> Option<&Request> {
+        match &self.progress {
+            Progress::Sent { request, .. } => Some(request),
+            Progress::Idle | Progress::Glare { .. } | Progress::Asked { .. } => None,
+        }
+    }
+}
+
 impl Invite {
     // Ours.
 
