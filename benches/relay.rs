@@ -11,7 +11,7 @@
 //!
 //! 100 legs in 50 bridges, PCMU, 20 ms, each leg on a socket of its own, each socket read until it is empty.
 //!
-//! Machine: a busy 2-core virtual machine. Last figures: LAST.
+//! Machine: a busy 2-core virtual machine. Last figures: relay 1.16-1.19 of 1.23 us, prompt 1.18-1.26 of 0.82 us.
 mod support;
 
 use std::collections::BTreeMap;
