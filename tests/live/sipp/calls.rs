@@ -82,8 +82,9 @@ fn hold_codec_and_address_change_by_re_invite() {
     let mut house = House::open("");
     let [first, second] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
     runtime().block_on(async {
-        let port = |s: &UdpSocket| s.local_addr().unwrap().port();
-        let orders = Orders::new("changes").key("first_port", port(&first)).key("second_port", port(&second));
+        let port = |s: &UdpSocket| s.local_addr().unwrap().port().to_string();
+        let orders =
+            Orders::new("changes").key("first_port", &port(&first)).key("second_port", &port(&second));
         Sipp::run(&house, orders).await;
     });
     let story = house.story(0);
@@ -115,7 +116,7 @@ fn early_sound_of_a_third_party_is_heard_before_it_answers() {
     runtime().block_on(async {
         let party = Sipp::answering(&house, Orders::new("early_sound").port(port)).await;
         let mut agent = house.agent("8002", Voice::Tone(700.0)).await;
-        let mut caller = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
+        let caller = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
         caller.press("0").await.unwrap();
         agent.wait("a ring", SOON, |e| matches!(e, PhoneEvent::Rings(_))).await.unwrap();
         agent.answer().await.unwrap();

@@ -2,13 +2,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hotline::base::CallId;
 use hotline::io::{CallFilter, CallStory, Store};
+use hotline::replay::PhoneSettings;
 
 use super::run::{Orders, Sipp, free_port, sign_in};
-use crate::house::{House, runtime};
+use crate::house::{House, SOON, runtime};
 
 const CALLS: u32 = 100;
 const A_SECOND: u32 = 20;
@@ -48,6 +49,44 @@ fn a_hundred_calls_at_twenty_a_second_reach_an_agent_each() {
     println!("sign-in of {AGENTS} and {CALLS} calls took {took:?}; the longest wait was {longest:?} ms");
 }
 
+#[test]
+fn callers_who_hang_up_at_any_moment_leave_nothing_behind() {
+    const HASTY: u32 = 60;
+    let mut house = House::open_with("", staff);
+    let status = runtime().block_on(async {
+        let mut agents = Vec::new();
+        for n in 0..8 {
+            let mut settings = PhoneSettings::new(&name(n), house.sip);
+            settings.password = Some(house.password(&name(n)));
+            settings.answer_after = Some(Duration::from_millis(200));
+            agents.push(house.agent_with(settings).await);
+        }
+        Sipp::run(&house, Orders::new("hasty").calls(HASTY, A_SECOND)).await;
+        // The last agent's BYE may still be on its way.
+        let end = Instant::now() + SOON;
+        loop {
+            let status = house.status().await;
+            if status["legs"] == 0 || Instant::now() > end {
+                break status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert_eq!(status["legs"], 0, "legs that did not end: {status}");
+    assert_eq!(status["board"]["broken"], 0, "{status}");
+    assert_eq!(status["board"]["calls"].as_array().map(Vec::len), Some(0), "{status}");
+    house.close();
+    let stories = stories(&house);
+    assert_eq!(stories.len(), HASTY as usize);
+    for story in &stories {
+        assert_eq!(story.call.cause.as_deref(), Some("hung_up"), "{:?}", story.call);
+    }
+    assert_nobody_rings_twice_at_once(&stories);
+    let outcomes = stories.iter().flat_map(|s| &s.offers).filter_map(|o| o.outcome.as_deref());
+    let withdrawn = outcomes.filter(|o| *o != "connected").count();
+    println!("{HASTY} hasty callers; {withdrawn} offers did not come to a talk");
+}
+
 fn name(n: usize) -> String {
     format!("8{:03}", n + 100)
 }
@@ -71,6 +110,7 @@ fn staff(menus: &Path) {
     let path = menus.join("queues.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let brief = text.replace("[account]\n", "[account]\nwrap_up = \"1s\"\n");
+    let brief = brief.replace("[general]\n", "[general]\nwrap_up = \"1s\"\n");
     assert_ne!(brief, text);
     std::fs::write(&path, brief).unwrap();
 }
@@ -94,6 +134,9 @@ fn stories(house: &House) -> Vec<CallStory> {
 fn assert_nobody_rings_twice_at_once(stories: &[CallStory]) {
     let mut busy: BTreeMap<&str, Vec<(i64, i64, i64)>> = BTreeMap::new();
     for story in stories {
+        let ends = story.offers.iter().map(|o| o.ended_us.unwrap_or(i64::MAX));
+        let next = story.offers.iter().skip(1).map(|o| o.at_us);
+        assert!(ends.zip(next).all(|(end, next)| end <= next), "two agents at once: {:?}", story.offers);
         for offer in &story.offers {
             let left = story.facts.iter().find(|f| f.kind == "agent_left").map(|f| f.at_us);
             let end = if offer.outcome.as_deref() == Some("connected") { left } else { offer.ended_us };

@@ -18,7 +18,7 @@ fn a_phone_registers_where_sha_256_is_offered_first() {
             settings.password = Some(house.password(agent));
             settings.tcp = tcp;
             let mut phone = Phone::start(settings).await.unwrap();
-            phone.register(Duration::from_secs(300)).await.unwrap();
+            phone.register(Duration::from_mins(5)).await.unwrap();
             phone.wait("registration", SOON, |e| matches!(e, PhoneEvent::Registered(true, _))).await.unwrap();
         }
     });

@@ -43,7 +43,7 @@ impl Hand {
     }
 
     /// Our side of a call's sound: a port where nobody listens.
-    pub(crate) fn sdp(&self) -> String {
+    pub(crate) fn sdp() -> String {
         "v=0\r\no=hand 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n".to_owned()
     }
 

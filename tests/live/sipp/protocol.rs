@@ -20,7 +20,7 @@ fn options_are_answered_and_what_is_not_served_is_refused() {
 fn an_invite_and_a_bye_that_come_twice_make_one_call() {
     let mut house = House::open("");
     let hand = Hand::open(house.sip);
-    let sdp = hand.sdp();
+    let sdp = Hand::sdp();
     let invite =
         hand.request("INVITE", "95188", 1, &Fields { from: "twice", body: &sdp, ..Fields::default() });
     hand.send(&invite);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::house::House;
@@ -40,8 +41,8 @@ impl Orders {
         self.with("-t", "t1")
     }
     /// The text of `[name]` in the scenario.
-    pub(crate) fn key(mut self, name: &str, text: impl ToString) -> Self {
-        self.arguments.extend(["-key".to_owned(), name.to_owned(), text.to_string()]);
+    pub(crate) fn key(mut self, name: &str, text: &str) -> Self {
+        self.arguments.extend(["-key".to_owned(), name.to_owned(), text.to_owned()]);
         self
     }
     /// One more option with its value.
@@ -70,7 +71,7 @@ pub(crate) struct Sipp {
 
 impl Sipp {
     /// Starts it against the house.
-    pub(crate) fn start(house: &House, orders: Orders) -> Self {
+    pub(crate) fn start(house: &House, orders: &Orders) -> Self {
         let folder = house.folder.join(format!("sipp-{}-{}", orders.scenario, orders.port));
         std::fs::create_dir_all(&folder).unwrap();
         let scenario = Path::new("tests/live/sipp/scenarios").join(orders.scenario).with_extension("xml");
@@ -112,7 +113,7 @@ impl Sipp {
     pub(crate) async fn answering(house: &House, orders: Orders) -> Self {
         let table =
             if orders.arguments.iter().any(|a| a == "t1") { "/proc/net/tcp" } else { "/proc/net/udp" };
-        let mut sipp = Self::start(house, orders);
+        let mut sipp = Self::start(house, &orders);
         let wanted = format!(":{:04X} ", sipp.port);
         let end = Instant::now() + Duration::from_secs(10);
         let bound = |table: &str| {
@@ -135,7 +136,7 @@ impl Sipp {
 
     /// Runs it to its end.
     pub(crate) async fn run(house: &House, orders: Orders) {
-        Self::start(house, orders).finish().await;
+        Self::start(house, &orders).finish().await;
     }
 
     /// Waits until all its calls are over: each must have succeeded.
@@ -195,16 +196,18 @@ impl Drop for Sipp {
     }
 }
 
-/// A port that is free for UDP and TCP at this moment, and the next one up for UDP.
+/// A port that is free for UDP and TCP at this moment, and the three next ones up for UDP. It lies below the server's
+/// RTP ports and below those that the system hands out, and each call here gets another: nobody takes it before sipp.
 pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let here = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
-        let Ok(socket) = here(0) else { continue };
-        let port = socket.local_addr().unwrap().port();
-        let next = port.checked_add(1).map(here);
-        let tcp = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-        if matches!(next, Some(Ok(_))) && tcp.is_ok() {
-            return port;
+        let n =
+            (std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % 1_500;
+        let first = u16::try_from(10_000 + 4 * n).unwrap();
+        let tcp = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, first));
+        let mut udp = (first..first + 4).map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)));
+        if tcp.is_ok() && udp.all(|socket| socket.is_ok()) {
+            return first;
         }
     }
 }
