@@ -31,13 +31,22 @@ impl House {
         Self::open_with(more, |_| {})
     }
 
+    /// Listening elsewhere: `listen` as in the settings file.
+    pub(crate) fn open_on(listen: &str, more: &str) -> Self {
+        Self::build(listen, more, |_| {})
+    }
+
     /// With changed copies of the shipped menus: `edit` gets the folder.
     pub(crate) fn open_with(more: &str, edit: impl FnOnce(&Path)) -> Self {
+        Self::build("\"127.0.0.1:0\"", more, edit)
+    }
+
+    fn build(listen: &str, more: &str, edit: impl FnOnce(&Path)) -> Self {
         let folder = scratch();
         make_audio(&folder.join("audio"));
         copy_menus(&folder.join("menus"));
         edit(&folder.join("menus"));
-        let server = Server::start(settings(&folder, more)).unwrap_or_else(|e| panic!("{e}"));
+        let server = Server::start(settings_on(&folder, listen, more)).unwrap_or_else(|e| panic!("{e}"));
         let (sip, http) = (server.addresses.sip[0], server.addresses.http);
         Self { server: Some(server), folder, sip, http }
     }
@@ -126,11 +135,15 @@ pub(crate) fn scratch() -> PathBuf {
 
 /// Loopback, free ports, everything within `folder`; the merchants' trunk is to be named in `more`.
 pub(crate) fn settings(folder: &Path, more: &str) -> Settings {
+    settings_on(folder, "\"127.0.0.1:0\"", more)
+}
+
+fn settings_on(folder: &Path, listen: &str, more: &str) -> Settings {
     let trunk = if more.contains("[trunks") { "" } else { "[trunks.merchants]\naddress = \"127.0.0.1:9\"\n" };
     // `more` may go on with the keys of [sip], then open tables of its own.
     let text = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndir = \"{0}/store\"\n[files]\nmenus = \"{0}/menus\"\naudio = \"{0}/audio\"\n\
-         [sip]\nlisten = \"127.0.0.1:0\"\n{more}\n{trunk}",
+         [sip]\nlisten = {listen}\n{more}\n{trunk}",
         folder.display()
     );
     Settings::read("hotline.toml", &text).unwrap_or_else(|found| panic!("{found:#?}")).0
