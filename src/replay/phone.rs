@@ -1,6 +1,7 @@
 //! A softphone: registers, calls, answers, presses keys, holds, hangs up. One call at a time; a second one is busy.
 //! It is made of the same SIP core and RTP session as the server, on sockets of its own.
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -61,9 +62,18 @@ impl PhoneSettings {
             voice: Voice::Silence,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             answer_after: None,
-            seed: 1,
+            seed: fresh_seed(),
         }
     }
+}
+
+/// Another one for each phone: two with the same Call-IDs would look like one that repeats itself.
+fn fresh_seed() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let mut bytes = [0; 8];
+    // Without chance from the system phones still differ within the process.
+    getrandom::fill(&mut bytes).ok();
+    u64::from_le_bytes(bytes).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What happens at a phone.
