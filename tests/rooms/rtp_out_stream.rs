@@ -161,6 +161,7 @@ proptest! {
             if !b.follows_source {
                 let passed = i32::try_from(b.at.since(a.at).as_micros() * 8 / 1_000).unwrap();
                 let frame = i32::try_from(a.length.max(b.length).max(160)).unwrap();
+                prop_assert!(time.cast_unsigned() >= a.length, "a switch cuts into the sound before it");
                 prop_assert!((time - passed).abs() <= frame + 1, "{} samples in {} of wall time", time, passed);
             }
         }
@@ -195,6 +196,8 @@ fn a_packet_that_the_network_overtook_goes_out_in_its_own_place() {
     assert_eq!(third.sequence.wrapping_sub(second.sequence), 1);
     assert_eq!(second.sequence.wrapping_sub(first.sequence), 1);
     assert_eq!(third.timestamp.wrapping_sub(second.timestamp), 160);
+    let (sixth, fourth) = (send(100, 15).unwrap(), send(105, 13).unwrap());
+    assert_eq!(sixth.sequence.wrapping_sub(fourth.sequence), 2);
     assert_eq!(send(50, 9), None, "it belongs before the switch to this source");
 }
 
