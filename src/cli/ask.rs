@@ -8,6 +8,8 @@ use hotline::base::CallId;
 use hotline::io::socket::{Answer, Question, ask};
 use serde_json::Value;
 
+use super::terminal::{fit, printable, printable_lines};
+
 /// Where the running server is.
 #[derive(Debug, Args)]
 pub(crate) struct Running {
@@ -59,7 +61,7 @@ impl Running {
 }
 
 fn fail(text: &str) -> ExitCode {
-    eprintln!("hotline: {text}");
+    eprintln!("hotline: {}", printable_lines(text));
     ExitCode::from(1)
 }
 
@@ -87,7 +89,7 @@ impl LadderOf {
     pub(crate) fn run(self) -> ExitCode {
         match self.running.ask(&Question::Ladder(CallId(self.call))) {
             Ok(Answer::Ladder(text)) => {
-                println!("{text}");
+                println!("{}", printable_lines(&text));
                 ExitCode::SUCCESS
             }
             Ok(Answer::NotFound(why) | Answer::Refused(why)) => fail(&why),
@@ -97,14 +99,13 @@ impl LadderOf {
     }
 }
 
-/// A value for a terminal: what came from outside may hold control characters, which are shown, not obeyed.
+/// A value for a terminal.
 fn cell(row: &Value, column: &str) -> String {
-    let text = match row.get(column) {
+    match row.get(column) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        Some(Value::String(text)) => printable(text),
+        Some(other) => printable(&other.to_string()),
+    }
 }
 
 fn seconds(row: &Value, column: &str) -> String {
@@ -114,32 +115,56 @@ fn seconds(row: &Value, column: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The first range that the caller was told, as he heard it.
+fn told(row: &Value) -> String {
+    let bound = |column| row.get(column).and_then(Value::as_i64);
+    match (bound("told_low_s"), bound("told_high_s")) {
+        (Some(0), Some(high)) => format!("<{}", minutes(high)),
+        (Some(low), Some(high)) => format!("{}-{}", low / 60, minutes(high)),
+        (Some(_) | None, _) => String::new(),
+    }
+}
+
+fn minutes(seconds: i64) -> String {
+    if seconds % 60 == 30 { format!("{}.5 min", seconds / 60) } else { format!("{} min", seconds / 60) }
+}
+
+/// Name and number.
+fn who(row: &Value) -> String {
+    let both = [cell(row, "caller_name"), cell(row, "caller")];
+    both.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// What a call is: a column's head, its width, its text.
+type Column = (&'static str, usize, fn(&Value) -> String);
+
+const COLUMNS: [Column; 10] = [
+    ("call", 6, |r| cell(r, "id")),
+    ("caller", 24, who),
+    ("dialled", 12, |r| cell(r, "dialled")),
+    ("keys", 8, |r| cell(r, "keys")),
+    ("queue", 10, |r| cell(r, "queue")),
+    ("agent", 6, |r| cell(r, "agent")),
+    ("told", 9, told),
+    ("waited", 9, |r| seconds(r, "waited_ms")),
+    ("talk", 9, |r| seconds(r, "talk_ms")),
+    ("ended", 15, |r| cell(r, "cause")),
+];
+
+fn line(text: impl Fn(&Column) -> String) -> String {
+    let cells: Vec<String> = COLUMNS.iter().map(|column| fit(&text(column), column.1)).collect();
+    cells.join(" ").trim_end().to_owned()
+}
+
 fn table(rows: &Value) {
-    println!(
-        "{:>6} {:<20} {:<10} {:<8} {:<12} {:<8} {:>12} {:>9} {:>9} {:<14}",
-        "call", "caller", "dialled", "keys", "queue", "agent", "told", "waited", "talk", "ended"
-    );
-    for row in rows.as_array().into_iter().flatten() {
-        let told = match (
-            row.get("told_low_s").and_then(Value::as_i64),
-            row.get("told_high_s").and_then(Value::as_i64),
-        ) {
-            (Some(low), Some(high)) => format!("{}-{} min", low / 60, high / 60),
-            (Some(_) | None, _) => String::new(),
-        };
-        println!(
-            "{:>6} {:<20} {:<10} {:<8} {:<12} {:<8} {:>12} {:>9} {:>9} {:<14}",
-            cell(row, "id"),
-            cell(row, "caller"),
-            cell(row, "dialled"),
-            cell(row, "keys"),
-            cell(row, "queue"),
-            cell(row, "agent"),
-            told,
-            seconds(row, "waited_ms"),
-            seconds(row, "talk_ms"),
-            cell(row, "cause"),
-        );
+    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    if rows.is_empty() {
+        println!("no call yet");
+        return;
+    }
+    println!("{}", line(|column| column.0.to_owned()));
+    for row in rows {
+        println!("{}", line(|column| (column.2)(row)));
     }
 }
 
@@ -157,14 +182,12 @@ fn tell(story: &Value) {
         if let Some(fields) = body.as_object_mut() {
             fields.remove("call");
         }
-        let shown =
-            Value::Object([("body".to_owned(), Value::String(body.to_string()))].into_iter().collect());
         println!(
-            "{:>9}.{:03} s  {:<20} {}",
+            "{:>6}.{:03} s  {:<20} {}",
             at / 1_000_000,
             at / 1_000 % 1_000,
             cell(fact, "kind"),
-            cell(&shown, "body")
+            printable(&body.to_string())
         );
     }
 }

@@ -3,6 +3,7 @@ mod ask;
 mod check;
 mod robots;
 mod serve;
+mod terminal;
 
 use std::process::ExitCode;
 

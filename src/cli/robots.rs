@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use hotline::base::{AgentId, Language, PromptId, Rng};
+use hotline::base::{AgentId, Language, PromptId};
 use hotline::exchange::menu::{FeatureCode, MenuSet, PromptTexts};
 use hotline::io::embedded::{self, Place};
 use hotline::replay::Voice;
 use hotline::replay::robots::{RobotSettings, play};
+
+use super::terminal::printable;
 
 /// Which agent, on which server.
 #[derive(Debug, Args)]
@@ -52,7 +54,7 @@ impl Robots {
             tokio::pin!(playing);
             loop {
                 tokio::select! {
-                    line = lines.recv() => if let Some(line) = line { println!("{line}") },
+                    line = lines.recv() => if let Some(line) = line { println!("{}", printable(&line)) },
                     result = &mut playing => return result.map_err(anyhow::Error::from),
                     end = tokio::signal::ctrl_c() => return end.map_err(anyhow::Error::from),
                 }
@@ -74,16 +76,10 @@ impl Robots {
                 menus.acd.agents.keys().next().cloned().ok_or_else(|| anyhow::anyhow!("there is no agent"))?
             }
         };
-        let secrets = hotline::io::agent_secrets(
-            &settings.store.join("secrets.json"),
-            std::slice::from_ref(&agent),
-            &mut Rng::from_number(0),
-        )?;
-        anyhow::ensure!(
-            secrets.fresh.is_empty(),
-            "{agent} has no password yet: start `hotline` first, in this folder"
-        );
-        let password = secrets.of.get(&agent).map(|s| s.expose().to_owned()).unwrap_or_default();
+        let secret = hotline::io::agent_secret(&settings.store.join("secrets.json"), &agent)?;
+        let secret = secret.ok_or_else(|| {
+            anyhow::anyhow!("{agent} has no password yet: start `hotline` first, in this folder")
+        })?;
         let (_, party) =
             menus.directory.iter().next().ok_or_else(|| anyhow::anyhow!("the directory is empty"))?;
         let trunk = settings
@@ -106,7 +102,7 @@ impl Robots {
         };
         Ok(RobotSettings {
             server: *settings.listen.first().ok_or_else(|| anyhow::anyhow!("no SIP address"))?,
-            password,
+            password: secret.expose().to_owned(),
             sign_in: sign_in.ok_or_else(|| anyhow::anyhow!("agents.toml has no code to sign in"))?,
             invite: format!("{}{}#", keys(&menus.keys.invite), party.code),
             join: keys(&menus.keys.join),

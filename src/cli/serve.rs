@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use hotline::exchange::menu::render;
+use hotline::exchange::menu::{FeatureCode, render};
 use hotline::io::{Server, Settings, log_to_stderr};
 
 /// Where the settings are, and how to log.
@@ -77,11 +77,11 @@ impl Serve {
 fn greet(server: &Server, store: &std::path::Path) {
     let a = &server.addresses;
     println!("hotline {} is ready.", env!("CARGO_PKG_VERSION"));
-    for sip in &a.sip {
+    for sip in &a.advertised {
         println!("  SIP (UDP and TCP)  {sip}");
     }
     println!("  Status page        http://{}/", a.http);
-    let first = a.sip.first().map(ToString::to_string).unwrap_or_default();
+    let first = a.advertised.first().map(ToString::to_string).unwrap_or_default();
     println!("\nDial with any SIP phone (no account needed), e.g. baresip, Linphone, Zoiper:");
     for (number, entrance) in &server.menus.numbers {
         println!("  sip:{number}@{first}   -> menu {} ({})", entrance.menu, entrance.language);
@@ -98,12 +98,21 @@ fn greet(server: &Server, store: &std::path::Path) {
         println!("  {agent:<6} {:<34} {password}", plan.alias);
     }
     let codes: Vec<String> =
-        server.menus.codes.iter().map(|(code, what)| format!("{code} {what:?}")).collect();
+        server.menus.codes.iter().map(|(code, what)| format!("{code} {}", in_words(what))).collect();
     println!("  An agent dials: {}", codes.join(", "));
     println!(
         "\nNo second phone? Run `hotline robots` beside this: an agent and a merchant who answer by themselves."
     );
     println!("Ctrl-C ends; a second one ends at once.");
+}
+
+fn in_words(code: &FeatureCode) -> String {
+    match code {
+        FeatureCode::SignIn => "sign in".to_owned(),
+        FeatureCode::SignOut => "sign out".to_owned(),
+        FeatureCode::Ready => "ready".to_owned(),
+        FeatureCode::Pause(reason) => format!("pause ({reason})"),
+    }
 }
 
 fn wait_for_the_end(server: Server) -> ExitCode {

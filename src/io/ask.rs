@@ -22,7 +22,7 @@ pub(super) enum Ask {
 
 /// Why a question found no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
-pub enum AskError {
+pub(super) enum AskError {
     /// Too many questions wait already; ask again.
     #[error("the server is busy; ask again")]
     Busy,
@@ -33,7 +33,7 @@ pub enum AskError {
 
 /// The way to the control loop, to be cloned.
 #[derive(Debug, Clone)]
-pub struct Asker(mpsc::Sender<Ask>);
+pub(super) struct Asker(mpsc::Sender<Ask>);
 
 /// The way and its end in the control loop.
 pub(super) fn asking() -> (Asker, mpsc::Receiver<Ask>) {
@@ -43,15 +43,15 @@ pub(super) fn asking() -> (Asker, mpsc::Receiver<Ask>) {
 
 impl Asker {
     /// All that is going on.
-    pub async fn view(&self) -> Result<Box<NodeView>, AskError> {
+    pub(super) async fn view(&self) -> Result<Box<NodeView>, AskError> {
         self.ask(Ask::View).await
     }
     /// The SIP of a call as a ladder.
-    pub async fn ladder(&self, call: CallId) -> Result<Option<String>, AskError> {
+    pub(super) async fn ladder(&self, call: CallId) -> Result<Option<String>, AskError> {
         self.ask(|back| Ask::Ladder(call, back)).await
     }
     /// End a call.
-    pub async fn end_call(&self, call: CallId) -> Result<bool, AskError> {
+    pub(super) async fn end_call(&self, call: CallId) -> Result<bool, AskError> {
         self.ask(|back| Ask::EndCall(call, back)).await
     }
 

@@ -165,13 +165,15 @@ impl Settings {
 
     fn http(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
         let Some(mut t) = top.table(findings, "http") else { return };
-        if let Some(at) = t.word(findings, "listen").and_then(|w| address(findings, w)) {
+        let listen = t.word(findings, "listen");
+        if let Some(at) = listen.and_then(|w| address(findings, w)) {
             self.http = at;
         }
         self.http_token = secret(&mut t, findings, "token_file", "token_env");
         if !self.http.ip().is_loopback() && self.http_token.is_none() {
             let message = "HTTP stays on loopback until it has a token".to_owned();
-            findings.error("HL0104", &t.place, message).help(
+            let place = listen.map_or(&t.place, |w| w.place);
+            findings.error("HL0104", place, message).help(
                 "write token_file = \"PATH\" or token_env = \"NAME\" beside `listen`; a token has 12 characters or more",
             );
         }

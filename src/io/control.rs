@@ -12,12 +12,15 @@ use super::journal::Journal;
 use super::media_worker::{FromMedia, MediaWorker};
 use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
+use super::office::Phones;
 use super::vault::Vault;
 use crate::exchange::{NumberedFact, Ops};
 use crate::node::{Node, NodeOutput};
 
 /// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the oldest news is lost, counted.
 pub(super) const FACTS_WAITING: usize = 262_144;
+/// Registrations on their way to the store: beyond, one is not kept over a restart, counted.
+pub(super) const PHONES_WAITING: usize = 4_096;
 /// Events handled before the loop looks at its deadlines again.
 const BATCH: usize = 64;
 
@@ -37,6 +40,8 @@ pub(super) struct Control {
     pub asks: mpsc::Receiver<Ask>,
     /// To the store.
     pub facts: mpsc::Sender<NumberedFact>,
+    /// To the store.
+    pub phones: mpsc::Sender<Phones>,
     /// The numbered inputs.
     pub journal: Arc<Journal>,
     /// Secret digits.
@@ -187,6 +192,12 @@ impl Control {
                     self.metrics.secrets_dropped.store(self.vault.dropped(), Ordering::Relaxed);
                 }
                 NodeOutput::SecretOver { token } => self.vault.forget(token),
+                NodeOutput::Phones { agent, bindings } => {
+                    let phones = Phones { at: self.clock.now().utc, agent, bindings };
+                    if self.phones.try_send(phones).is_err() {
+                        self.metrics.phones_dropped.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 NodeOutput::LegSound { leg, call, figures } => {
                     tracing::info!(
                         %leg,
@@ -210,11 +221,11 @@ impl Control {
         } else {
             tracing::info!(seq = fact.seq.0, fact = fact.fact.kind(), "fact");
         }
-        let counter = if self.facts.try_send(fact).is_ok() {
-            &self.metrics.facts_waiting
-        } else {
-            &self.metrics.facts_dropped
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        // Counted before the store can have taken it.
+        self.metrics.facts_waiting.fetch_add(1, Ordering::Relaxed);
+        if self.facts.try_send(fact).is_err() {
+            self.metrics.facts_waiting.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.facts_dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

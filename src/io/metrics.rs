@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -28,6 +29,8 @@ pub(super) struct Metrics {
     pub facts_waiting: AtomicU64,
     /// Facts dropped because the store was away for too long.
     pub facts_dropped: AtomicU64,
+    /// Registrations that will not survive a restart, because the store was away for too long.
+    pub phones_dropped: AtomicU64,
     /// Batches that had to be handed over again.
     pub store_failures: AtomicU64,
     /// Media commands that found a full way to the media thread.
@@ -49,6 +52,17 @@ impl Sheet {
     }
     fn one(&mut self, name: &str, help: &str, value: u64) {
         self.put(name, help, [(Vec::new(), real(value))]);
+    }
+    /// Counters: `name` without `_total`, which the text adds.
+    fn tally(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
+        let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).inc_by(value);
+        }
+        self.0.register(name, help, family);
+    }
+    fn tally_one(&mut self, name: &str, help: &str, value: u64) {
+        self.tally(name, help, [(Vec::new(), real(value))]);
     }
 }
 
@@ -75,6 +89,7 @@ impl Metrics {
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
+            phones_dropped: AtomicU64::new(0),
             store_failures: AtomicU64::new(0),
             media_dropped: AtomicU64::new(0),
             secrets_dropped: AtomicU64::new(0),
@@ -100,12 +115,12 @@ impl Metrics {
         sheet.put("calls", "Calls by stage", stages(view));
         sheet.one("legs", "Legs that SIP knows", view.legs as u64);
         sheet.one("rtp_ports_ready", "RTP ports bound ahead of need", view.ports_ready as u64);
-        sheet.one("inputs_total", "Inputs numbered", view.board.seq.0);
-        sheet.one("inputs_ignored_total", "Inputs that made no sense where they arrived", view.board.ignored);
-        sheet.one("calls_broken_total", "Calls ended by a broken invariant: must stay 0", view.board.broken);
+        sheet.tally_one("inputs", "Inputs numbered", view.board.seq.0);
+        sheet.tally_one("inputs_ignored", "Inputs that made no sense where they arrived", view.board.ignored);
+        sheet.tally_one("calls_broken", "Calls ended by a broken invariant: must stay 0", view.board.broken);
         let f = view.figures;
-        sheet.put(
-            "sip_total",
+        sheet.tally(
+            "sip",
             "What the node counted",
             [
                 (by("what", "arrived"), real(f.arrived)),
@@ -120,25 +135,26 @@ impl Metrics {
                 (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
             ],
         );
-        sheet.put(
-            "store_total",
+        sheet.tally(
+            "store",
             "What became of facts and entries",
             [
                 (by("what", "entries"), real(self.journal.last().0)),
                 (by("what", "entries_refused"), real(self.journal.refused())),
                 (by("what", "facts_written"), real(read(&self.facts_written))),
-                (by("what", "facts_waiting"), real(read(&self.facts_waiting))),
                 (by("what", "facts_dropped"), real(read(&self.facts_dropped))),
+                (by("what", "phones_dropped"), real(read(&self.phones_dropped))),
                 (by("what", "failures"), real(read(&self.store_failures))),
             ],
         );
         self.sound(sheet);
-        sheet.one(
-            "media_commands_dropped_total",
+        sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
+        sheet.tally_one(
+            "media_commands_dropped",
             "Commands lost on the way to sound",
             read(&self.media_dropped),
         );
-        sheet.one("secret_digits_dropped_total", "Secret digits without room", read(&self.secrets_dropped));
+        sheet.tally_one("secret_digits_dropped", "Secret digits without room", read(&self.secrets_dropped));
     }
 }
 
@@ -161,7 +177,7 @@ impl Metrics {
         ];
         let values =
             counters.map(|(what, counter)| (by("what", what), real(counter.load(Ordering::Relaxed))));
-        sheet.put("media_total", "What the media thread counted", values);
+        sheet.tally("media", "What the media thread counted", values);
         let late_us = m.late_max_us.load(Ordering::Relaxed);
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
@@ -192,13 +208,9 @@ fn queues(sheet: &mut Sheet, view: &NodeView) {
         "Agents with the skills, signed in",
         each(&|q| count(q.agents_signed_in)),
     );
-    sheet.put("queue_answered_total", "Callers an agent answered", each(&|q| real(q.service.answered)));
-    sheet.put("queue_left_total", "Callers who hung up waiting", each(&|q| real(q.service.left)));
-    sheet.put(
-        "queue_overflowed_total",
-        "Callers sent elsewhere by rule",
-        each(&|q| real(q.service.overflowed)),
-    );
+    sheet.tally("queue_answered", "Callers an agent answered", each(&|q| real(q.service.answered)));
+    sheet.tally("queue_left", "Callers who hung up waiting", each(&|q| real(q.service.left)));
+    sheet.tally("queue_overflowed", "Callers sent elsewhere by rule", each(&|q| real(q.service.overflowed)));
     sheet.put(
         "queue_service_level",
         "Share answered within the target",
@@ -228,8 +240,8 @@ fn agents(sheet: &mut Sheet, view: &NodeView) {
     }
     sheet.put("agents", "Agents by state", states.into_iter().map(|(s, n)| (by("state", s), count(n))));
     let c = view.board.acd.counters;
-    sheet.put(
-        "acd_total",
+    sheet.tally(
+        "acd",
         "What the Acd counted",
         [
             (by("what", "offers"), real(c.offers)),

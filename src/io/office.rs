@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::http::{self, Office};
 use super::metrics::Metrics;
-use super::store::Writer;
+use super::socket::CommandSocket;
+use super::store::{PhoneWriter, Writer};
+use crate::base::UtcTime;
 use crate::exchange::NumberedFact;
+use crate::sip::StoredBinding;
 
 /// Facts in one transaction.
 const BATCH: usize = 2_048;
@@ -16,6 +20,78 @@ const BATCH: usize = 2_048;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Everything of the office thread.
+pub(super) struct OfficeWork {
+    pub writer: Writer,
+    pub facts: mpsc::Receiver<NumberedFact>,
+    pub phone_writer: PhoneWriter,
+    pub phones: mpsc::Receiver<Phones>,
+    pub http: std::net::TcpListener,
+    pub office: Office,
+    pub commands: Option<CommandSocket>,
+    /// Held until everything is written.
+    pub lock: std::fs::File,
+}
+
+impl OfficeWork {
+    pub(super) async fn run(self) {
+        let Self { writer, facts, phone_writer, phones, http, commands, office, lock } = self;
+        let (asker, store) = (office.asker.clone(), office.store.clone());
+        let metrics = Arc::clone(&office.metrics);
+        let commands = tokio::spawn(async move {
+            if let Some(commands) = commands {
+                commands.serve(asker, store).await;
+            }
+        });
+        let pages = tokio::spawn(async move {
+            if let Err(e) = http::serve(http, office).await {
+                tracing::error!(error = %e, "no HTTP");
+            }
+        });
+        let kept = write_phones(phone_writer, phones, Arc::clone(&metrics));
+        tokio::join!(write_facts(writer, facts, metrics), kept);
+        // The control loop is gone and all is written.
+        for task in [pages, commands] {
+            task.abort();
+            // Only then are its socket and its file gone, and the store may be another server's.
+            task.await.ok();
+        }
+        drop(lock);
+    }
+}
+
+/// Where an agent's phone was registered at a moment.
+#[derive(Debug)]
+pub(super) struct Phones {
+    /// The moment.
+    pub at: UtcTime,
+    /// Whose.
+    pub agent: String,
+    /// Every contact he had.
+    pub bindings: Vec<StoredBinding>,
+}
+
+/// Keeps registrations until the queue is closed and empty.
+pub(super) async fn write_phones(
+    mut writer: PhoneWriter,
+    mut phones: mpsc::Receiver<Phones>,
+    metrics: Arc<Metrics>,
+) {
+    while let Some(Phones { at, agent, bindings }) = phones.recv().await {
+        let mut pause = PAUSE_MIN;
+        while let Err(e) = writer.write(at, &agent, &bindings).await {
+            metrics.store_failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(error = %e, agent, "a registration cannot be kept; trying again");
+            if phones.is_closed() && pause >= PAUSE_MAX {
+                metrics.phones_dropped.fetch_add(1 + phones.len() as u64, Ordering::Relaxed);
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
 
 /// Writes facts until the queue is closed and empty.
 pub(super) async fn write_facts(
@@ -25,24 +101,75 @@ pub(super) async fn write_facts(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while facts.recv_many(&mut batch, BATCH).await > 0 {
-        let mut pause = PAUSE_MIN;
-        while let Err(e) = writer.write(&batch).await {
-            metrics.store_failures.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(error = %e, waiting = facts.len() + batch.len(), "the store cannot write; trying again");
-            if facts.is_closed() && pause >= PAUSE_MAX {
-                tracing::error!(
-                    facts = batch.len(),
-                    "the server ends and the store cannot write: these facts are lost"
-                );
-                metrics.facts_dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                return;
+        let mut written = Written::default();
+        // A batch that the store will never take is handed over fact by fact, so that one mistake of ours costs one
+        // fact and not the record.
+        match write_batch(&mut writer, &batch, &facts, &metrics).await {
+            Outcome::Written => written.kept = batch.len(),
+            Outcome::Refused => {
+                for one in batch.chunks(1) {
+                    match write_batch(&mut writer, one, &facts, &metrics).await {
+                        Outcome::Written => written.kept += 1,
+                        Outcome::Refused | Outcome::GivenUp => written.lost += 1,
+                    }
+                }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            Outcome::GivenUp => written.lost = batch.len(),
         }
-        let written = batch.len() as u64;
-        metrics.facts_written.fetch_add(written, Ordering::Relaxed);
-        metrics.facts_waiting.fetch_sub(written, Ordering::Relaxed);
+        written.count(&metrics);
         batch.clear();
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+struct Written {
+    kept: usize,
+    lost: usize,
+}
+
+impl Written {
+    fn count(&self, metrics: &Metrics) {
+        let (kept, lost) = (self.kept as u64, self.lost as u64);
+        metrics.facts_written.fetch_add(kept, Ordering::Relaxed);
+        metrics.facts_dropped.fetch_add(lost, Ordering::Relaxed);
+        metrics.facts_waiting.fetch_sub(kept + lost, Ordering::Relaxed);
+    }
+}
+
+enum Outcome {
+    Written,
+    /// The store will never take it.
+    Refused,
+    /// The server ends, and the store is still away.
+    GivenUp,
+}
+
+/// Tries until the store takes the batch, or never will.
+async fn write_batch(
+    writer: &mut Writer,
+    batch: &[NumberedFact],
+    facts: &mpsc::Receiver<NumberedFact>,
+    metrics: &Metrics,
+) -> Outcome {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let Err(e) = writer.write(batch).await else { return Outcome::Written };
+        metrics.store_failures.fetch_add(1, Ordering::Relaxed);
+        if e.is_permanent() {
+            tracing::error!(error = %e, facts = batch.len(), "the store refuses facts");
+            return Outcome::Refused;
+        }
+        let waiting = facts.len() + batch.len();
+        tracing::error!(error = %e, waiting, "the store cannot write; trying again");
+        if facts.is_closed() && pause >= PAUSE_MAX {
+            tracing::error!(
+                facts = waiting,
+                "the server ends and the store cannot write: these facts are lost"
+            );
+            return Outcome::GivenUp;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }

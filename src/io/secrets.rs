@@ -106,7 +106,7 @@ pub struct AgentSecrets {
 }
 
 /// Reads the agents' passwords from `path` and makes those that are missing.
-pub fn agents(path: &Path, agents: &[AgentId], rng: &mut Rng) -> Result<AgentSecrets, SecretError> {
+pub(super) fn agents(path: &Path, agents: &[AgentId], rng: &mut Rng) -> Result<AgentSecrets, SecretError> {
     let mut all = read(path)?;
     let mut fresh = Vec::new();
     for agent in agents {
@@ -125,6 +125,11 @@ pub fn agents(path: &Path, agents: &[AgentId], rng: &mut Rng) -> Result<AgentSec
         of.insert(agent.clone(), secret);
     }
     Ok(AgentSecrets { of, fresh })
+}
+
+/// The password of one agent, if one was made.
+pub fn agent(path: &Path, agent: &AgentId) -> Result<Option<Secret>, SecretError> {
+    Ok(read(path)?.remove(agent.as_str()).map(Secret::new))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretError> {

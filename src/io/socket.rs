@@ -3,11 +3,13 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 
 use super::ask::Asker;
 use super::store::{CallFilter, CallRow, CallStory, Store};
@@ -16,6 +18,8 @@ use crate::node::NodeView;
 
 /// A question takes no more than this many bytes.
 const LINE: u64 = 64 * 1024;
+/// Commands at once; the next one waits.
+const COMMANDS: usize = 32;
 /// And no more than this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -67,23 +71,72 @@ pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serd
 
 type Full = Answer<Box<NodeView>, Vec<CallRow>, Box<CallStory>>;
 
-/// Answers questions until the task is dropped.
-pub async fn serve(path: PathBuf, asker: Asker, store: Store) -> io::Result<()> {
-    // A socket left by a crash refuses connections; one that answers belongs to a running server.
-    if UnixStream::connect(&path).await.is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another hotline runs on this store"));
+/// The open socket; its file goes with it.
+#[derive(Debug)]
+pub(super) struct CommandSocket {
+    path: PathBuf,
+    listener: std::os::unix::net::UnixListener,
+}
+
+impl Drop for CommandSocket {
+    fn drop(&mut self) {
+        if let Err(e) = std::fs::remove_file(&self.path) {
+            tracing::debug!(error = %e, "the command socket was gone already");
+        }
     }
-    match std::fs::remove_file(&path) {
+}
+
+/// Opens the socket in the store's folder, which is locked by us: a socket found there was left by a crash. A server
+/// without it takes calls all the same.
+pub(super) fn open(store: &Path) -> Option<CommandSocket> {
+    let path = path_in(store);
+    match bind(&path) {
+        Ok(listener) => Some(CommandSocket { path, listener }),
+        Err(e) => {
+            tracing::error!(path = %path.display(), error = %e, "no commands: `hotline calls` will not work");
+            None
+        }
+    }
+}
+
+fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    match std::fs::remove_file(path) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),
     }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let listener = std::os::unix::net::UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+impl CommandSocket {
+    /// Answers questions until the task is dropped.
+    pub(super) async fn serve(self, asker: Asker, store: Store) {
+        match self.listener.try_clone().and_then(UnixListener::from_std) {
+            Ok(listener) => answer_all(&listener, &asker, &store).await,
+            Err(e) => tracing::error!(error = %e, "no commands: `hotline calls` will not work"),
+        }
+    }
+}
+
+async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
+    let room = Arc::new(Semaphore::new(COMMANDS));
     loop {
-        let (stream, _) = listener.accept().await?;
+        // Never closed, so a permit comes.
+        let permit = Arc::clone(&room).acquire_owned().await.ok();
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                tracing::warn!(error = %e, "a command cannot be let in; waiting a second");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
         let (asker, store) = (asker.clone(), store.clone());
         tokio::spawn(async move {
+            let _permit = permit;
             match tokio::time::timeout(PATIENCE, answer_one(stream, &asker, &store)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => tracing::debug!(error = %e, "a command went away"),
@@ -134,6 +187,12 @@ async fn answer(question: Question, asker: &Asker, store: &Store) -> Full {
 
 /// Asks the server that runs on the store in `folder`.
 pub async fn ask(folder: &Path, question: &Question) -> io::Result<Answer> {
+    let late =
+        || io::Error::new(io::ErrorKind::TimedOut, "hotline does not answer; is it stopped or overloaded?");
+    tokio::time::timeout(PATIENCE, ask_patiently(folder, question)).await.map_err(|_| late())?
+}
+
+async fn ask_patiently(folder: &Path, question: &Question) -> io::Result<Answer> {
     let path = path_in(folder);
     let stream = UnixStream::connect(&path).await.map_err(|e| {
         io::Error::new(e.kind(), format!("no hotline answers at {}: {e}; is it running?", path.display()))

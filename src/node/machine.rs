@@ -16,7 +16,7 @@ use crate::base::{CallId, Deadline, LegId, Now, Rng, earliest};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ops, Switchboard};
 use crate::media::MediaEvent;
-use crate::sip::{ConnId, Ladder, ListenerId, UserAgent};
+use crate::sip::{ConnId, Ladder, ListenerId, StoredBinding, UserAgent};
 
 /// The whole server but for its doors and windows.
 pub struct Node {
@@ -101,6 +101,13 @@ impl Node {
     pub fn handle_media(&mut self, now: Now, event: &MediaEvent) {
         self.tick(now);
         self.on_media_event(event);
+        self.settle();
+    }
+
+    /// Phones that were registered before a restart.
+    pub fn import_phones(&mut self, now: Now, bindings: Vec<StoredBinding>) {
+        let now = self.tick(now);
+        self.sip.import_bindings(now.mono, bindings);
         self.settle();
     }
 
@@ -225,6 +232,9 @@ impl Node {
         }
         while let Some(trace) = self.sip.poll_trace() {
             self.traces.add(trace);
+        }
+        while let Some((agent, bindings)) = self.sip.poll_bindings(self.now.mono) {
+            self.outputs.push_back(NodeOutput::Phones { agent, bindings });
         }
     }
 

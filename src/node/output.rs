@@ -2,7 +2,7 @@
 use crate::base::{CallId, Key, LegId, SecretToken};
 use crate::exchange::{Entry, NumberedFact};
 use crate::media::{LegFigures, MediaCommand};
-use crate::sip::Transmit;
+use crate::sip::{StoredBinding, Transmit};
 
 /// One thing to do for the world.
 #[derive(Debug)]
@@ -26,6 +26,13 @@ pub enum NodeOutput {
     SecretOver {
         /// The entry.
         token: SecretToken,
+    },
+    /// Where an agent's phone is registered now, for after a restart.
+    Phones {
+        /// The agent's name.
+        agent: String,
+        /// Every contact he has; none: he is registered nowhere.
+        bindings: Vec<StoredBinding>,
     },
     /// A leg's sound is over; its figures for the log.
     LegSound {

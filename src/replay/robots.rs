@@ -41,6 +41,13 @@ pub struct RobotSettings {
 /// Longest call.
 const LONGEST: Duration = Duration::from_hours(24);
 
+impl RobotSettings {
+    /// The merchant has answered well before the agent joins him with the caller.
+    fn answer_after(&self) -> Duration {
+        (self.step / 4).min(Duration::from_secs(2))
+    }
+}
+
 /// What the robots do, for whoever watches.
 pub type Diary = mpsc::UnboundedSender<String>;
 
@@ -64,8 +71,8 @@ async fn play_merchant(settings: RobotSettings, diary: Diary) -> Result<(), Phon
     let mut phone = PhoneSettings::new(&settings.merchant, settings.server);
     phone.at = settings.merchant_at.ip();
     phone.port = settings.merchant_at.port();
+    phone.answer_after = Some(settings.answer_after());
     phone.voice = settings.merchant_voice;
-    phone.answer_after = Some(Duration::from_secs(2));
     let mut phone = Phone::start(phone).await?;
     write(&diary, format!("merchant: listens at {}", phone.address));
     while let Some(event) = phone.next_event().await {
@@ -87,7 +94,7 @@ async fn play_agent(settings: RobotSettings, diary: &Diary) -> Result<(), PhoneE
     let mut phone = PhoneSettings::new(&settings.agent, settings.server);
     phone.password = Some(settings.password.clone());
     phone.voice = settings.agent_voice.clone();
-    phone.answer_after = Some(Duration::from_secs(2));
+    phone.answer_after = Some(settings.answer_after());
     let mut phone = Phone::start(phone).await?;
     phone.register(Duration::from_mins(10)).await?;
     phone.wait("the registration", SOON, |e| matches!(e, PhoneEvent::Registered(true, _))).await?;

@@ -65,6 +65,8 @@ pub(crate) struct Registrar {
     /// Whose bindings hang on a connection.
     by_conn: BTreeSet<(ConnId, String)>,
     last_number: u64,
+    /// Users whose bindings are not as they were last handed out by `poll_changed`.
+    changed: BTreeSet<String>,
 }
 
 impl Registrar {
@@ -75,6 +77,7 @@ impl Registrar {
             by_expiry: BTreeSet::new(),
             by_conn: BTreeSet::new(),
             last_number: 0,
+            changed: BTreeSet::new(),
         }
     }
     /// How many bindings there are.
@@ -183,6 +186,7 @@ impl Registrar {
     }
 
     fn add(&mut self, user: &str, mut bound: Bound) {
+        self.changed.insert(user.to_owned());
         self.last_number += 1;
         bound.number = self.last_number;
         self.by_expiry.insert((bound.expires, bound.number, user.to_owned()));
@@ -196,6 +200,7 @@ impl Registrar {
         let Some(all) = self.users.get_mut(user) else { return };
         for bound in all.extract_if(.., |bound| goes(bound)) {
             self.by_expiry.remove(&(bound.expires, bound.number, user.to_owned()));
+            self.changed.insert(user.to_owned());
         }
         if all.is_empty() {
             self.users.remove(user);
@@ -261,17 +266,24 @@ impl Registrar {
         }
     }
 
+    /// A user whose bindings were made, renewed or ended since the last call for him, with those he has now.
+    pub(crate) fn poll_changed(
+        &mut self,
+        now: Instant,
+        station: &Station,
+    ) -> Option<(String, Vec<StoredBinding>)> {
+        let user = self.changed.pop_first()?;
+        let all = self.users.get(&user).into_iter().flatten();
+        let stored = all.map(|bound| bound.stored(&user, now, station)).collect();
+        Some((user, stored))
+    }
+
     /// All bindings, to be kept over a restart.
     pub(crate) fn export(&self, now: Instant, station: &Station) -> Vec<StoredBinding> {
-        let each = |(user, bound): (&String, &Bound)| StoredBinding {
-            user: user.clone(),
-            uri: bound.uri.to_string(),
-            to: station.without_connection(bound.to, address_of(&bound.uri)),
-            remaining: bound.expires.since(now),
-            sip_call_id: bound.call_id.clone(),
-            cseq: bound.cseq,
+        let each = |(user, all): (&String, &Vec<Bound>)| -> Vec<StoredBinding> {
+            all.iter().map(|bound| bound.stored(user, now, station)).collect()
         };
-        self.users.iter().flat_map(|(user, all)| all.iter().map(move |b| (user, b))).map(each).collect()
+        self.users.iter().flat_map(each).collect()
     }
 
     /// Takes bindings back after a restart; what cannot be read is left out.
@@ -292,5 +304,16 @@ impl Registrar {
 impl Bound {
     fn shown(&self) -> Binding {
         Binding { uri: self.uri.to_string(), to: self.to, expires: self.expires }
+    }
+
+    fn stored(&self, user: &str, now: Instant, station: &Station) -> StoredBinding {
+        StoredBinding {
+            user: user.to_owned(),
+            uri: self.uri.to_string(),
+            to: station.without_connection(self.to, address_of(&self.uri)),
+            remaining: self.expires.since(now),
+            sip_call_id: self.call_id.clone(),
+            cseq: self.cseq,
+        }
     }
 }

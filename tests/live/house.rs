@@ -17,6 +17,9 @@ pub(crate) const MUSIC_HZ: f64 = 1_700.0;
 /// Waits for what should happen at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Where a house listens, as the settings file says it.
+const LOOPBACK: &str = "\"127.0.0.1:0\"";
+
 /// A running hotline and its folder, which goes with it.
 pub(crate) struct House {
     pub(crate) server: Option<Server>,
@@ -33,20 +36,27 @@ impl House {
 
     /// Listening elsewhere: `listen` as in the settings file.
     pub(crate) fn open_on(listen: &str, more: &str) -> Self {
-        Self::build(listen, more, |_| {})
+        Self::build(listen, more, |_| {}, |_| {})
+    }
+
+    /// With settings that the file cannot say twice.
+    pub(crate) fn open_set(more: &str, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(LOOPBACK, more, |_| {}, set)
     }
 
     /// With changed copies of the shipped menus: `edit` gets the folder.
     pub(crate) fn open_with(more: &str, edit: impl FnOnce(&Path)) -> Self {
-        Self::build("\"127.0.0.1:0\"", more, edit)
+        Self::build(LOOPBACK, more, edit, |_| {})
     }
 
-    fn build(listen: &str, more: &str, edit: impl FnOnce(&Path)) -> Self {
+    fn build(listen: &str, more: &str, edit: impl FnOnce(&Path), set: impl FnOnce(&mut Settings)) -> Self {
         let folder = scratch();
         make_audio(&folder.join("audio"));
         copy_menus(&folder.join("menus"));
         edit(&folder.join("menus"));
-        let server = Server::start(settings_on(&folder, listen, more)).unwrap_or_else(|e| panic!("{e}"));
+        let mut settings = settings_on(&folder, listen, more);
+        set(&mut settings);
+        let server = Server::start(settings).unwrap_or_else(|e| panic!("{e}"));
         let (sip, http) = (server.addresses.sip[0], server.addresses.http);
         Self { server: Some(server), folder, sip, http }
     }
@@ -135,7 +145,7 @@ pub(crate) fn scratch() -> PathBuf {
 
 /// Loopback, free ports, everything within `folder`; the merchants' trunk is to be named in `more`.
 pub(crate) fn settings(folder: &Path, more: &str) -> Settings {
-    settings_on(folder, "\"127.0.0.1:0\"", more)
+    settings_on(folder, LOOPBACK, more)
 }
 
 fn settings_on(folder: &Path, listen: &str, more: &str) -> Settings {
@@ -160,7 +170,7 @@ fn copy_menus(to: &Path) {
 }
 
 /// Every prompt of the shipped manifest as 200 ms of [`PROMPT_HZ`]; every music as 2 s of [`MUSIC_HZ`].
-fn make_audio(to: &Path) {
+pub(crate) fn make_audio(to: &Path) {
     let prompt = wav(PROMPT_HZ, 1_600);
     let music = wav(MUSIC_HZ, 16_000);
     for folder in ["zh", "en", "music"] {

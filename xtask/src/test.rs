@@ -2,9 +2,12 @@
 use crate::run::{Result, cargo, run};
 use crate::tools::{Tool, provide};
 
-/// The phones that the tests of `tests/live` call and are called by.
-const PEERS: &[Tool] =
-    &[Tool { program: "sipp", package: "sip-tester" }, Tool { program: "baresip", package: "baresip" }];
+/// The phones that the tests of `tests/live` call and are called by, and the browser that opens the status page.
+const PEERS: &[Tool] = &[
+    Tool { program: "sipp", package: "sip-tester" },
+    Tool { program: "baresip", package: "baresip" },
+    Tool { program: "chromium", package: "chromium" },
+];
 
 /// Installs what is missing where it may; then the pure behaviours behind the feature wall, then everything.
 pub fn test() -> Result {

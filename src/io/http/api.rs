@@ -1,8 +1,9 @@
 //! The API's answers. Errors are `{"error": "..."}` with the right status.
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -46,14 +47,25 @@ pub(super) struct CallsQuery {
 }
 
 /// `GET /api/v1/calls`: the last calls, newest first.
-pub(super) async fn calls(State(office): State<Office>, Query(q): Query<CallsQuery>) -> Response {
+pub(super) async fn calls(
+    State(office): State<Office>,
+    query: Result<Query<CallsQuery>, QueryRejection>,
+) -> Response {
+    let q = match query {
+        Ok(Query(q)) => q,
+        Err(e) => return refusal(StatusCode::BAD_REQUEST, e.body_text()),
+    };
     let filter =
         CallFilter { before: q.before, caller: q.caller, queue: q.queue, limit: q.limit.unwrap_or(50) };
     office.store.calls(&filter).await.map_or_else(|e| broken(&e), |rows| Json(rows).into_response())
 }
 
 /// `GET /api/v1/calls/{call}`: one call's story.
-pub(super) async fn call(State(office): State<Office>, Path(call): Path<u64>) -> Response {
+pub(super) async fn call(State(office): State<Office>, call: Result<Path<u64>, PathRejection>) -> Response {
+    let call = match call {
+        Ok(Path(call)) => call,
+        Err(e) => return no_number(&e),
+    };
     match office.store.call(CallId(call)).await {
         Ok(Some(story)) => Json(story).into_response(),
         Ok(None) => refusal(StatusCode::NOT_FOUND, format_args!("no call {call} in the record")),
@@ -62,12 +74,31 @@ pub(super) async fn call(State(office): State<Office>, Path(call): Path<u64>) ->
 }
 
 /// `GET /api/v1/calls/{call}/ladder`: the SIP of a call, drawn.
-pub(super) async fn ladder(State(office): State<Office>, Path(call): Path<u64>) -> Response {
+pub(super) async fn ladder(State(office): State<Office>, call: Result<Path<u64>, PathRejection>) -> Response {
+    let call = match call {
+        Ok(Path(call)) => call,
+        Err(e) => return no_number(&e),
+    };
     match office.asker.ladder(CallId(call)).await {
         Ok(Some(text)) => text.into_response(),
         Ok(None) => refusal(StatusCode::NOT_FOUND, format_args!("no SIP of call {call} is kept")),
         Err(e) => busy(e),
     }
+}
+
+/// Any other path.
+pub(super) async fn nothing_here(uri: Uri) -> Response {
+    refusal(StatusCode::NOT_FOUND, format_args!("nothing is at {}", uri.path()))
+}
+
+/// Any other method: everything here is only read.
+pub(super) async fn only_read(method: Method, uri: Uri) -> Response {
+    let why = format_args!("{} is only read: GET, not {method}", uri.path());
+    refusal(StatusCode::METHOD_NOT_ALLOWED, why)
+}
+
+fn no_number(e: &PathRejection) -> Response {
+    refusal(StatusCode::BAD_REQUEST, format_args!("a call has a number: {}", e.body_text()))
 }
 
 fn busy(e: AskError) -> Response {

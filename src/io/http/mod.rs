@@ -1,9 +1,9 @@
 //! HTTP: the status page, the API, health and metrics. Reads only; what callers put in their names is data here and
 //! is never made into markup: the page sets text, not HTML, and its policy forbids any other script.
 mod api;
+mod doors;
 mod gate;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use doors::Doors;
 pub(super) use gate::{Gate, Token};
 
 use super::ask::Asker;
@@ -35,8 +36,9 @@ pub(super) struct Office {
 }
 
 /// Serves HTTP on `listener` until the task is dropped.
-pub(super) async fn serve(listener: TcpListener, office: Office) -> std::io::Result<()> {
-    axum::serve(listener, router(office).into_make_service_with_connect_info::<SocketAddr>()).await
+pub(super) async fn serve(listener: std::net::TcpListener, office: Office) -> std::io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    axum::serve(Doors::new(listener), router(office)).await
 }
 
 fn router(office: Office) -> Router {
@@ -53,6 +55,8 @@ fn router(office: Office) -> Router {
         .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", include_str!("page.js")) }))
         .route("/healthz", get(api::healthz))
         .merge(guarded)
+        .fallback(api::nothing_here)
+        .method_not_allowed_fallback(api::only_read)
         .layer(middleware::from_fn_with_state(Arc::clone(&office.gate), gate::check_host))
         .layer(middleware::map_response(headers))
         .with_state(office)

@@ -1,12 +1,21 @@
 // The status page. Everything that came from outside is set as text, never as markup.
 "use strict";
 
+const byId = (id) => document.getElementById(id);
 const el = (tag, text, cls) => {
   const e = document.createElement(tag);
   if (text !== undefined) e.textContent = text;
   if (cls) e.className = cls;
   return e;
 };
+// A cell; what is cut for want of room is whole in its title.
+const cell = (text, cls) => {
+  const td = el("td", text, cls);
+  if (text && text.length > 24) td.title = text;
+  return td;
+};
+const n = (text, cls) => cell(text, cls ? `n ${cls}` : "n");
+
 const seconds = (d) => (d ? d.secs + d.nanos / 1e9 : 0);
 const span = (s) => {
   if (s === null || s === undefined) return "";
@@ -14,88 +23,116 @@ const span = (s) => {
   const h = Math.floor(s / 3600), m = Math.floor((s % 3600) / 60), r = s % 60;
   return h ? `${h}:${String(m).padStart(2, "0")}:${String(r).padStart(2, "0")}` : `${m}:${String(r).padStart(2, "0")}`;
 };
-const clock = (us) => new Date(us / 1000).toLocaleTimeString();
+const clock = (us) => new Date(us / 1000).toLocaleTimeString([], { hour12: false });
 const percent = (x) => (x === null || x === undefined ? "" : `${Math.round(x * 100)} %`);
+const some = (x) => (x ? String(x) : "");
+const words = (x) => (x ? x.replaceAll("_", " ") : "");
+const who = (c) => [c.caller_name, c.caller].filter(Boolean).join(" · ");
+
 const cause = { fewer_agents: "fewer agents", longer_talks: "longer talks", urgent_callers: "urgent callers" };
+const range = (low, high) => (low > 0 ? `${low / 60}–${high / 60} min` : `under ${high / 60} min`);
 const told = (t) => {
   if (!t) return "";
   if (typeof t === "string") return { unknown: "cannot say", nobody_yet: "nobody there yet", next: "you are next" }[t] || t;
   if (!t.wait) return "";
-  const low = seconds(t.wait.low) / 60, high = seconds(t.wait.high) / 60;
-  const words = low > 0 ? `${low}–${high} min` : `under ${high} min`;
-  return t.wait.rose ? `${words} (rose: ${cause[t.wait.rose] || t.wait.rose})` : words;
+  const said = range(seconds(t.wait.low), seconds(t.wait.high));
+  return t.wait.rose ? `${said} (rose: ${cause[t.wait.rose] || t.wait.rose})` : said;
 };
-const stateWords = (s) => (typeof s === "string" ? s.replaceAll("_", " ") : s.paused !== undefined ? `paused: ${s.paused}` : Object.keys(s)[0]);
-const stateClass = (w) => (w === "ready" ? "good" : w === "talking" || w === "ringing" ? "busy" : w.startsWith("paused") || w === "unreachable" ? "warn" : "");
+const state = (s) => (typeof s === "string" ? words(s) : s.paused !== undefined ? `paused: ${s.paused}` : words(Object.keys(s)[0]));
+const tone = (s) => {
+  if (["ready", "talking", "conference"].includes(s)) return "good";
+  if (["ringing", "consulting", "held", "wrap up", "engaged"].includes(s)) return "busy";
+  if (s.startsWith("paused") || ["waiting", "unreachable"].includes(s)) return "warn";
+  return s === "signed out" ? "quiet" : "";
+};
 
-const fill = (id, rows, columns, nothing) => {
-  const body = document.getElementById(id);
+const fill = (id, rows, nothing) => {
+  const body = byId(id);
   const made = rows.map((cells) => {
     const tr = el("tr");
-    for (const c of cells) tr.append(c instanceof Node ? c : el("td", c));
+    for (const c of cells) tr.append(c instanceof Node ? c : cell(c));
     return tr;
   });
   if (!made.length) {
     const tr = el("tr"), td = el("td", nothing, "empty");
-    td.colSpan = columns;
+    td.colSpan = body.parentElement.tHead.rows[0].cells.length;
     tr.append(td);
     made.push(tr);
   }
   body.replaceChildren(...made);
 };
-const n = (text) => el("td", text, "n");
 
-const show = (v) => {
+const figures = (v) => {
   const b = v.board, acd = b.acd;
-  const figures = [["calls", b.calls.length], ["waiting", acd.queues.reduce((s, q) => s + q.waiting.length, 0)],
-    ["ready", acd.agents.filter((a) => a.state === "ready").length], ["menus", v.menus], ["up", span((v.now_us - v.started_us) / 1e6)]];
-  document.getElementById("figures").replaceChildren(...figures.map(([k, x]) => {
+  const all = [["calls", b.calls.length], ["waiting", acd.queues.reduce((s, q) => s + q.waiting.length, 0)],
+    ["agents ready", acd.agents.filter((a) => a.state === "ready").length], ["menus", v.menus], ["up", span((v.now_us - v.started_us) / 1e6)]];
+  byId("figures").replaceChildren(...all.map(([k, x]) => {
     const d = el("div");
     d.append(el("dt", k), el("dd", String(x)));
     return d;
   }));
-  fill("queues", acd.queues.map((q) => {
-    const longest = Math.max(0, ...q.waiting.map((t) => seconds(t.waited)));
-    const s = q.service || {};
-    const last = q.waiting.length ? told(q.waiting[q.waiting.length - 1].told && q.waiting[q.waiting.length - 1].told[0]) : "";
-    return [q.queue, n(String(q.waiting.length)), n(q.waiting.length ? span(longest) : ""), n(String(q.agents_ready)), n(String(q.agents_signed_in)), last,
-      n(percent(s.service_level)), n(s.answered ? span(seconds(s.wait.mean)) : "")];
-  }), 8, "no queue");
-  fill("waiting", acd.queues.flatMap((q) => q.waiting.map((t) => [String(t.call), q.queue, n(String(t.class)), n(span(seconds(t.waited))), told(t.told && t.told[0]),
-    t.estimate ? `${span(seconds(t.estimate.low))}–${span(seconds(t.estimate.high))}` : "unknown", t.ringing || ""])), 7, "nobody waits");
-  fill("agents", acd.agents.map((a) => {
-    const words = stateWords(a.state);
-    return [a.agent, a.alias, el("td", words, stateClass(words)), n(span(seconds(a.in_state))), el("td", a.reachable ? "registered" : "not registered", a.reachable ? "" : "warn"), n(String(a.answered))];
-  }), 6, "no agent");
-  fill("calls", b.calls.map((c) => [String(c.call), [c.caller_name, c.caller].filter(Boolean).join(" · "), c.dialled, c.stage.replaceAll("_", " "), n(span(seconds(c.lasted))),
-    [c.menu && `menu ${c.menu}`, c.queue && `queue ${c.queue}`, c.agent && `agent ${c.agent}`, c.party && `with ${c.party}`].filter(Boolean).join(", ")]), 6, "no call");
 };
 
-const record = (rows) => fill("record", rows.map((c) => [String(c.id), clock(c.started_us), [c.caller_name, c.caller].filter(Boolean).join(" · "), c.keys, c.queue || "", c.agent || "",
-  c.told_high_s === null ? "" : c.told_low_s ? `${c.told_low_s / 60}–${c.told_high_s / 60} min` : `under ${c.told_high_s / 60} min`,
-  n(c.waited_ms === null ? "" : span(c.waited_ms / 1000)), n(c.talk_ms ? span(c.talk_ms / 1000) : ""), c.cause ? c.cause.replaceAll("_", " ") : "…"]), 10, "no call yet");
+const show = (v) => {
+  const b = v.board, acd = b.acd;
+  figures(v);
+  fill("queues", acd.queues.map((q) => {
+    const w = q.waiting, s = q.service, last = w[w.length - 1];
+    return [q.queue, n(String(w.length), w.length ? "warn" : "quiet"), n(w.length ? span(Math.max(...w.map((t) => seconds(t.waited)))) : ""),
+      last && last.told ? told(last.told[0]) : "", n(String(q.agents_ready), q.agents_ready ? "good" : "quiet"), n(String(q.agents_signed_in), q.agents_signed_in ? "" : "quiet"),
+      n(some(s.answered)), n(some(s.left)), n(percent(s.service_level)), n(s.answered ? span(seconds(s.wait.mean)) : ""), n(s.answered ? span(seconds(s.talk.mean)) : "")];
+  }), "no queue");
+  fill("waiting", acd.queues.flatMap((q) => q.waiting.map((t) => [String(t.call), q.queue, n(String(t.class)), n(span(seconds(t.waited))), t.told ? told(t.told[0]) : "",
+    t.estimate ? `${span(seconds(t.estimate.low))}–${span(seconds(t.estimate.high))}` : "unknown", t.ringing || ""])), "nobody waits");
+  fill("agents", acd.agents.map((a) => {
+    const s = state(a.state);
+    return [a.agent, a.alias, cell(s, tone(s)), n(span(seconds(a.in_state))), cell(a.reachable ? "registered" : "not registered", a.reachable ? "" : "quiet"), n(some(a.answered))];
+  }), "no agent");
+  fill("calls", b.calls.map((c) => {
+    const s = words(c.stage);
+    return [String(c.call), who(c), c.dialled, cell(s, tone(s)), n(span(seconds(c.lasted))), some(c.menu), some(c.queue), told(c.told), some(c.agent), some(c.party)];
+  }), "no call");
+};
 
+const record = (rows) => fill("record", rows.map((c) => [String(c.id), clock(c.started_us), who(c), c.dialled, c.keys, some(c.queue), some(c.agent),
+  c.told_high_s === null ? "" : range(c.told_low_s, c.told_high_s), n(c.waited_ms === null ? "" : span(c.waited_ms / 1000)), n(c.talk_ms ? span(c.talk_ms / 1000) : ""),
+  c.ended_us === null ? cell("going on", "quiet") : words(c.cause)]), "no call yet");
+
+const pulse = (text, cls) => {
+  byId("pulse").textContent = text;
+  byId("pulse").className = `pulse ${cls}`;
+};
 let token = sessionStorage.getItem("token");
 const read = async (path) => {
-  const answer = await fetch(path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
-  if (answer.status === 401) {
-    token = window.prompt("Token") || "";
-    sessionStorage.setItem("token", token);
-  }
-  if (!answer.ok) throw new Error(String(answer.status));
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(path, { headers, signal: AbortSignal.timeout(5000) });
+  if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { status: answer.status });
   return answer.json();
 };
-const pulse = document.getElementById("pulse");
 const beat = async () => {
   try {
     show(await read("/api/v1/status"));
     record(await read("/api/v1/calls?limit=20"));
-    pulse.textContent = "live";
-    pulse.className = "pulse live";
+    pulse("live", "live");
   } catch (e) {
-    pulse.textContent = `no answer (${e.message})`;
-    pulse.className = "pulse lost";
+    if (e.status === 401) {
+      // Nothing is asked again until somebody enters a token.
+      pulse(token ? "not this token" : "asks for a token", "lost");
+      byId("door").hidden = false;
+      byId("token").focus();
+      return;
+    }
+    pulse(`no answer (${e.message})`, "lost");
   }
   window.setTimeout(beat, 1000);
 };
+const enter = () => {
+  token = byId("token").value;
+  byId("token").value = "";
+  sessionStorage.setItem("token", token);
+  byId("door").hidden = true;
+  beat();
+};
+byId("enter").addEventListener("click", enter);
+byId("token").addEventListener("keydown", (e) => e.key === "Enter" && enter());
 beat();

@@ -1,5 +1,6 @@
 //! The record in SQLite: a projection of the facts, written in batches off the call path. Invariant: what is written
 //! and the number of the last fact go into one transaction, so nothing is written twice and nothing is missed.
+mod phones;
 mod query;
 mod schema;
 mod writer;
@@ -12,8 +13,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
+pub(super) use phones::PhoneWriter;
 pub use query::{CallFilter, CallRow, CallStory};
-pub(super) use writer::Writer;
+pub use writer::Writer;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,19 @@ pub enum StoreError {
     /// A value could not be written as JSON.
     #[error("a record could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// Whether the store refuses what it was given, and will again, rather than being busy, full or away.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Sqlite { source: sqlx::Error::Database(e), .. } => {
+                !matches!(e.kind(), sqlx::error::ErrorKind::Other)
+            }
+            Self::Sqlite { .. } => false,
+            Self::TooNew { .. } | Self::Json(_) => true,
+        }
+    }
 }
 
 /// An open store: one connection that writes, a few that read.

@@ -83,11 +83,17 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_call ON entries (call);
 
--- Registered phones, so that agents ring at once after a restart.
+-- Registered phones, so that agents can be rung at once after a restart.
 CREATE TABLE bindings (
-    agent   TEXT NOT NULL,
-    binding TEXT NOT NULL,       -- JSON
-    PRIMARY KEY (agent, binding)
+    agent       TEXT NOT NULL,
+    uri         TEXT NOT NULL,   -- the contact
+    stream      INTEGER NOT NULL,-- 1: over TCP
+    listener    INTEGER NOT NULL,
+    address     TEXT NOT NULL,   -- where requests for it are sent
+    expires_us  INTEGER NOT NULL,
+    sip_call_id TEXT NOT NULL,   -- of the REGISTER
+    cseq        INTEGER NOT NULL,
+    PRIMARY KEY (agent, uri)
 ) WITHOUT ROWID;
 
 PRAGMA user_version = 1;

@@ -11,7 +11,7 @@ use crate::exchange::{Fact, NumberedFact, Peer, Told};
 
 /// The one connection that writes.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     store: Store,
     conn: SqliteConnection,
     cursor: (u64, u32),
@@ -22,7 +22,7 @@ type Done = Result<(), sqlx::Error>;
 
 impl Writer {
     /// Opens the writing connection and reads the cursor.
-    pub(crate) async fn open(store: &Store) -> Result<Self, StoreError> {
+    pub async fn open(store: &Store) -> Result<Self, StoreError> {
         let mut conn = store.writer_connection().await?;
         let row = sqlx::query("SELECT last_seq, last_index FROM cursor")
             .fetch_one(&mut conn)
@@ -35,7 +35,7 @@ impl Writer {
     }
 
     /// Writes a batch, all or nothing. After an error nothing of it is stored and it may be handed over again.
-    pub(crate) async fn write(&mut self, batch: &[NumberedFact]) -> Result<(), StoreError> {
+    pub async fn write(&mut self, batch: &[NumberedFact]) -> Result<(), StoreError> {
         let from = self.cursor;
         let fresh: Vec<&NumberedFact> = batch.iter().filter(|f| (f.seq.0, f.index) > from).collect();
         if let Some(last) = fresh.last() {

@@ -18,9 +18,10 @@ const RETRY_AFTER_S: &str = "5";
 /// Longest piece of text from outside that is handed on, in characters.
 const TEXT_MAX: usize = 128;
 
-/// Text from outside without control characters, cut.
+/// Text from outside without control characters and without those that turn the direction of writing, cut.
 fn outside_text(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !c.is_control() && !turns(*c)).take(TEXT_MAX).collect()
 }
 
 fn identity_of(from: Option<&NameAddr>) -> Identity {

@@ -57,6 +57,10 @@ impl UserAgent {
     pub fn contacts(&self, user: &str) -> Vec<Binding> {
         self.registrar.contacts(user)
     }
+    /// A user whose bindings were made, renewed or ended, with those he has now: to be kept over a restart.
+    pub fn poll_bindings(&mut self, now: Instant) -> Option<(String, Vec<StoredBinding>)> {
+        self.registrar.poll_changed(now, &self.station)
+    }
     /// All bindings, to be kept over a restart.
     pub fn export_bindings(&self, now: Instant) -> Vec<StoredBinding> {
         self.registrar.export(now, &self.station)

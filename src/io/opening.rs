@@ -1,0 +1,262 @@
+//! Opens the doors: store, listeners, HTTP, media thread, node. What is opened here belongs to the control thread and
+//! the office thread from then on. Invariant: the store is locked before anything else is touched, so a second server
+//! on it changes nothing.
+use std::collections::BTreeMap;
+use std::fs::TryLockError;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::ask::asking;
+use super::config::Settings;
+use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
+use super::http::{Gate, Office, Token};
+use super::journal::Journal;
+use super::media_ports::BindTo;
+use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
+use super::metrics::Metrics;
+use super::net::Net;
+use super::office::OfficeWork;
+use super::secrets::{AgentSecrets, Secret};
+use super::server::{Addresses, Ready, StartError};
+use super::socket;
+use super::store::{PhoneWriter, Resume, Store, Writer};
+use super::vault::Vault;
+use crate::base::{AgentId, TrunkId};
+use crate::node::{Node, NodeSettings, Trunk};
+use crate::sip::{
+    Account, Credentials, Destination, Listener, ListenerId, ListenerTransport, StoredBinding,
+    UserAgentSettings,
+};
+
+/// Events of the network that may wait for the control loop; beyond, the kernel's buffers fill.
+const NET_EVENTS: usize = 8_192;
+/// How long binding the first RTP port may take.
+const FIRST_PORT_WITHIN: Duration = Duration::from_secs(5);
+/// How long calls inside may go on after SIGTERM.
+const DRAIN_FOR: Duration = Duration::from_mins(10);
+
+/// Opens everything that `ready` asks for.
+pub(super) async fn open(
+    ready: Ready,
+    stop: mpsc::Receiver<()>,
+) -> Result<(Control, OfficeWork, Addresses), StartError> {
+    let settings = &ready.settings;
+    let lock = lock_store(&settings.store)?;
+    let (net_to, net_events) = mpsc::channel(NET_EVENTS);
+    let mut net = Net::new(net_to);
+    let doors = listen(&mut net, settings).await?;
+    let (http, http_at, gate) = listen_http(settings, ready.token.clone())?;
+    let (store, resume) = open_store(settings).await?;
+    let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
+    let clock = ready.clock;
+    let node_settings = node_settings(&ready, &doors, resume);
+    let bind = BindTo::covering(&settings.listen.iter().map(SocketAddr::ip).collect::<Vec<_>>());
+    let media = MediaSettings { bind, ports: settings.rtp_ports, prompts: Arc::clone(&ready.prompts) };
+    let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
+        .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
+    let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
+    let kept = store.phones(clock.now().utc).await?;
+    node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
+    node.offer_port(first_port(&mut media_events).await?);
+    let journal = Arc::new(Journal::default());
+    let metrics = Arc::new(Metrics::new(net.figures(), Arc::clone(media.counters()), Arc::clone(&journal)));
+    let (asker, asks) = asking();
+    let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
+    let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
+    let commands = socket::open(&settings.store);
+    let office = Office { asker, store, metrics: Arc::clone(&metrics), gate: Arc::new(gate) };
+    let work = OfficeWork { writer, facts, phone_writer, phones, http, commands, office, lock };
+    let control = Control {
+        node,
+        net,
+        net_events,
+        media,
+        media_events,
+        asks,
+        facts: facts_to,
+        phones: phones_to,
+        journal,
+        vault: Vault::default(),
+        clock,
+        metrics,
+        stop,
+        drain_for: DRAIN_FOR,
+    };
+    let addresses = Addresses { sip: doors.bound, advertised: doors.advertised, http: http_at };
+    Ok((control, work, addresses))
+}
+
+fn listen_http(
+    settings: &Settings,
+    token: Option<Token>,
+) -> Result<(std::net::TcpListener, SocketAddr, Gate), StartError> {
+    let http = std::net::TcpListener::bind(settings.http)
+        .and_then(|l| l.set_nonblocking(true).map(|()| l))
+        .map_err(|source| StartError::Listen { at: format!("{} (HTTP)", settings.http), source })?;
+    let at =
+        http.local_addr().map_err(|source| StartError::System { what: "HTTP has no address", source })?;
+    let gate = Gate::new(at, token)
+        .ok_or_else(|| StartError::Settings("HTTP stays on loopback until it has a token".to_owned()))?;
+    Ok((http, at, gate))
+}
+
+async fn open_store(settings: &Settings) -> Result<(Store, Resume), StartError> {
+    let store = Store::open(&settings.store.join("hotline.db")).await?;
+    let resume = store.resume().await?;
+    if resume.closed > 0 {
+        tracing::warn!(calls = resume.closed, "calls cut off by the last stop are closed in the record");
+    }
+    Ok((store, resume))
+}
+
+fn node_settings(ready: &Ready, doors: &Doors, resume: Resume) -> NodeSettings {
+    let settings = &ready.settings;
+    let mut exchange = settings.exchange.clone();
+    exchange.first_number = resume.last_seq.max(resume.last_call).max(resume.last_assignment);
+    NodeSettings {
+        exchange,
+        sip: sip_settings(settings, &doors.listeners, &ready.secrets),
+        media_addresses: doors.media_addresses.clone(),
+        codecs: settings.codecs.clone(),
+        trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
+        retry_after_s: 5,
+    }
+}
+
+/// The first port for sound: before it the first caller would be told 503, and without any nobody can be served.
+async fn first_port(media_events: &mut mpsc::Receiver<FromMedia>) -> Result<u16, StartError> {
+    let none = || {
+        StartError::Settings(
+            "no RTP port can be bound; another program holds those from [rtp] first_port to last_port"
+                .to_owned(),
+        )
+    };
+    let heard = tokio::time::timeout(FIRST_PORT_WITHIN, media_events.recv()).await;
+    match heard.map_err(|_| none())? {
+        Some(FromMedia::PortReady(port)) => Ok(port),
+        Some(FromMedia::Event(_)) | None => Err(none()),
+    }
+}
+
+fn sip_settings(settings: &Settings, listeners: &[Listener], secrets: &AgentSecrets) -> UserAgentSettings {
+    let account = |agent: &AgentId, secret: &Secret| {
+        Account::from_password(agent.as_str(), &settings.realm, secret.expose())
+    };
+    let mut sip = UserAgentSettings::new(listeners.to_vec(), settings.realm.clone());
+    sip.server_name = format!("hotline/{}", env!("CARGO_PKG_VERSION"));
+    sip.digest.clone_from(&settings.digest);
+    sip.trace = true;
+    sip.accounts =
+        secrets.of.iter().map(|(agent, s)| (agent.as_str().to_owned(), account(agent, s))).collect();
+    sip
+}
+
+/// Takes the store for this process; the system gives it back however the process ends.
+fn lock_store(store: &Path) -> Result<std::fs::File, StartError> {
+    let fail = |source| StartError::System { what: "the store cannot be locked", source };
+    let path = store.join("hotline.lock");
+    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(path).map_err(fail)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::StoreInUse { store: store.display().to_string() }),
+        Err(TryLockError::Error(source)) => Err(fail(source)),
+    }
+}
+
+/// Whether a phone that was registered before can still be reached from one of our listeners.
+fn fits(binding: &StoredBinding, listeners: &[Listener]) -> bool {
+    let (id, transport, to) = match binding.to {
+        Destination::Datagram { listener, to } => (listener, ListenerTransport::Udp, to),
+        Destination::Connect { listener, to } => (listener, ListenerTransport::Tcp, to),
+        Destination::Stream { .. } => return false,
+    };
+    let reaches = |l: &Listener| l.transport == transport && l.local.is_ipv4() == to.is_ipv4();
+    listeners.iter().any(|l| l.id == id && reaches(l))
+}
+
+/// SIP's listeners.
+struct Doors {
+    listeners: Vec<Listener>,
+    /// The address told in SDP, by listener.
+    media_addresses: BTreeMap<ListenerId, IpAddr>,
+    bound: Vec<SocketAddr>,
+    /// As phones are told them, in the same order.
+    advertised: Vec<SocketAddr>,
+}
+
+/// Binds UDP and TCP on every SIP address.
+async fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError> {
+    let mut doors = Doors {
+        listeners: Vec::new(),
+        media_addresses: BTreeMap::new(),
+        bound: Vec::new(),
+        advertised: Vec::new(),
+    };
+    for (at, n) in settings.listen.iter().zip((0_u8..=254).step_by(2)) {
+        let (udp, tcp) = (ListenerId(n), ListenerId(n + 1));
+        let local = net
+            .listen(udp, tcp, *at)
+            .await
+            .map_err(|source| StartError::Listen { at: format!("{at} (SIP)"), source })?;
+        let ip = told_address(local.ip(), settings)?;
+        let advertised = SocketAddr::new(ip, local.port());
+        for (id, transport) in [(udp, ListenerTransport::Udp), (tcp, ListenerTransport::Tcp)] {
+            doors.listeners.push(Listener { id, transport, local, advertised });
+            doors.media_addresses.insert(id, ip);
+        }
+        doors.bound.push(local);
+        doors.advertised.push(advertised);
+    }
+    Ok(doors)
+}
+
+/// The address peers are told: what `advertise` says, the listener's own, or, when that is "all", the one that the
+/// system would send from.
+fn told_address(local: IpAddr, settings: &Settings) -> Result<IpAddr, StartError> {
+    if let Some(ip) = settings.advertise.iter().find(|a| a.is_ipv4() == local.is_ipv4()) {
+        return Ok(*ip);
+    }
+    if !local.is_unspecified() {
+        return Ok(local);
+    }
+    // Connecting a UDP socket sends nothing; it only asks the routing table.
+    let (any, far) =
+        if local.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let found = UdpSocket::bind(any).and_then(|s| s.connect(far).and_then(|()| s.local_addr()));
+    found.map(|a| a.ip()).map_err(|_| {
+        StartError::Settings(format!(
+            "listening on {local} needs `advertise = \"ADDRESS\"`: no route tells it"
+        ))
+    })
+}
+
+fn trunks_of(
+    settings: &Settings,
+    listeners: &[Listener],
+    credentials: &BTreeMap<TrunkId, Option<Credentials>>,
+) -> BTreeMap<TrunkId, Trunk> {
+    let mut trunks = BTreeMap::new();
+    for (id, trunk) in &settings.trunks {
+        let wanted = if trunk.tcp { ListenerTransport::Tcp } else { ListenerTransport::Udp };
+        let fits = |l: &&Listener| l.transport == wanted && l.local.is_ipv4() == trunk.address.is_ipv4();
+        let Some(listener) = listeners.iter().find(fits) else {
+            tracing::error!(trunk = %id, address = %trunk.address, "no listener of its family: the trunk is not used");
+            continue;
+        };
+        trunks.insert(
+            id.clone(),
+            Trunk {
+                address: trunk.address,
+                listener: listener.id,
+                stream: trunk.tcp,
+                host: trunk.host.clone().unwrap_or_else(|| trunk.address.to_string()),
+                credentials: credentials.get(id).cloned().flatten(),
+            },
+        );
+    }
+    trunks
+}

@@ -1,0 +1,58 @@
+//! The plainest HTTP client, so that a test says every byte of its request.
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use crate::house::SOON;
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
+
+/// A request with these header lines, `Host` among them.
+pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Reply {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let headers: String = headers.iter().map(|h| format!("{h}\r\n")).collect();
+    stream
+        .write_all(format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").as_bytes())
+        .unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("not HTTP: {text}"));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Reply { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// A plain GET.
+pub(crate) fn get(to: SocketAddr, path: &str) -> Reply {
+    send(to, "GET", path, &[&format!("Host: {to}")])
+}
+
+/// Asks again until `wanted` holds; what it gave.
+pub(crate) async fn until<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + SOON;
+    loop {
+        if let Some(found) = wanted() {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "waited {SOON:?} for {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
