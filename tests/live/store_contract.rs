@@ -80,13 +80,25 @@ fn a_batch_is_all_or_nothing() {
     runtime().block_on(async {
         let store = scratch.store().await;
         let mut writer = Writer::open(&store).await.unwrap();
-        let refused = writer.write(&[started(1, 5), key(2, 0, 5), started(3, 5)]).await.unwrap_err();
+        let refused = writer.write(&[started(1, 5), key(2, 0, 5), key(2, 0, 5)]).await.unwrap_err();
         assert!(refused.is_permanent(), "{refused}");
         assert!(store.calls(&CallFilter::default()).await.unwrap().is_empty());
         assert_eq!(store.resume().await.unwrap().last_seq, 0);
         writer.write(&[started(1, 5), key(2, 0, 5)]).await.unwrap();
         assert_eq!(keys_of(&store, 5).await, "7");
         assert_eq!(store.resume().await.unwrap().last_seq, 2);
+    });
+}
+
+#[test]
+fn a_fact_that_fits_no_row_is_kept_and_stops_nothing() {
+    let scratch = Scratch(scratch());
+    runtime().block_on(async {
+        let store = scratch.store().await;
+        let mut writer = Writer::open(&store).await.unwrap();
+        writer.write(&[started(1, 5), started(2, 5), key(3, 0, 5)]).await.unwrap();
+        let story = store.call(CallId(5)).await.unwrap().unwrap();
+        assert_eq!((story.facts.len(), story.call.keys.as_str(), story.call.started_us), (3, "7", 1_000));
     });
 }
 
