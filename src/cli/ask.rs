@@ -129,9 +129,9 @@ fn minutes(seconds: i64) -> String {
     if seconds % 60 == 30 { format!("{}.5 min", seconds / 60) } else { format!("{} min", seconds / 60) }
 }
 
-/// Name and number.
+/// Number and name.
 fn who(row: &Value) -> String {
-    let both = [cell(row, "caller_name"), cell(row, "caller")];
+    let both = [cell(row, "caller"), cell(row, "caller_name")];
     both.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -140,7 +140,7 @@ type Column = (&'static str, usize, fn(&Value) -> String);
 
 const COLUMNS: [Column; 10] = [
     ("call", 6, |r| cell(r, "id")),
-    ("caller", 24, who),
+    ("caller", 32, who),
     ("dialled", 12, |r| cell(r, "dialled")),
     ("keys", 8, |r| cell(r, "keys")),
     ("queue", 10, |r| cell(r, "queue")),

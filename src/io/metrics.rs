@@ -51,7 +51,9 @@ impl Sheet {
         self.0.register(name, help, family);
     }
     fn one(&mut self, name: &str, help: &str, value: u64) {
-        self.put(name, help, [(Vec::new(), real(value))]);
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(real(value));
+        self.0.register(name, help, gauge);
     }
     /// Counters: `name` without `_total`, which the text adds.
     fn tally(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
@@ -62,7 +64,9 @@ impl Sheet {
         self.0.register(name, help, family);
     }
     fn tally_one(&mut self, name: &str, help: &str, value: u64) {
-        self.tally(name, help, [(Vec::new(), real(value))]);
+        let counter = Counter::<f64, AtomicU64>::default();
+        counter.inc_by(real(value));
+        self.0.register(name, help, counter);
     }
 }
 

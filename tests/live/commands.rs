@@ -49,7 +49,10 @@ fn a_second_server_on_the_same_store_says_so_and_touches_nothing() {
         let second = home.run(&["serve", "--config", "second.toml"]);
         assert_eq!(second.status.code(), Some(1));
         let errors = String::from_utf8_lossy(&second.stderr).into_owned();
-        insta::assert_snapshot!(errors, @"");
+        insta::assert_snapshot!(
+            errors,
+            @r#"hotline: another hotline runs on the store var; end it first, or give this one its own with `[store]` and `dir = "FOLDER"`"#
+        );
         let row = get(home.http, "/api/v1/calls").json()[0].clone();
         assert!(row["cause"].is_null(), "the first one's call was closed: {row}");
         caller.hang_up().await.unwrap();
@@ -79,7 +82,7 @@ fn calls_a_story_and_a_ladder_are_printed_and_obey_nobody() {
     });
     let id = get(home.http, "/api/v1/calls").json()[0]["id"].to_string();
     let table = home.says(&["calls"]);
-    assert!(table.contains(r"\u{1b}[2J王\u{a}\u{202e}"), "{table}");
+    assert!(table.contains(r"13800138000 \u{1b}[2J王\u{a}"), "{table}");
     assert_eq!(table.lines().count(), 2, "{table}");
     let row = table.lines().nth(1).unwrap();
     assert!(row.contains("95188") && row.contains("hung_up"), "{row}");
@@ -134,7 +137,55 @@ fn a_wrong_settings_file_is_told_whole_with_its_lines_and_nothing_starts() {
     let output = home.run(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @r#"
+    [HL0105] Error: `everywhere` is not an address with a port
+       ╭─[ hotline.toml:2:10 ]
+       │
+     2 │ listen = "everywhere"
+       │          ──────┬─────
+       │                ╰─────── here
+       │
+       │ Help: write "0.0.0.0:5060" or "[::]:5060"
+    ───╯
+
+    [HL0102] Error: [sip] of the settings has no `digst`
+       ╭─[ hotline.toml:3:1 ]
+       │
+     3 │ digst = "MD5"
+       │ ──┬──
+       │   ╰──── did you mean `digest`?
+    ───╯
+
+    [HL0104] Error: HTTP stays on loopback until it has a token
+       ╭─[ hotline.toml:6:10 ]
+       │
+     6 │ listen = "0.0.0.0:80"
+       │          ──────┬─────
+       │                ╰─────── here
+       │
+       │ Help: write token_file = "PATH" or token_env = "NAME" beside `listen`; a token has 12 characters or more
+    ───╯
+
+    [HL0104] Error: the trunk merchants needs both a user and a password, or neither
+       ╭─[ hotline.toml:8:9 ]
+       │
+     8 │ [trunks.merchants]
+       │         ────┬────
+       │             ╰────── here
+    ───╯
+
+    [HL0102] Error: the trunk merchants has no `password`
+        ╭─[ hotline.toml:11:1 ]
+        │
+     11 │ password = "hush"
+        │ ────┬───
+        │     ╰───── here
+        │
+        │ Help: it may have: address, host, password_env, password_file, transport, user
+    ────╯
+
+    nothing is started
+    "#);
     assert!(!home.folder.join("var").exists());
 }
 

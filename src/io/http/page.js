@@ -27,7 +27,7 @@ const clock = (us) => new Date(us / 1000).toLocaleTimeString([], { hour12: false
 const percent = (x) => (x === null || x === undefined ? "" : `${Math.round(x * 100)} %`);
 const some = (x) => (x ? String(x) : "");
 const words = (x) => (x ? x.replaceAll("_", " ") : "");
-const who = (c) => [c.caller_name, c.caller].filter(Boolean).join(" · ");
+const who = (c) => [c.caller, c.caller_name].filter(Boolean).join(" · ");
 
 const cause = { fewer_agents: "fewer agents", longer_talks: "longer talks", urgent_callers: "urgent callers" };
 const range = (low, high) => (low > 0 ? `${low / 60}–${high / 60} min` : `under ${high / 60} min`);
