@@ -103,7 +103,7 @@ fn greet(server: &Server, store: &std::path::Path) {
     println!(
         "\nNo second phone? Run `hotline robots` beside this: an agent and a merchant who answer by themselves."
     );
-    println!("Ctrl-C ends; a second one ends at once.");
+    println!("Ctrl-C lets the calls inside end; a second one ends them.");
 }
 
 fn in_words(code: &FeatureCode) -> String {
@@ -115,6 +115,7 @@ fn in_words(code: &FeatureCode) -> String {
     }
 }
 
+/// Until a signal, or until the server ends by itself, which is a failure: whoever watches the process starts it anew.
 fn wait_for_the_end(server: Server) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -123,7 +124,13 @@ fn wait_for_the_end(server: Server) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    let stop = server.stopper();
     let (ended, mut end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        server.join();
+        // Nobody waits any more when the last signal came first.
+        ended.send(()).ok();
+    });
     runtime.block_on(async move {
         use tokio::signal::unix::{SignalKind, signal};
         let (Ok(mut terminate), Ok(mut interrupt)) =
@@ -132,21 +139,30 @@ fn wait_for_the_end(server: Server) -> ExitCode {
             eprintln!("hotline: signals cannot be watched");
             return ExitCode::from(1);
         };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let says = [
+            "takes no new calls; ends when those inside are over. A second signal ends them",
+            "ends the calls inside. A third signal ends at once",
+        ];
+        let mut told = false;
+        for say in says {
+            tokio::select! {
+                _ = &mut end => return if told { ExitCode::SUCCESS } else { ended_by_itself() },
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            eprintln!("hotline: {say}");
+            told = true;
+            stop.drain();
         }
-        eprintln!("hotline: takes no new calls; ends when those inside are over");
-        server.drain();
-        std::thread::spawn(move || {
-            server.join();
-            // Nobody waits any more when the second signal came first.
-            ended.send(()).ok();
-        });
         tokio::select! {
             _ = &mut end => ExitCode::SUCCESS,
             _ = terminate.recv() => ExitCode::from(130),
             _ = interrupt.recv() => ExitCode::from(130),
         }
     })
+}
+
+fn ended_by_itself() -> ExitCode {
+    eprintln!("hotline: the server ended by itself; see the log");
+    ExitCode::from(1)
 }

@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
 use super::office::Phones;
 use super::vault::Vault;
+use crate::base::Instant;
 use crate::exchange::{NumberedFact, Ops};
 use crate::node::{Node, NodeOutput};
 
@@ -23,6 +24,26 @@ pub(super) const FACTS_WAITING: usize = 262_144;
 pub(super) const PHONES_WAITING: usize = 4_096;
 /// Events handled before the loop looks at its deadlines again.
 const BATCH: usize = 64;
+
+/// How long the last answers have on the wire before the sockets close.
+const LINGER: Duration = Duration::from_millis(300);
+/// How long phones have to answer our BYE when their calls are ended by us.
+const LEAVE_AFTER: Duration = Duration::from_secs(2);
+
+/// How far the end of the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// No new calls; those inside may go on until then.
+    Draining {
+        by: Instant,
+    },
+    /// Nothing is left but the last messages.
+    Leaving {
+        at: Instant,
+    },
+    Over,
+}
 
 /// All that the loop holds.
 pub(super) struct Control {
@@ -66,14 +87,16 @@ impl Control {
     /// Runs until it is told to stop and the last call is over.
     pub(super) async fn run(mut self) {
         self.perform();
-        let mut drained_by = None;
+        let mut ending = Ending::No;
         loop {
-            if let Some(by) = drained_by
-                && (self.node.is_idle() || self.clock.now().mono >= by)
-            {
-                return;
-            }
-            let wait = self.until_deadline();
+            ending = self.end_step(ending);
+            let wait = match ending {
+                Ending::No => self.until_deadline(),
+                Ending::Draining { by: at } | Ending::Leaving { at } => {
+                    self.until_deadline().min(at.since(self.clock.now().mono))
+                }
+                Ending::Over => return,
+            };
             tokio::select! {
                 biased;
                 event = self.net_events.recv() => {
@@ -88,17 +111,46 @@ impl Control {
                     self.on_media_events(event);
                 }
                 Some(ask) = self.asks.recv() => self.on_ask(ask),
-                Some(()) = self.stop.recv() => {
-                    let now = self.clock.now();
-                    self.node.handle_ops(now, Ops::Drain);
-                    drained_by = Some(now.mono + self.drain_for);
-                },
+                Some(()) = self.stop.recv() => ending = self.told_to_stop(ending),
                 () = tokio::time::sleep(wait) => {
                     let now = self.clock.now();
                     self.node.handle_timeout(now);
                 }
             }
             self.perform();
+        }
+    }
+
+    /// Told once: no new calls, those inside go on for a while. Told twice: the end.
+    fn told_to_stop(&mut self, ending: Ending) -> Ending {
+        let now = self.clock.now();
+        match ending {
+            Ending::No => {
+                self.node.handle_ops(now, Ops::Drain);
+                Ending::Draining { by: now.mono + self.drain_for }
+            }
+            Ending::Draining { .. } => self.end_calls(),
+            Ending::Leaving { .. } | Ending::Over => ending,
+        }
+    }
+
+    /// Ends every call properly; what is said goodbye with needs a moment on the wire.
+    fn end_calls(&mut self) -> Ending {
+        let now = self.clock.now();
+        for call in self.node.view(now).board.calls {
+            self.node.handle_ops(now, Ops::EndCall(call.call));
+        }
+        self.perform();
+        Ending::Leaving { at: now.mono + LEAVE_AFTER }
+    }
+
+    fn end_step(&mut self, ending: Ending) -> Ending {
+        let now = self.clock.now().mono;
+        match ending {
+            Ending::Draining { .. } if self.node.is_idle() => Ending::Leaving { at: now + LINGER },
+            Ending::Draining { by } if by <= now => self.end_calls(),
+            Ending::Leaving { at } if at <= now => Ending::Over,
+            other => other,
         }
     }
 
@@ -174,9 +226,6 @@ impl Control {
 
     /// Does everything that the node wants done.
     fn perform(&mut self) {
-        while let Some(conn) = self.node.poll_close() {
-            self.net.close(conn);
-        }
         while let Some(output) = self.node.poll_output() {
             match output {
                 NodeOutput::Transmit(transmit) => self.net.send(&transmit.to, transmit.bytes),
@@ -212,6 +261,10 @@ impl Control {
                     );
                 }
             }
+        }
+        // After the outputs: the last answer goes out before its connection closes.
+        while let Some(conn) = self.node.poll_close() {
+            self.net.close(conn);
         }
     }
 

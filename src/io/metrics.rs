@@ -131,6 +131,7 @@ impl Metrics {
                 (by("what", "no_port"), real(f.no_port)),
                 (by("what", "sdp_refused"), real(f.sdp_refused)),
                 (by("what", "keys_twice"), real(f.keys_twice)),
+                (by("what", "keys_flooded"), real(f.keys_flooded)),
                 (by("what", "stray_events"), real(f.stray_events)),
                 (by("what", "reoffers_refused"), real(f.reoffers_refused)),
                 (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),

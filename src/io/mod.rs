@@ -27,6 +27,6 @@ pub use clock::Clock;
 pub use config::{SecretPlace, Settings, TrunkSettings};
 pub use net::{Net, NetEvent};
 pub use secrets::{AgentSecrets, Secret, SecretError, agent as agent_secret};
-pub use server::{Addresses, Server, StartError};
+pub use server::{Addresses, Server, StartError, Stopper};
 pub use store::{CallFilter, CallRow, CallStory, Resume, Store, StoreError, Writer};
 pub use telemetry::log_to_stderr;

@@ -98,6 +98,18 @@ pub struct Server {
     office: Option<JoinHandle<()>>,
 }
 
+/// Tells a running server to stop.
+#[derive(Debug, Clone)]
+pub struct Stopper(mpsc::Sender<()>);
+
+impl Stopper {
+    /// As [`Server::drain`].
+    pub fn drain(&self) {
+        // Two words wait at most: the second ends the calls, more say nothing new.
+        self.0.try_send(()).ok();
+    }
+}
+
 /// Everything read and checked, before any socket.
 pub(super) struct Ready {
     pub settings: Settings,
@@ -117,7 +129,7 @@ impl Server {
         let ready = read_all(settings)?;
         let (menus, warnings) = (Arc::clone(&ready.menus), ready.warnings.clone());
         let secrets = AgentSecrets { of: ready.secrets.of.clone(), fresh: ready.secrets.fresh.clone() };
-        let (stop, stopped) = mpsc::channel(1);
+        let (stop, stopped) = mpsc::channel(2);
         let (office_to, office_from) = oneshot::channel();
         let (control_to, control_from) = std::sync::mpsc::channel();
         let control = spawn("control", move |runtime| {
@@ -146,10 +158,14 @@ impl Server {
         Ok(Self { addresses, menus, secrets, warnings, stop, control: Some(control), office: Some(office) })
     }
 
-    /// Takes no new calls; ends when those inside are over.
+    /// Takes no new calls; ends when those inside are over. Told again: ends them.
     pub fn drain(&self) {
-        // Told already: then it drains.
-        self.stop.try_send(()).ok();
+        self.stopper().drain();
+    }
+
+    /// A way to tell it from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
     }
 
     /// Waits until the server has ended and everything is written.

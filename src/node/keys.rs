@@ -22,21 +22,48 @@ const TWIN_WITHIN: Duration = Duration::from_secs(2);
 /// Presses still waiting for a twin: nobody types more within [`TWIN_WITHIN`].
 const WAITING: usize = 32;
 
+/// Presses in one second that are believed: no finger makes more, and a machine that does would fill the record.
+const A_SECOND: u32 = 20;
+
+/// What a press is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Press {
+    /// A new one.
+    New,
+    /// The twin of one that came the other way.
+    Twin,
+    /// One too many.
+    Flood,
+}
+
 /// One leg's presses.
 #[derive(Debug)]
 pub(super) struct KeyMerge {
     unmatched: Bounded<(Instant, KeyWay, Key)>,
+    second: (Instant, u32),
 }
 
 impl Default for KeyMerge {
     fn default() -> Self {
-        Self { unmatched: Bounded::new(WAITING) }
+        Self { unmatched: Bounded::new(WAITING), second: (Instant::ZERO, 0) }
     }
 }
 
 impl KeyMerge {
+    /// What this press is.
+    pub(super) fn take(&mut self, now: Instant, way: KeyWay, key: Key) -> Press {
+        if !self.is_new(now, way, key) {
+            return Press::Twin;
+        }
+        if now.since(self.second.0) >= Duration::from_secs(1) {
+            self.second = (now, 0);
+        }
+        self.second.1 += 1;
+        if self.second.1 > A_SECOND { Press::Flood } else { Press::New }
+    }
+
     /// Whether this press is new, rather than the twin of one that came the other way.
-    pub(super) fn is_new(&mut self, now: Instant, way: KeyWay, key: Key) -> bool {
+    fn is_new(&mut self, now: Instant, way: KeyWay, key: Key) -> bool {
         let mut kept = Bounded::new(WAITING);
         let mut twin = false;
         while let Some((at, other, k)) = self.unmatched.pop() {
@@ -85,6 +112,18 @@ mod tests {
         assert!(!m.is_new(Instant::from_millis(210), KeyWay::Info, key('1')));
         assert!(!m.is_new(Instant::from_millis(400), KeyWay::Info, key('1')));
         assert!(m.is_new(Instant::from_millis(600), KeyWay::Info, key('1')));
+    }
+
+    #[test]
+    fn a_flood_of_presses_is_cut_to_what_fingers_can() {
+        let mut m = KeyMerge::default();
+        let taken = |m: &mut KeyMerge, from: u64| {
+            (0..500)
+                .filter(|n| m.take(Instant::from_millis(from + n), KeyWay::Event, key('1')) == Press::New)
+                .count()
+        };
+        assert_eq!(taken(&mut m, 5_000), 20);
+        assert_eq!(taken(&mut m, 6_500), 20);
     }
 
     #[test]

@@ -19,6 +19,16 @@ pub(super) enum Progress {
     Up,
 }
 
+/// A re-INVITE of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reoffer {
+    No,
+    /// Sent, not answered.
+    UnderWay,
+    /// The same, and another one is wanted after it.
+    Again,
+}
+
 /// One leg as the node sees it.
 #[derive(Debug)]
 pub(super) struct NodeLeg {
@@ -32,10 +42,9 @@ pub(super) struct NodeLeg {
     pub(super) secret: Option<(SecretToken, u8)>,
     /// Why we are ending it, once we are.
     pub(super) ending: Option<Cause>,
-    /// A re-INVITE of ours is under way.
-    pub(super) reoffering: bool,
-    /// Another one is wanted when that is over.
-    pub(super) reoffer_again: bool,
+    /// Our 200 carried an offer: its answer comes with the ACK.
+    pub(super) late_offer: bool,
+    pub(super) reoffer: Reoffer,
     /// The far end put us on hold.
     pub(super) held_by_peer: bool,
 }
@@ -51,8 +60,8 @@ impl NodeLeg {
             keys: KeyMerge::default(),
             secret: None,
             ending: None,
-            reoffering: false,
-            reoffer_again: false,
+            late_offer: false,
+            reoffer: Reoffer::No,
             held_by_peer: false,
         }
     }

@@ -210,12 +210,14 @@ impl Node {
     /// Everything that follows from the last input.
     fn settle(&mut self) {
         loop {
-            if let Some(event) = self.sip.poll_event() {
-                self.on_sip_event(event);
-            } else if let Some(command) = self.board.poll() {
+            // What the last input asked for is done before the next event of the same packet is looked at: a digit
+            // that follows the key into a secret entry must find the entry begun.
+            if let Some(command) = self.board.poll() {
                 self.on_command(command);
             } else if let Some(input) = self.later.pop_front() {
                 self.input(input);
+            } else if let Some(event) = self.sip.poll_event() {
+                self.on_sip_event(event);
             } else {
                 break;
             }

@@ -1,7 +1,7 @@
 //! The exchange's commands become SIP and media requests.
 use std::time::Duration;
 
-use super::legs::{NodeLeg, Progress};
+use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
 use super::output::NodeOutput;
 use super::status;
@@ -68,6 +68,7 @@ impl Node {
             return;
         }
         node_leg.progress = Progress::Up;
+        node_leg.late_offer = !node_leg.sound.has_answer();
         let sdp = node_leg.sound.take_answer();
         self.sip.answer(now, node_leg.invite, sdp);
         self.tell_remote(leg);
@@ -176,18 +177,21 @@ impl Node {
         if node_leg.progress != Progress::Up || node_leg.ending.is_some() {
             return;
         }
-        if node_leg.reoffering {
-            node_leg.reoffer_again = true;
+        if node_leg.reoffer != Reoffer::No {
+            node_leg.reoffer = Reoffer::Again;
             return;
         }
-        node_leg.reoffering = true;
+        node_leg.reoffer = Reoffer::UnderWay;
         let offer = node_leg.sound.offer();
         self.sip.reoffer(now, node_leg.invite, offer);
     }
 
     fn secret_entry(&mut self, leg: LegId, token: Option<SecretToken>) {
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
-        node_leg.secret = token.map(|t| (t, 0));
+        // Nobody asks for the digits of an entry that is over: they are forgotten with it.
+        if let Some((over, _)) = std::mem::replace(&mut node_leg.secret, token.map(|t| (t, 0))) {
+            self.outputs.push_back(NodeOutput::SecretOver { token: over });
+        }
     }
 
     /// Learns which call a leg belongs to; the fact itself comes numbered from the switchboard.

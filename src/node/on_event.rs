@@ -1,6 +1,6 @@
 //! SIP's and sound's events become inputs of the exchange.
-use super::keys::KeyWay;
-use super::legs::{NodeLeg, Progress};
+use super::keys::{KeyWay, Press};
+use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
 use super::output::NodeOutput;
 use super::sound::LegSound;
@@ -97,16 +97,21 @@ impl Node {
 
     /// The ACK to our 200: brings the answer when the offer was ours.
     fn on_acknowledged(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
+        let now = self.now().mono;
         let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
-        let Some(sdp) = sdp else {
-            // Only an offer of ours waits for an answer here.
-            if node_leg.sound.waits_for_answer() {
-                self.end_leg(leg, Cause::ProtocolError);
-            }
+        if !std::mem::take(&mut node_leg.late_offer) {
             return;
-        };
+        }
+        let Some(sdp) = sdp else { return self.end_leg(leg, Cause::ProtocolError) };
         match node_leg.sound.accept(sdp) {
-            Ok(()) => self.sound_agreed(leg),
+            Ok(()) => {
+                // An offer of ours that waits meanwhile is older than this agreement: say it anew.
+                if node_leg.reoffer != Reoffer::No {
+                    let again = node_leg.sound.offer();
+                    self.sip.reoffer(now, invite, again);
+                }
+                self.sound_agreed(leg);
+            }
             Err(refusal) => self.no_sound(leg, &refusal),
         }
     }
@@ -133,9 +138,10 @@ impl Node {
         match node_leg.sound.accept(sdp.unwrap_or_default()) {
             Ok(()) => {
                 node_leg.progress = Progress::Up;
-                self.sound_agreed(leg);
+                self.tell_remote(leg);
                 self.watch(leg);
                 self.input(Input::LegAnswered { leg });
+                self.tell_hold(leg);
             }
             Err(refusal) => self.no_sound(leg, &refusal),
         }
@@ -147,6 +153,7 @@ impl Node {
         match offer.map(|offer| node_leg.sound.answer(offer)) {
             // A re-INVITE without an offer wants ours; its answer comes in the ACK.
             None => {
+                node_leg.late_offer = true;
                 let ours = node_leg.sound.offer();
                 self.sip.answer_reoffer(now, invite, ours);
             }
@@ -154,7 +161,7 @@ impl Node {
                 let ours = node_leg.sound.take_answer();
                 self.sip.answer_reoffer(now, invite, ours);
                 // An offer of ours that waits out a glare would be older than this answer: say it anew.
-                if node_leg.reoffering {
+                if node_leg.reoffer != Reoffer::No {
                     let again = node_leg.sound.offer();
                     self.sip.reoffer(now, invite, again);
                 }
@@ -182,9 +189,8 @@ impl Node {
     /// A re-INVITE of ours is over; send the next one if something changed meanwhile.
     fn reoffer_over(&mut self, invite: InviteId) {
         let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
-        node_leg.reoffering = false;
         node_leg.sound.forget_offer();
-        if std::mem::take(&mut node_leg.reoffer_again) {
+        if std::mem::replace(&mut node_leg.reoffer, Reoffer::No) == Reoffer::Again {
             self.reoffer(leg);
         }
     }
@@ -192,6 +198,11 @@ impl Node {
     /// Both sides agreed, first or anew.
     fn sound_agreed(&mut self, leg: LegId) {
         self.tell_remote(leg);
+        self.tell_hold(leg);
+    }
+
+    /// Tells the exchange when the far end holds us now, or no longer.
+    fn tell_hold(&mut self, leg: LegId) {
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
         let held = node_leg.sound.held_by_peer();
         if held != node_leg.held_by_peer {
@@ -241,9 +252,16 @@ impl Node {
             self.figures.stray_events += 1;
             return;
         };
-        if !node_leg.keys.is_new(now, way, key) {
-            self.figures.keys_twice += 1;
-            return;
+        match node_leg.keys.take(now, way, key) {
+            Press::New => {}
+            Press::Twin => {
+                self.figures.keys_twice += 1;
+                return;
+            }
+            Press::Flood => {
+                self.figures.keys_flooded += 1;
+                return;
+            }
         }
         match (&mut node_leg.secret, key.digit()) {
             (Some((token, length)), Some(_)) => {

@@ -33,6 +33,8 @@ pub struct NodeFigures {
     pub sdp_refused: u64,
     /// Keys that came twice, by RFC 4733 and by INFO, and were counted once.
     pub keys_twice: u64,
+    /// Keys beyond what fingers can press in a second.
+    pub keys_flooded: u64,
     /// Events about legs that were gone already.
     pub stray_events: u64,
     /// Re-INVITEs of ours that were refused.

@@ -121,6 +121,8 @@ impl House {
     /// Ends the server and waits until everything is written.
     pub(crate) fn close(&mut self) {
         if let Some(server) = self.server.take() {
+            // Once: no new calls. Twice: whoever is still there is hung up on.
+            server.drain();
             server.drain();
             server.join();
         }

@@ -111,7 +111,13 @@ async fn derive(tx: &mut Tx<'_>, fact: &Fact, at: UtcTime) -> Done {
             text(tx, "UPDATE calls SET language = ? WHERE id = ?", language.code(), *call).await?;
         }
         Fact::KeyPressed { call, key, .. } => {
-            text(tx, "UPDATE calls SET keys = keys || ? WHERE id = ?", &key.to_string(), *call).await?;
+            text(
+                tx,
+                "UPDATE calls SET keys = keys || ? WHERE id = ? AND length(keys) < 512",
+                &key.to_string(),
+                *call,
+            )
+            .await?;
         }
         Fact::DigitsEntered { call, entry, digits } => {
             let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
