@@ -126,7 +126,8 @@ impl Call {
 
     /// Brings ears and holds up to date with the stage.
     pub(super) fn settle(&mut self, step: &mut Step<'_>) {
-        let scene = self.stage.scene(&self.case);
+        let music = self.case.music();
+        let scene = self.stage.scene(&self.case).with_music_for_held(&self.case.parties, music.as_ref());
         let language = self.case.language();
         self.case.parties.show(&scene, language, step);
     }

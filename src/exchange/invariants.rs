@@ -104,7 +104,10 @@ fn ears(parties: &Parties) -> Result<(), String> {
             if other.id == leg.id || !other.has_sound() {
                 return Err(format!("{} hears {source}, which is {}", leg.id, other.state_name()));
             }
-            let one_way = !other.is_up() || alone(other) || alone(leg);
+            if other.holds_us {
+                return Err(format!("{} hears {source}, whose phone holds us", leg.id));
+            }
+            let one_way = !other.is_up() || leg.holds_us || alone(other) || alone(leg);
             if !one_way && !other.ear.sources.contains(&leg.id) {
                 return Err(format!("{} hears {source}, but not the other way", leg.id));
             }

@@ -44,6 +44,17 @@ pub(super) struct Scene {
 }
 
 impl Scene {
+    /// Who hears nobody because their phones hold us has music. They are heard by nobody themselves: a phone that holds
+    /// may go on sending, music of its own.
+    pub(super) fn with_music_for_held(mut self, parties: &Parties, music: Option<&PromptId>) -> Self {
+        for part in [&mut self.caller, &mut self.agent, &mut self.party] {
+            if parties.are_away(part.hears) {
+                part.music = music.cloned();
+            }
+        }
+        self
+    }
+
     pub(super) const fn part(&self, role: Role) -> &Part {
         match role {
             Role::Caller => &self.caller,
@@ -94,6 +105,12 @@ impl Parties {
     /// The live leg of a side, if there is one.
     pub(super) fn live(&self, role: Role) -> Option<&Leg> {
         self.legs.values().find(|leg| leg.role == role && leg.is_live())
+    }
+
+    /// Whether of these sides all who are there hold us by their own phones.
+    fn are_away(&self, sides: &[Role]) -> bool {
+        let mut there = sides.iter().filter_map(|role| self.live(*role)).peekable();
+        there.peek().is_some() && there.all(|leg| leg.holds_us)
     }
 
     fn live_mut(&mut self, role: Role) -> Option<&mut Leg> {
@@ -202,7 +219,7 @@ impl Parties {
                 .hears
                 .iter()
                 .filter_map(|r| self.live(*r))
-                .filter(|l| l.has_sound())
+                .filter(|l| l.has_sound() && !l.holds_us)
                 .map(|l| l.id)
                 .collect();
             sources.sort_unstable();

@@ -131,14 +131,15 @@ impl Talking {
     }
 
     pub(super) fn scene(&self, case: &Case) -> Scene {
-        let agent_away = case.parties.live(Role::Agent).is_some_and(|leg| leg.holds_us);
         if self.talk.held {
             let caller = Part { on_hold: true, ..Part::listening_to(case.music()) };
             return Scene { caller, ..Scene::default() };
         }
-        let caller =
-            if agent_away { Part::listening_to(case.music()) } else { Part::hearing(&[Role::Agent]) };
-        Scene { caller, agent: Part::hearing(&[Role::Caller]), party: Part::default() }
+        Scene {
+            caller: Part::hearing(&[Role::Agent]),
+            agent: Part::hearing(&[Role::Caller]),
+            party: Part::default(),
+        }
     }
 
     pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {

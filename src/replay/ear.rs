@@ -1,6 +1,7 @@
 //! A phone's ear: the last seconds of what it heard, to be measured. What is heard is asserted by frequency, never by
 //! anybody's word.
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ struct Heard {
     last: Option<(u16, u32)>,
     /// Packets whose timestamp did not go on from the last one's as their numbers did.
     breaks: u64,
+    /// Where the last packet came from.
+    from: Option<SocketAddr>,
 }
 
 /// What one phone hears.
@@ -31,7 +34,7 @@ pub struct Ear {
     changed: Arc<Notify>,
 }
 
-/// What an ear counted.
+/// What an ear counted in the newest call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarFigures {
     /// RTP packets heard.
@@ -47,10 +50,16 @@ pub struct EarFigures {
 }
 
 impl Ear {
+    /// A call begins: nothing was heard in it yet.
+    pub(super) fn begin(&self) {
+        *self.lock() = Heard::default();
+    }
+
     /// A packet came.
-    pub(super) fn hear(&self, header: crate::rtp::Header, samples: &[i16]) {
+    pub(super) fn hear(&self, from: SocketAddr, header: crate::rtp::Header, samples: &[i16]) {
         {
             let mut h = self.lock();
+            h.from = Some(from);
             h.packets += 1;
             if !h.sources.contains(&header.ssrc) && h.sources.len() < 16 {
                 h.sources.push(header.ssrc);
@@ -84,6 +93,16 @@ impl Ear {
             sources: h.sources.clone(),
             breaks: h.breaks,
         }
+    }
+
+    /// Where the sound of the newest call comes from.
+    pub fn heard_from(&self) -> Option<SocketAddr> {
+        self.lock().from
+    }
+
+    /// Everything heard since the last [`Ear::rinse`], of the last ten seconds.
+    pub fn all(&self) -> Vec<i16> {
+        self.lock().samples.iter().copied().collect()
     }
 
     /// Forgets what was heard so far: what is measured next came after this.

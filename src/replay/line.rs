@@ -37,6 +37,7 @@ impl Line {
     pub(super) async fn open(at: IpAddr, now: Now, rng: Rng, voice: &Voice, ear: Ear) -> io::Result<Self> {
         let socket = UdpSocket::bind(SocketAddr::new(at, 0)).await?;
         let port = socket.local_addr()?.port();
+        ear.begin();
         Ok(Self {
             socket: Arc::new(socket),
             port,
@@ -81,7 +82,7 @@ impl Line {
         if let Incoming::Sound { header, payload, .. } = self.rtp.handle_rtp(now.mono, from, datagram) {
             let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
             let n = codec.decode(payload, &mut samples);
-            self.ear.hear(header, samples.get(..n).unwrap_or_default());
+            self.ear.hear(from, header, samples.get(..n).unwrap_or_default());
         }
     }
 

@@ -131,7 +131,12 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        self.close();
+        // Nothing more is asked of it: what is still going on is cut off.
+        if let Some(server) = self.server.take() {
+            server.drain();
+            server.drain();
+            server.join();
+        }
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

@@ -1,12 +1,19 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
 mod binary;
+mod cast;
 mod check_command;
 mod commands;
+mod hearing;
+mod holding;
 mod house;
 mod http;
+mod leaving;
+mod locked_doors;
 mod network;
 mod page;
 mod record;
+mod ringing;
 mod sipp;
 mod store_contract;
+mod strangers;
 mod web;

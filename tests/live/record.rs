@@ -9,7 +9,7 @@ fn a_call_goes_from_menu_through_queue_to_agent_and_into_the_record() {
     runtime().block_on(async {
         let mut agent = house.agent("8002", Voice::Tone(700.0)).await;
         let caller = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
-        caller.press("2").await.unwrap();
+        caller.press("21").await.unwrap();
         agent
             .wait("a ring", SOON, |e| matches!(e, PhoneEvent::Rings(who) if who.user == "13800138000"))
             .await
@@ -23,7 +23,7 @@ fn a_call_goes_from_menu_through_queue_to_agent_and_into_the_record() {
         agent.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
     });
     let story = house.story(0);
-    assert_eq!(story["call"]["keys"], "2");
+    assert_eq!(story["call"]["keys"], "21");
     assert_eq!(story["call"]["agent"], "8002");
     assert_eq!(story["call"]["cause"], "hung_up");
     assert_eq!(story["offers"][0]["outcome"], "connected");
