@@ -13,7 +13,7 @@ const WATCHED: Duration = Duration::from_secs(10);
 /// It has settled by then: prompts decoded, ports bound.
 const SETTLED: Duration = Duration::from_secs(2);
 /// A server that is not ready by then will never be.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 struct Running(Child);
 

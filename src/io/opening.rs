@@ -69,7 +69,7 @@ pub(super) async fn open(
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
     let office = Office { asker, store, metrics: Arc::clone(&metrics), gate: Arc::new(gate) };
-    let work = OfficeWork { writer, facts, phone_writer, phones, http, commands, office, lock };
+    let work = OfficeWork { writer, facts, phone_writer, phones, http, office, commands, lock };
     let control = Control {
         node,
         net,

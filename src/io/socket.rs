@@ -169,17 +169,19 @@ async fn answer(question: Question, asker: &Asker, store: &Store) -> Full {
         }
         Question::Call(call) => match store.call(call).await {
             Ok(Some(story)) => Full::Call(Box::new(story)),
-            Ok(None) => Full::NotFound(format!("no {call} in the record")),
+            Ok(None) => Full::NotFound(format!("no call {} in the record", call.0)),
             Err(e) => refused(&e),
         },
         Question::Ladder(call) => match asker.ladder(call).await {
             Ok(Some(text)) => Full::Ladder(text),
-            Ok(None) => Full::NotFound(format!("no SIP of {call} is kept; the last calls alone have theirs")),
+            Ok(None) => {
+                Full::NotFound(format!("no SIP of call {} is kept; the last calls alone have theirs", call.0))
+            }
             Err(e) => refused(&e),
         },
         Question::End(call) => match asker.end_call(call).await {
             Ok(true) => Full::Ended,
-            Ok(false) => Full::NotFound(format!("no {call} is going on")),
+            Ok(false) => Full::NotFound(format!("no call {} is going on", call.0)),
             Err(e) => refused(&e),
         },
     }

@@ -112,10 +112,6 @@ impl Running {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 impl Drop for Running {

@@ -13,7 +13,7 @@ use crate::web::{get, until};
 
 /// A browser that has not ended by then is killed, and the test fails.
 const BROWSER: Duration = Duration::from_secs(90);
-const HOSTILE: &str = r#"<script>alert(1)</script><img src=x onerror=alert(2)>"#;
+const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
 
 /// A browser process with its children; gone when this is.
 struct Browser(Child);

@@ -193,7 +193,7 @@ fn after_a_power_cut_calls_are_closed_numbers_rise_and_phones_are_still_known() 
     runtime().block_on(async {
         let (server, _) = home.serve();
         let mut agent = hotline::replay::Phone::start(home.phone_of("8001", Voice::Silence)).await.unwrap();
-        agent.register(Duration::from_secs(3_600)).await.unwrap();
+        agent.register(Duration::from_hours(1)).await.unwrap();
         agent.wait("registration", SOON, |e| matches!(e, PhoneEvent::Registered(true, _))).await.unwrap();
         let caller = home.caller("13800138000").await;
         let first = until("the row", || get(home.http, "/api/v1/calls").json()[0]["id"].as_u64()).await;

@@ -28,7 +28,7 @@ impl Reply {
 pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Reply {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
-    let headers: String = headers.iter().map(|h| format!("{h}\r\n")).collect();
+    let headers: String = headers.iter().map(|h| [h, "\r\n"].concat()).collect();
     stream
         .write_all(format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").as_bytes())
         .unwrap();

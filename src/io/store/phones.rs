@@ -18,7 +18,7 @@ impl Store {
              FROM bindings WHERE left_us > 0 ORDER BY expires_us",
         )
         .bind(now.as_micros())
-        .try_map(stored)
+        .try_map(|row| stored(&row))
         .fetch_all(&self.readers)
         .await
         .map_err(|e| self.error(e))?;
@@ -86,7 +86,7 @@ const fn place(to: Destination) -> Option<(bool, ListenerId, SocketAddr)> {
 }
 
 /// A row that this program did not write is passed over.
-fn stored(r: SqliteRow) -> Result<Option<StoredBinding>, sqlx::Error> {
+fn stored(r: &SqliteRow) -> Result<Option<StoredBinding>, sqlx::Error> {
     let listener = u8::try_from(r.try_get::<i64, _>("listener")?).map(ListenerId);
     let address = r.try_get::<&str, _>("address")?.parse::<SocketAddr>();
     let (Ok(listener), Ok(to)) = (listener, address) else { return Ok(None) };
