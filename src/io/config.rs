@@ -128,20 +128,17 @@ impl Settings {
 
     fn sip(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
         let Some(mut t) = top.table(findings, "sip") else { return };
-        if let Some(field) = t.get("listen") {
-            self.listen =
-                words(findings, &field.node).into_iter().filter_map(|w| address(findings, w)).collect();
+        if let Some(listen) = list(&mut t, findings, "listen", address) {
+            self.listen = listen;
         }
-        if let Some(field) = t.get("advertise") {
-            self.advertise =
-                words(findings, &field.node).into_iter().filter_map(|w| ip(findings, w)).collect();
+        if let Some(advertise) = list(&mut t, findings, "advertise", ip) {
+            self.advertise = advertise;
         }
         if let Some(w) = t.word(findings, "realm") {
             w.text.clone_into(&mut self.realm);
         }
-        if let Some(field) = t.get("digest") {
-            self.digest =
-                words(findings, &field.node).into_iter().filter_map(|w| algorithm(findings, w)).collect();
+        if let Some(digest) = list(&mut t, findings, "digest", algorithm) {
+            self.digest = digest;
         }
         t.finish(findings);
     }
@@ -156,9 +153,8 @@ impl Settings {
             let message = format!("no RTP port between {} and {}", self.rtp_ports.0, self.rtp_ports.1);
             findings.error("HL0105", &t.place, message);
         }
-        if let Some(field) = t.get("codecs") {
-            self.codecs =
-                words(findings, &field.node).into_iter().filter_map(|w| codec(findings, w)).collect();
+        if let Some(codecs) = list(&mut t, findings, "codecs", codec) {
+            self.codecs = codecs;
         }
         t.finish(findings);
     }
@@ -229,6 +225,23 @@ impl Settings {
 #[expect(clippy::disallowed_methods, reason = "this is the one file that reads the environment")]
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// One or several of `name`; none at all is a mistake.
+fn list<T>(
+    t: &mut Fields<'_>,
+    findings: &mut Findings<'_>,
+    name: &'static str,
+    read: fn(&mut Findings<'_>, Word<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let field = t.get(name)?;
+    let words = words(findings, &field.node);
+    if words.is_empty() {
+        findings
+            .error("HL0105", &field.node.place, format!("`{name}` names nothing"))
+            .help("leave it out for the default");
+    }
+    Some(words.into_iter().filter_map(|w| read(findings, w)).collect())
 }
 
 fn address(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
@@ -336,9 +349,17 @@ mod tests {
     #[test]
     fn every_mistake_is_reported_at_once_with_its_line() {
         let text = "[sip]\nlisten = \"everywhere\"\ndigst = \"MD5\"\n[http]\nlisten = \"0.0.0.0:80\"\n\
-                    [trunks.m]\nuser = \"u\"\n[rtp]\nfirst_port = 30000\nlast_port = 20000\n";
+                    [trunks.m]\nuser = \"u\"\n[rtp]\nfirst_port = 30000\nlast_port = 20000\ncodecs = []\n";
         let found = Settings::read("hotline.toml", text).unwrap_err();
         let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        hotline.toml:2:10: error HL0105: `everywhere` is not an address with a port
+        hotline.toml:3:1: error HL0102: [sip] of the settings has no `digst`
+        hotline.toml:5:10: error HL0104: HTTP stays on loopback until it has a token
+        hotline.toml:6:9: error HL0104: the trunk m needs `address`
+        hotline.toml:6:9: error HL0104: the trunk m needs both a user and a password, or neither
+        hotline.toml:8:2: error HL0105: no RTP port between 30000 and 20000
+        hotline.toml:11:10: error HL0105: `codecs` names nothing
+        ");
     }
 }
