@@ -103,7 +103,7 @@ fn greet(server: &Server, store: &std::path::Path) {
     println!(
         "\nNo second phone? Run `hotline robots` beside this: an agent and a merchant who answer by themselves."
     );
-    println!("Ctrl-C lets the calls inside end; a second one ends them.");
+    println!("Ctrl-C ends when the calls inside are over; a second one ends them.");
 }
 
 fn in_words(code: &FeatureCode) -> String {
