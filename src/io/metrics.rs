@@ -138,6 +138,7 @@ impl Metrics {
                 (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),
                 (by("what", "send_failures"), real(read(&self.net.send_failures))),
                 (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
+                (by("what", "connections_of_one_refused"), real(read(&self.net.connections_of_one_refused))),
             ],
         );
         sheet.tally(

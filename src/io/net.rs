@@ -3,9 +3,9 @@
 //! room is dropped and counted.
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -71,10 +71,16 @@ pub struct NetFigures {
     pub send_failures: AtomicU64,
     /// Connections refused because of the limit.
     pub connections_refused: AtomicU64,
+    /// Connections refused because their address had its share already.
+    pub connections_of_one_refused: AtomicU64,
 }
 
 /// Most TCP connections at once, accepted and made.
 const CONNECTIONS: usize = 2_000;
+/// Most of them accepted from one address; loopback is excepted: there our own robots and proxies live.
+const CONNECTIONS_OF_ONE: usize = 64;
+/// Connections that the kernel completes before we accept them.
+const BACKLOG: i32 = 1_024;
 /// Messages that may wait for a slow connection; then it is closed.
 const WAITING_WRITES: usize = 64;
 /// A connection on which nothing came for this long is closed: phones send keep-alives more often.
@@ -96,6 +102,7 @@ pub struct Net {
     events: mpsc::Sender<NetEvent>,
     numbers: Arc<AtomicU64>,
     room: Arc<Semaphore>,
+    shares: Shares,
     figures: Arc<NetFigures>,
     accepted: (mpsc::UnboundedSender<Accepted>, mpsc::UnboundedReceiver<Accepted>),
 }
@@ -124,6 +131,7 @@ impl Net {
             events,
             numbers: Arc::new(AtomicU64::new(1)),
             room: Arc::new(Semaphore::new(CONNECTIONS)),
+            shares: Shares::default(),
             figures: Arc::default(),
             accepted: mpsc::unbounded_channel(),
         }
@@ -135,17 +143,12 @@ impl Net {
     }
 
     /// Binds UDP and TCP to the same address; port 0 takes a free port for both. Returns the address.
-    pub async fn listen(
-        &mut self,
-        udp: ListenerId,
-        tcp: ListenerId,
-        at: SocketAddr,
-    ) -> io::Result<SocketAddr> {
+    pub fn listen(&mut self, udp: ListenerId, tcp: ListenerId, at: SocketAddr) -> io::Result<SocketAddr> {
         let mut tries = 0;
         loop {
             let datagrams = udp_socket(at)?;
             let local = datagrams.local_addr()?;
-            match TcpListener::bind(local).await {
+            match tcp_listener(local) {
                 Ok(listener) => {
                     self.serve_udp(udp, datagrams);
                     self.serve_tcp(tcp, listener, local);
@@ -190,6 +193,7 @@ impl Net {
             events: self.events.clone(),
             numbers: Arc::clone(&self.numbers),
             room: Arc::clone(&self.room),
+            shares: self.shares.clone(),
             figures: Arc::clone(&self.figures),
             accepted: self.accepted.0.clone(),
         };
@@ -255,6 +259,8 @@ impl Net {
         let conn = ConnId(self.numbers.fetch_add(1, Ordering::Relaxed));
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
             self.figures.connections_refused.fetch_add(1, Ordering::Relaxed);
+            // Beside a full queue of events this news is lost too: then timer B tells the transaction.
+            self.events.try_send(NetEvent::ConnectFailed { conn, listener, to }).ok();
             return;
         };
         let (bytes, writes) = mpsc::channel(WAITING_WRITES);
@@ -267,7 +273,8 @@ impl Net {
         tokio::spawn(async move {
             match tokio::time::timeout(CONNECT, dial(from, to)).await {
                 Ok(Ok(stream)) => {
-                    let line = Line { conn, listener, remote: to, events, permit, ours: true };
+                    let line =
+                        Line { conn, listener, remote: to, events, places: (permit, None), ours: true };
                     line.run(stream, writes).await;
                 }
                 Ok(Err(_)) | Err(_) => {
@@ -279,7 +286,7 @@ impl Net {
     }
 }
 
-async fn dial(from: Option<std::net::IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+async fn dial(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(ip) = from.filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
         socket.bind(SocketAddr::new(ip, 0))?;
@@ -302,11 +309,25 @@ fn udp_socket(at: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
+/// A TCP listener of one family alone, so that `0.0.0.0` and `[::]` stand side by side on one port.
+fn tcp_listener(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
 struct Acceptor {
     id: ListenerId,
     events: mpsc::Sender<NetEvent>,
     numbers: Arc<AtomicU64>,
     room: Arc<Semaphore>,
+    shares: Shares,
     figures: Arc<NetFigures>,
     accepted: mpsc::UnboundedSender<Accepted>,
 }
@@ -323,6 +344,10 @@ impl Acceptor {
                     continue;
                 }
             };
+            let Some(share) = self.shares.take(remote.ip()) else {
+                self.figures.connections_of_one_refused.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
             let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
                 self.figures.connections_refused.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -334,9 +359,47 @@ impl Acceptor {
             if self.accepted.send(Accepted { conn, writer }).is_err() {
                 return;
             }
-            let line =
-                Line { conn, listener: self.id, remote, events: self.events.clone(), permit, ours: false };
+            let events = self.events.clone();
+            let places = (permit, Some(share));
+            let line = Line { conn, listener: self.id, remote, events, places, ours: false };
             tokio::spawn(line.run(stream, writes));
+        }
+    }
+}
+
+/// How many accepted connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Shares(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+impl Shares {
+    /// A place for one more from `ip`; `None`: it has its share.
+    fn take(&self, ip: IpAddr) -> Option<Share> {
+        let ip = ip.to_canonical();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = all.entry(ip).or_default();
+        if *taken >= CONNECTIONS_OF_ONE && !ip.is_loopback() {
+            return None;
+        }
+        *taken += 1;
+        Some(Share { ip, of: self.clone() })
+    }
+}
+
+/// One connection's place; dropping it gives it back.
+#[derive(Debug)]
+struct Share {
+    ip: IpAddr,
+    of: Shares,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = all.get(&self.ip).map_or(0, |n| n.saturating_sub(1));
+        if left == 0 {
+            all.remove(&self.ip);
+        } else {
+            all.insert(self.ip, left);
         }
     }
 }
@@ -347,13 +410,14 @@ struct Line {
     listener: ListenerId,
     remote: SocketAddr,
     events: mpsc::Sender<NetEvent>,
-    permit: OwnedSemaphorePermit,
+    /// Among all connections, and among those of its address.
+    places: (OwnedSemaphorePermit, Option<Share>),
     ours: bool,
 }
 
 impl Line {
     async fn run(self, stream: TcpStream, mut writes: mpsc::Receiver<Vec<u8>>) {
-        let Self { conn, listener, remote, events, permit, ours } = self;
+        let Self { conn, listener, remote, events, places, ours } = self;
         if let Err(e) = stream.set_nodelay(true) {
             tracing::debug!(%remote, error = %e, "no TCP_NODELAY");
         }
@@ -384,8 +448,41 @@ impl Line {
                 },
             }
         }
-        drop(permit);
+        drop(places);
         // The control loop is gone when nobody hears this.
         events.send(NetEvent::Closed { conn }).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_of_connections_and_loopback_any_number() {
+        let shares = Shares::default();
+        let far: IpAddr = [192, 0, 2, 7].into();
+        let mut held: Vec<Share> = (0..CONNECTIONS_OF_ONE).filter_map(|_| shares.take(far)).collect();
+        assert_eq!(held.len(), CONNECTIONS_OF_ONE);
+        assert!(shares.take(far).is_none());
+        let other = shares.take([192, 0, 2, 8].into());
+        assert!(other.is_some());
+        held.pop();
+        held.extend(shares.take(far));
+        assert_eq!(held.len(), CONNECTIONS_OF_ONE, "a place given back is free again");
+        let near: Vec<_> = (0..200).map(|_| shares.take([127, 0, 0, 1].into())).collect();
+        assert!(near.iter().all(Option::is_some));
+        drop((held, other, near));
+        assert!(shares.0.lock().unwrap().is_empty(), "nothing is kept of those who left");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_finds_no_room_is_reported_as_failed() {
+        let (to, mut events) = mpsc::channel(4);
+        let mut net = Net::new(to);
+        net.room = Arc::new(Semaphore::new(0));
+        let to = "127.0.0.1:9".parse().unwrap();
+        net.send(&Destination::Connect { listener: ListenerId(1), to }, b"x".to_vec());
+        assert!(matches!(events.try_recv(), Ok(NetEvent::ConnectFailed { to: at, .. }) if at == to));
     }
 }

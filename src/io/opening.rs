@@ -48,7 +48,7 @@ pub(super) async fn open(
     let lock = lock_store(&settings.store)?;
     let (net_to, net_events) = mpsc::channel(NET_EVENTS);
     let mut net = Net::new(net_to);
-    let doors = listen(&mut net, settings).await?;
+    let doors = listen(&mut net, settings)?;
     let (http, http_at, gate) = listen_http(settings, ready.token.clone())?;
     let (store, resume) = open_store(settings).await?;
     let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
@@ -189,7 +189,7 @@ struct Doors {
 }
 
 /// Binds UDP and TCP on every SIP address.
-async fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError> {
+fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError> {
     let mut doors = Doors {
         listeners: Vec::new(),
         media_addresses: BTreeMap::new(),
@@ -200,7 +200,6 @@ async fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError>
         let (udp, tcp) = (ListenerId(n), ListenerId(n + 1));
         let local = net
             .listen(udp, tcp, *at)
-            .await
             .map_err(|source| StartError::Listen { at: format!("{at} (SIP)"), source })?;
         let ip = told_address(local.ip(), settings)?;
         let advertised = SocketAddr::new(ip, local.port());

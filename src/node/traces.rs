@@ -1,13 +1,21 @@
-//! The SIP of the last calls, kept for `hotline ladder`: bounded in calls and messages, oldest forgotten first.
+//! The SIP of the last calls, kept for `hotline ladder`: bounded in calls, messages and bytes, oldest forgotten first.
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::CallId;
-use crate::sip::Trace;
+use crate::sip::{Trace, trace_key};
 
 /// SIP Call-IDs kept.
 const DIALOGS: usize = 4_000;
 /// Messages kept of each; a flood of retransmissions adds nothing to read.
 const MESSAGES: usize = 200;
+
+/// Bytes kept of all; a busy evening must not eat the memory of calls.
+const BYTES: usize = 64 * 1024 * 1024;
+
+/// What a message weighs in memory.
+const fn weight(trace: &Trace) -> usize {
+    size_of::<Trace>() + trace.sip_call_id.len() + trace.bytes.len()
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -21,6 +29,7 @@ pub(super) struct Traces {
     by_sip_id: BTreeMap<String, Kept>,
     by_call: BTreeMap<CallId, Vec<String>>,
     order: VecDeque<String>,
+    bytes: usize,
     /// Messages not kept because of the bound.
     pub(super) forgotten: u64,
 }
@@ -28,21 +37,23 @@ pub(super) struct Traces {
 impl Traces {
     /// Keeps a message.
     pub(super) fn add(&mut self, trace: Trace) {
-        let id = trace.sip_call_id.clone();
+        let id = trace_key(&trace.sip_call_id).to_owned();
         if !self.by_sip_id.contains_key(&id) {
             self.order.push_back(id.clone());
-            self.make_room();
         }
         let kept = self.by_sip_id.entry(id).or_default();
         if kept.messages.len() < MESSAGES {
+            self.bytes += weight(&trace);
             kept.messages.push(trace);
         } else {
             self.forgotten += 1;
         }
+        self.make_room();
     }
 
     /// The messages with this SIP Call-ID are a leg of `call`.
     pub(super) fn belongs(&mut self, sip_call_id: &str, call: CallId) {
+        let sip_call_id = trace_key(sip_call_id);
         let kept = self.by_sip_id.entry(sip_call_id.to_owned()).or_insert_with(|| {
             self.order.push_back(sip_call_id.to_owned());
             Kept::default()
@@ -67,10 +78,11 @@ impl Traces {
     }
 
     fn make_room(&mut self) {
-        while self.order.len() > DIALOGS {
+        while self.order.len() > DIALOGS || self.bytes > BYTES {
             let Some(old) = self.order.pop_front() else { return };
             let Some(kept) = self.by_sip_id.remove(&old) else { continue };
             self.forgotten += kept.messages.len() as u64;
+            self.bytes = self.bytes.saturating_sub(kept.messages.iter().map(weight).sum());
             let Some(call) = kept.call else { continue };
             if let Some(ids) = self.by_call.get_mut(&call) {
                 ids.retain(|id| *id != old);
@@ -108,6 +120,23 @@ mod tests {
         t.add(message("other", 2));
         let at: Vec<u64> = t.of(CallId(7)).iter().map(|m| m.at.as_millis()).collect();
         assert_eq!(at, [1, 2, 3]);
+    }
+
+    #[test]
+    fn large_messages_are_kept_within_the_budget_of_bytes() {
+        let mut t = Traces::default();
+        for n in 0..400 {
+            t.belongs(&format!("d{n}"), CallId(n));
+            for ms in 0..100 {
+                let mut m = message(&format!("d{n}"), ms);
+                m.bytes = vec![b'x'; 4_096];
+                t.add(m);
+            }
+        }
+        let held: usize = t.by_sip_id.values().flat_map(|k| &k.messages).map(weight).sum();
+        assert!(held == t.bytes && held <= BYTES && held > BYTES / 2, "{held}");
+        assert!(t.of(CallId(0)).is_empty() && t.by_call.len() == t.order.len());
+        assert_eq!(t.of(CallId(399)).len(), 100, "the newest stay");
     }
 
     #[test]

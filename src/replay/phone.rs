@@ -135,10 +135,14 @@ pub struct Phone {
 
 impl Phone {
     /// Opens the sockets and begins. Wants to be called within a tokio runtime.
+    #[expect(
+        clippy::unused_async,
+        reason = "shows that it runs within a runtime, as every other step of a phone"
+    )]
     pub async fn start(settings: PhoneSettings) -> Result<Self, PhoneError> {
         let (net_in, net_events) = mpsc::channel(WAITING);
         let mut net = Net::new(net_in);
-        let address = net.listen(UDP, TCP, SocketAddr::new(settings.at, settings.port)).await?;
+        let address = net.listen(UDP, TCP, SocketAddr::new(settings.at, settings.port))?;
         let (orders, orders_in) = mpsc::channel(WAITING);
         let (events_out, events) = mpsc::channel(WAITING);
         let ear = Ear::default();

@@ -68,7 +68,8 @@ impl Dialog {
         })
     }
 
-    /// The caller's side, section 12.1.2. `None` without a readable To or Contact.
+    /// The caller's side, section 12.1.2. `None` without a readable To. A 2xx must name a Contact; where it does not,
+    /// the URI that was called is the target, so that its ACK and its BYE can go out.
     pub(crate) fn of_response(request: &Request, response: &Response, path: Path) -> Option<Self> {
         let from = request.from()?;
         let to = response.to()?;
@@ -82,7 +83,10 @@ impl Dialog {
             remote_tag,
             local_number: request.cseq().map_or(0, |c| c.number),
             remote_number: None,
-            remote_target: response.headers.contact()?.uri,
+            remote_target: response
+                .headers
+                .contact()
+                .map_or_else(|| request.uri.clone(), |contact| contact.uri),
             route_set,
             path,
         })

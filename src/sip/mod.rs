@@ -37,6 +37,7 @@ pub use message::{Message, Method, Request, Response, Status, Uri, method_named,
 pub use name::HeaderName;
 pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
 pub use timers::{Timer, TimerSettings};
+pub(crate) use trace::trace_key;
 pub use transaction::{
     TransactionCounters, TransactionEvent, TransactionId, TransactionSettings, Transactions,
 };

@@ -1,13 +1,25 @@
 //! What came in and went out, for `hotline ladder`: bounded, masked.
 //!
 //! Invariant: bodies of INFO (they are keys, and keys may be secret) and the values of Authorization and
-//! Proxy-Authorization never leave here; each of their bytes is an `x`.
+//! Proxy-Authorization never leave here; each of their bytes is an `x`. What is a line, and where the header ends, is
+//! seen here as the scan of the wire sees it.
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::event::Trace;
 use super::name::HeaderName;
+use super::wire::empty_lines;
 use crate::base::Instant;
+
+/// Of each message so much is kept: more than any that a phone sends has before its body.
+const MESSAGE_BYTES: usize = 4 * 1024;
+/// And so much of its Call-ID.
+const CALL_ID_BYTES: usize = 256;
+
+/// The part of a Call-ID by which traces are kept.
+pub(crate) fn trace_key(call_id: &str) -> &str {
+    call_id.get(..call_id.floor_char_boundary(CALL_ID_BYTES)).unwrap_or(call_id)
+}
 
 /// The messages that wait to be fetched.
 #[derive(Debug)]
@@ -34,7 +46,9 @@ impl TraceLog {
             return;
         }
         let mut bytes = bytes.to_vec();
-        let sip_call_id = mask(&mut bytes);
+        let sip_call_id = trace_key(&mask(&mut bytes)).to_owned();
+        bytes.truncate(MESSAGE_BYTES);
+        bytes.shrink_to_fit();
         self.waiting.push_back(Trace { at, sent, peer, sip_call_id, bytes });
     }
     /// The oldest.
@@ -45,6 +59,8 @@ impl TraceLog {
 
 /// Masks what is secret in a message; hands back its Call-ID.
 fn mask(message: &mut [u8]) -> String {
+    let begin = empty_lines(message);
+    let message = message.get_mut(begin..).unwrap_or_default();
     let is_info = message.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"INFO "));
     let (mut call_id, mut secret, mut first) = (String::new(), false, true);
     let mut rest = message;
@@ -52,8 +68,8 @@ fn mask(message: &mut [u8]) -> String {
         let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at_mut(end);
         rest = after;
-        let text = line.trim_ascii_end();
-        if text.is_empty() && !first {
+        // White space alone does not end the header: it goes on with the line before.
+        if matches!(&*line, b"\r\n" | b"\n") && !first {
             break;
         }
         // A line that begins with white space goes on with the one before.
@@ -109,6 +125,28 @@ mod tests {
             "INFO sip:a SIP/2.0\ni: c1\nProxy-Authorization :xxxxxx\n  xxxxxxxxxxxx\nTo: <sip:a>\n\nxxxxxxxx\n"
                 .replace(":xxxxxx\n", ": xxxxxx\n")
         );
+    }
+
+    #[test]
+    fn empty_lines_before_a_message_and_blank_ones_within_hide_nothing() {
+        let (_, text) = masked("\nINFO sip:a SIP/2.0\nCall-ID: c1\n\nSignal=5\n");
+        assert_eq!(text, "\nINFO sip:a SIP/2.0\nCall-ID: c1\n\nxxxxxxxx\n");
+        let (call_id, text) = masked("\n\nREGISTER sip:a SIP/2.0\nAuthorization: Digest\nCall-ID: c1\n\n");
+        assert_eq!(call_id, "c1");
+        assert_eq!(text, "\n\nREGISTER sip:a SIP/2.0\nAuthorization: xxxxxx\nCall-ID: c1\n\n");
+        let (_, text) = masked("REGISTER sip:a SIP/2.0\nTo: <sip:a>\n \nAuthorization: Digest\n\n");
+        assert!(text.contains("Authorization: xxxxxx\n"), "{text}");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_after_it_is_masked() {
+        let mut log = TraceLog::new(1);
+        let message =
+            format!("INFO sip:a SIP/2.0\r\nCall-ID: {}\r\n\r\n{}", "\u{e9}".repeat(300), "5".repeat(9_000));
+        log.take(Instant::ZERO, false, "192.0.2.1:5060".parse().ok(), message.as_bytes());
+        let kept = log.poll().unwrap();
+        assert_eq!((kept.bytes.len(), kept.sip_call_id.len()), (MESSAGE_BYTES, CALL_ID_BYTES));
+        assert!(kept.bytes.ends_with(b"xxx"));
     }
 
     #[test]

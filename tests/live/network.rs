@@ -29,6 +29,21 @@ fn a_call_over_ipv6_and_one_over_ipv4_on_the_same_line() {
 }
 
 #[test]
+fn all_addresses_of_both_families_share_one_port() {
+    // Free on both families a moment ago.
+    let port = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+    let house = House::open_on(
+        &format!(r#"["0.0.0.0:{port}", "[::]:{port}"]"#),
+        "advertise = [\"127.0.0.1\", \"::1\"]",
+    );
+    assert_eq!(house.server.as_ref().unwrap().addresses.sip.len(), 2);
+    runtime().block_on(async {
+        hears_the_menu(([127, 0, 0, 1], port).into()).await;
+        hears_the_menu((std::net::Ipv6Addr::LOCALHOST, port).into()).await;
+    });
+}
+
+#[test]
 fn one_line_opens_all_addresses_and_peers_are_told_the_advertised_one() {
     let house = House::open_on(r#""0.0.0.0:0""#, "advertise = \"127.0.0.1\"");
     let port = house.sip.port();

@@ -253,6 +253,17 @@ fn the_second_phone_that_answers_is_thanked_and_hung_up() {
 }
 
 #[test]
+fn an_answer_without_a_contact_is_acknowledged_and_can_be_hung_up() {
+    let mut p = Peer::new(|_| ());
+    let id = p.ua.invite(p.now, outgoing("192.0.2.9:5060"));
+    let invite = p.sent().pop().unwrap();
+    let sent = p.respond(&invite, "200 OK", "t", "Content-Type: application/sdp");
+    assert_eq!(sent[0].first_line(), "ACK sip:bob@192.0.2.9:5060 SIP/2.0");
+    p.ua.end(p.now, id);
+    assert_eq!(p.sent()[0].first_line(), "BYE sip:bob@192.0.2.9:5060 SIP/2.0");
+}
+
+#[test]
 fn a_header_of_ours_cannot_be_split_by_what_is_put_in() {
     let mut p = Peer::new(|_| ());
     p.ua.invite(p.now, outgoing("192.0.2.9:5060"));

@@ -17,6 +17,7 @@ use start::Start;
 
 pub use framer::{CloseCause, Frame, Framer, PONG};
 pub use read::DropCause;
+pub(crate) use scan::empty_lines;
 pub use scan::{RawField, ScanFault, Scanned, Spans};
 pub(crate) use write::put_field;
 pub use write::{write_message, write_request, write_response};
