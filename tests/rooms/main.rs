@@ -13,6 +13,7 @@ mod media_switches;
 mod menu_diagnostics;
 mod menu_run;
 mod menus_shipped;
+mod node_offers;
 mod queue_model;
 mod rtp_keys;
 mod rtp_out_stream;

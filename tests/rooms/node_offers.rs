@@ -1,0 +1,310 @@
+//! The whole node between two phones, without a socket: late offers, holds from both sides at once, and a key that
+//! follows in the same packet into a secret entry.
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotline::base::{Key, Now, Rng};
+use hotline::exchange::menu::{MenuSet, PromptTexts};
+use hotline::exchange::{ExchangeSettings, Fact};
+use hotline::media::{Codec, MediaCommand};
+use hotline::node::{LegSound, Node, NodeOutput, NodeSettings};
+use hotline::sip::{
+    Account, Credentials, Destination, Identity, InviteId, Listener, ListenerId, ListenerTransport,
+    OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
+};
+
+const UDP: ListenerId = ListenerId(0);
+
+fn address(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 5060))
+}
+
+fn agent_settings(at: SocketAddr) -> UserAgentSettings {
+    let listener = Listener { id: UDP, transport: ListenerTransport::Udp, local: at, advertised: at };
+    UserAgentSettings::new(vec![listener], "hotline")
+}
+
+struct Phone {
+    at: SocketAddr,
+    ua: UserAgent,
+    sound: LegSound,
+    invite: Option<InviteId>,
+    events: Vec<SipEvent>,
+}
+
+impl Phone {
+    fn new(last: u8) -> Self {
+        let at = address(last);
+        let ua = UserAgent::new(agent_settings(at), &Rng::from_number(last.into()));
+        let sound = LegSound::new(at.ip(), 30_000, &[Codec::Pcma], last.into());
+        Self { at, ua, sound, invite: None, events: Vec::new() }
+    }
+
+    /// What a phone does by itself: answers changes, takes the answers to its own.
+    fn settle(&mut self, now: Now) {
+        while let Some(event) = self.ua.poll_event() {
+            match &event {
+                SipEvent::Incoming(incoming) => {
+                    self.invite = Some(incoming.invite);
+                    self.sound.answer(incoming.offer.as_ref().unwrap()).unwrap();
+                    let body = self.sound.take_answer();
+                    self.ua.answer(now.mono, incoming.invite, body);
+                }
+                SipEvent::Answered { invite, sdp: Some(sdp) } if self.late(sdp) => {
+                    let body = self.sound.take_answer();
+                    self.ua.ack_with(now.mono, *invite, body);
+                }
+                SipEvent::Answered { sdp: Some(sdp), .. }
+                | SipEvent::ReofferAnswered { sdp: Some(sdp), .. } => {
+                    self.sound.accept(sdp).unwrap();
+                }
+                SipEvent::Reoffer { invite, offer: Some(offer) } => {
+                    self.sound.answer(offer).unwrap();
+                    let body = self.sound.take_answer();
+                    self.ua.answer_reoffer(now.mono, *invite, body);
+                }
+                _ => {}
+            }
+            self.events.push(event);
+        }
+    }
+
+    /// Whether this is the offer to our INVITE without one; then it is answered.
+    fn late(&mut self, sdp: &[u8]) -> bool {
+        self.sound.remote().is_none() && self.invite.is_some() && self.sound.answer(sdp).is_ok()
+    }
+
+    fn is_over(&self) -> bool {
+        self.events
+            .iter()
+            .any(|e| matches!(e, SipEvent::Ended { invite, .. } if Some(*invite) == self.invite))
+    }
+}
+
+struct World {
+    now: Now,
+    node: Node,
+    phones: Vec<Phone>,
+    facts: Vec<Fact>,
+    media: Vec<MediaCommand>,
+    journal: String,
+    secrets: Vec<Key>,
+}
+
+fn menus() -> Arc<MenuSet> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let (texts, _) = PromptTexts::read("manifest.toml", &read("audio/manifest.toml"));
+    let files: BTreeMap<String, String> = std::fs::read_dir("menus")
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".toml"))
+        .map(|name| (name.clone(), read(&format!("menus/{name}"))))
+        .collect();
+    Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
+}
+
+impl World {
+    fn new() -> Self {
+        let at = address(1);
+        let mut sip = agent_settings(at);
+        sip.accounts.insert("8002".into(), Account::from_password("8002", "hotline", "a long password"));
+        let settings = NodeSettings {
+            exchange: ExchangeSettings::default(),
+            sip,
+            media_addresses: BTreeMap::from([(UDP, at.ip())]),
+            codecs: vec![Codec::Pcma],
+            trunks: BTreeMap::new(),
+            retry_after_s: 5,
+        };
+        let now = Now::default().after(Duration::from_secs(1));
+        let mut node = Node::new(settings, menus(), now, &Rng::from_number(1));
+        (0..8).for_each(|n| node.offer_port(20_000 + 2 * n));
+        let phones = vec![Phone::new(2), Phone::new(3)];
+        Self { now, node, phones, facts: vec![], media: vec![], journal: String::new(), secrets: vec![] }
+    }
+
+    /// Carries everything to and fro until nobody has anything to say.
+    fn carry(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.node.poll_output() {
+                quiet = false;
+                match output {
+                    NodeOutput::Transmit(transmit) => {
+                        let Destination::Datagram { to, .. } = transmit.to else {
+                            panic!("{:?}", transmit.to)
+                        };
+                        let phone = self.phones.iter_mut().find(|p| p.at == to).unwrap();
+                        phone.ua.handle_datagram(self.now.mono, UDP, address(1), &transmit.bytes);
+                    }
+                    NodeOutput::Fact(fact) => self.facts.push(fact.fact),
+                    NodeOutput::Media(command) => self.media.push(command),
+                    NodeOutput::Entry(entry) => self.journal += &serde_json::to_string(&entry).unwrap(),
+                    NodeOutput::SecretDigit { key, .. } => self.secrets.push(key),
+                    _ => {}
+                }
+            }
+            for phone in &mut self.phones {
+                phone.settle(self.now);
+                while let Some(transmit) = phone.ua.poll_transmit() {
+                    quiet = false;
+                    self.node.handle_datagram(self.now, UDP, phone.at, &transmit.bytes);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while self.now.mono < end.mono {
+            self.now = self.now.after(Duration::from_millis(100));
+            self.node.handle_timeout(self.now);
+            for phone in &mut self.phones {
+                phone.ua.handle_timeout(self.now.mono);
+            }
+            self.carry();
+        }
+    }
+
+    fn dial(&mut self, who: usize, number: &str, offer: bool) {
+        let phone = &mut self.phones[who];
+        phone.sound = LegSound::new(phone.at.ip(), 30_000, &[Codec::Pcma], 7);
+        let user = if who == 1 { "8002" } else { "13800138000" };
+        let wanted = OutgoingInvite {
+            request_uri: format!("sip:{number}@{}", address(1)),
+            to: Destination::Datagram { listener: UDP, to: address(1) },
+            route: Vec::new(),
+            from: Identity { user: user.into(), ..Identity::default() },
+            extra_headers: Vec::new(),
+            offer: offer.then(|| phone.sound.offer()),
+            credentials: Some(Credentials {
+                user: "8002".into(),
+                password: "a long password".into(),
+                realm: None,
+            }),
+        };
+        phone.invite = Some(phone.ua.invite(self.now.mono, wanted));
+        self.carry();
+    }
+
+    fn press(&mut self, who: usize, keys: &str) {
+        for key in keys.chars() {
+            let phone = &mut self.phones[who];
+            phone.ua.press(self.now.mono, phone.invite.unwrap(), Key::from_char(key).unwrap(), 100);
+            self.carry();
+        }
+    }
+
+    /// Caller and agent 8002 talk.
+    fn talking() -> Self {
+        let mut w = Self::new();
+        let to = Destination::Datagram { listener: UDP, to: address(1) };
+        let agent = &mut w.phones[1];
+        let registration = Registration {
+            registrar_uri: format!("sip:{}", address(1)),
+            to,
+            identity: Identity { user: "8002".into(), ..Identity::default() },
+            credentials: Some(Credentials {
+                user: "8002".into(),
+                password: "a long password".into(),
+                realm: None,
+            }),
+            expires: Duration::from_mins(10),
+        };
+        agent.ua.register(w.now.mono, registration);
+        w.carry();
+        w.dial(1, "*81", true);
+        let sign_in = w.phones[1].invite.unwrap();
+        w.phones[1].ua.end(w.now.mono, sign_in);
+        w.carry();
+        w.phones[1].sound = LegSound::new(address(3).ip(), 30_000, &[Codec::Pcma], 9);
+        w.phones[1].events.clear();
+        w.dial(0, "95188", true);
+        w.press(0, "0");
+        assert!(w.facts.iter().any(|f| matches!(f, Fact::Connected { .. })), "{:?}", w.facts);
+        w
+    }
+
+    fn held(&self) -> usize {
+        self.facts.iter().filter(|f| matches!(f, Fact::PeerHeld { held: true, .. })).count()
+    }
+}
+
+#[test]
+fn an_invite_without_an_offer_is_offered_and_the_ack_brings_the_answer() {
+    let mut w = World::new();
+    w.dial(0, "95188", false);
+    assert!(!w.phones[0].is_over(), "{:?}", w.phones[0].events);
+    let told = w
+        .media
+        .iter()
+        .any(|m| matches!(m, MediaCommand::Remote { remote, .. } if remote.rtp.port() == 30_000));
+    assert!(told, "{:?}", w.media);
+    w.wait(Duration::from_secs(40));
+    assert!(!w.phones[0].is_over(), "the call lives on after 64*T1");
+}
+
+#[test]
+fn holds_from_both_sides_at_once_end_in_a_call_that_stands() {
+    for seed in 0..8 {
+        let mut w = World::talking();
+        // The agent's hold makes us offer to the caller in the moment in which the caller's phone offers to us.
+        w.press(1, "*");
+        let (now, caller) = (w.now, &mut w.phones[0]);
+        caller.sound.hold(true);
+        let offer = caller.sound.offer();
+        caller.ua.reoffer(now.mono, caller.invite.unwrap(), offer);
+        let agent = &mut w.phones[1];
+        agent.ua.press(now.mono, agent.invite.unwrap(), Key::from_char('1').unwrap(), 100);
+        // Both are on their way before either arrives.
+        let from_caller = w.phones[0].ua.poll_transmit().unwrap();
+        let from_agent = w.phones[1].ua.poll_transmit().unwrap();
+        let mut both = [(address(2), from_caller.bytes), (address(3), from_agent.bytes)];
+        if seed % 2 == 1 {
+            both.reverse();
+        }
+        for (from, bytes) in both {
+            w.node.handle_datagram(w.now, UDP, from, &bytes);
+        }
+        w.carry();
+        w.wait(Duration::from_secs(10 + seed));
+        assert!(!w.phones[0].is_over() && !w.phones[1].is_over(), "{:?}", w.phones[0].events);
+        assert_eq!(w.held(), 1, "{:?}", w.facts);
+        // Both take it back; sound flows both ways again.
+        w.press(1, "*1");
+        let (now, caller) = (w.now, &mut w.phones[0]);
+        caller.sound.hold(false);
+        let offer = caller.sound.offer();
+        caller.ua.reoffer(now.mono, caller.invite.unwrap(), offer);
+        w.carry();
+        w.wait(Duration::from_secs(10));
+        let remote = w.phones[0].sound.remote().unwrap();
+        assert!(remote.send && remote.receive, "{remote:?}");
+        assert!(!w.phones[0].is_over() && !w.phones[1].is_over());
+    }
+}
+
+#[test]
+fn a_digit_on_the_heels_of_the_key_into_a_secret_entry_is_a_secret() {
+    let mut w = World::new();
+    w.dial(0, "95188", true);
+    // Account, then identity: the PIN entry of the shipped menus; the digits come before anything else happens.
+    w.press(0, "1");
+    for key in "2739".chars() {
+        let (now, phone) = (w.now, &mut w.phones[0]);
+        phone.ua.press(now.mono, phone.invite.unwrap(), Key::from_char(key).unwrap(), 100);
+    }
+    w.carry();
+    w.wait(Duration::from_secs(5));
+    let typed: String = w.secrets.iter().map(|k| k.as_char()).collect();
+    assert_eq!(typed, "739", "{:?}", w.facts);
+    for digit in ["\"7\"", "\"3\"", "\"9\""] {
+        assert!(!w.journal.contains(&format!("\"key\":{digit}")), "{digit} is in the journal");
+    }
+    assert!(!w.facts.iter().any(|f| matches!(f, Fact::KeyPressed { key, .. } if key.as_char() == '7')));
+}
