@@ -6,6 +6,7 @@ mod ask;
 mod clock;
 mod config;
 mod control;
+mod descriptors;
 pub mod embedded;
 mod http;
 mod journal;

@@ -76,7 +76,7 @@ pub struct NetFigures {
 }
 
 /// Most TCP connections at once, accepted and made.
-const CONNECTIONS: usize = 2_000;
+pub(super) const CONNECTIONS: usize = 2_000;
 /// Most of them accepted from one address; loopback is excepted: there our own robots and proxies live.
 const CONNECTIONS_OF_ONE: usize = 64;
 /// Connections that the kernel completes before we accept them.

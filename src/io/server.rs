@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::config::{SecretPlace, Settings};
+use super::descriptors;
 use super::embedded::{self, Place};
 use super::http::Token;
 use super::menu_files::MenuFilesError;
@@ -126,6 +127,7 @@ pub(super) struct Ready {
 impl Server {
     /// Reads everything, opens everything, and takes calls.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        descriptors::raise_limit(settings.exchange.calls_max, super::net::CONNECTIONS);
         let ready = read_all(settings)?;
         let (menus, warnings) = (Arc::clone(&ready.menus), ready.warnings.clone());
         let secrets = AgentSecrets { of: ready.secrets.of.clone(), fresh: ready.secrets.fresh.clone() };

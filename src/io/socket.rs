@@ -129,8 +129,8 @@ async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(e) => {
-                tracing::warn!(error = %e, "a command cannot be let in; waiting a second");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tracing::warn!(error = %e, "a command cannot be let in; trying again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
