@@ -80,7 +80,7 @@ const show = (v) => {
     const w = q.waiting, s = q.service, last = w[w.length - 1];
     return [q.queue, n(String(w.length), w.length ? "warn" : "quiet"), n(w.length ? span(Math.max(...w.map((t) => seconds(t.waited)))) : ""),
       last && last.told ? told(last.told[0]) : "", n(String(q.agents_ready), q.agents_ready ? "good" : "quiet"), n(String(q.agents_signed_in), q.agents_signed_in ? "" : "quiet"),
-      n(some(s.answered)), n(some(s.left)), n(percent(s.service_level)), n(s.answered ? span(seconds(s.wait.mean)) : ""), n(s.answered ? span(seconds(s.talk.mean)) : "")];
+      n(some(s.answered)), n(some(s.left)), n(percent(s.service_level)), n(s.answered ? span(seconds(s.wait.mean)) : ""), n(seconds(s.talk.max) ? span(seconds(s.talk.mean)) : "")];
   }), "no queue");
   fill("waiting", acd.queues.flatMap((q) => q.waiting.map((t) => [String(t.call), q.queue, n(String(t.class)), n(span(seconds(t.waited))), t.told ? told(t.told[0]) : "",
     t.estimate ? `${span(seconds(t.estimate.low))}–${span(seconds(t.estimate.high))}` : "unknown", t.ringing || ""])), "nobody waits");
