@@ -66,7 +66,7 @@ impl Home {
         let end = Instant::now() + SOON;
         loop {
             let text = std::fs::read_to_string(&printed).unwrap();
-            if text.contains("Ctrl-C lets") {
+            if text.contains("\nCtrl-C ") {
                 return (running, text);
             }
             let ended = running.0.try_wait().unwrap();
