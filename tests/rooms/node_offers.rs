@@ -2,6 +2,7 @@
 //! follows in the same packet into a secret entry.
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +100,7 @@ fn menus() -> Arc<MenuSet> {
     let files: BTreeMap<String, String> = std::fs::read_dir("menus")
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".toml"))
+        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "toml"))
         .map(|name| (name.clone(), read(&format!("menus/{name}"))))
         .collect();
     Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
