@@ -1,4 +1,6 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
+mod baresip;
+mod baresip_peer;
 mod binary;
 mod cast;
 mod check_command;
