@@ -12,6 +12,8 @@ const WAITING: usize = 64;
 /// A question to the control loop.
 #[derive(Debug)]
 pub(super) enum Ask {
+    /// Are you there?
+    Ping(oneshot::Sender<()>),
     /// All that is going on.
     View(oneshot::Sender<Box<NodeView>>),
     /// The SIP of a call as a ladder; `None` when nothing of it is kept.
@@ -50,9 +52,9 @@ impl Asker {
     pub(super) async fn ladder(&self, call: CallId) -> Result<Option<String>, AskError> {
         self.ask(|back| Ask::Ladder(call, back)).await
     }
-    /// Whether the control loop answers. Asks for what it finds nothing of, which costs it one look-up.
+    /// Whether the control loop answers.
     pub(super) async fn ping(&self) -> Result<(), AskError> {
-        self.ladder(CallId(u64::MAX)).await.map(drop)
+        self.ask(Ask::Ping).await
     }
     /// End a call.
     pub(super) async fn end_call(&self, call: CallId) -> Result<bool, AskError> {

@@ -18,7 +18,7 @@ use crate::base::Instant;
 use crate::exchange::{NumberedFact, Ops};
 use crate::node::{Node, NodeOutput};
 
-/// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the oldest news is lost, counted.
+/// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the newest is lost, counted.
 pub(super) const FACTS_WAITING: usize = 262_144;
 /// Registrations on their way to the store: beyond, one is not kept over a restart, counted.
 pub(super) const PHONES_WAITING: usize = 4_096;
@@ -212,6 +212,9 @@ impl Control {
         let now = self.clock.now();
         // Whoever asked may be gone by now: then nobody hears the answer.
         match ask {
+            Ask::Ping(back) => {
+                back.send(()).ok();
+            }
             Ask::View(back) => drop(back.send(Box::new(self.node.view(now)))),
             Ask::Ladder(call, back) => drop(back.send(self.node.ladder(call))),
             Ask::EndCall(call, back) => {
