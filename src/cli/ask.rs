@@ -1,5 +1,6 @@
 //! `hotline calls`, `hotline ladder`, `hotline status`: ask the running server through its socket.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
+#![expect(clippy::print_stderr, reason = "a command's output")]
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +10,13 @@ use hotline::io::socket::{Answer, Question, ask};
 use serde_json::Value;
 
 use super::terminal::{fit, printable, printable_lines};
+
+/// Prints a line; a closed pipe (`hotline calls | head`) is no mistake of ours.
+macro_rules! say {
+    ($($text:tt)*) => {
+        writeln!(std::io::stdout(), $($text)*).ok()
+    };
+}
 
 /// Where the running server is.
 #[derive(Debug, Args)]
@@ -75,7 +83,7 @@ impl Calls {
             Ok(Answer::Calls(rows)) if !self.json => table(&rows),
             Ok(Answer::Call(story)) if !self.json => tell(&story),
             Ok(Answer::Calls(value) | Answer::Call(value) | Answer::Status(value)) => {
-                println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+                say!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
             }
             Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
             Ok(Answer::Ladder(_) | Answer::Ended) => return fail("the server answered something else"),
@@ -89,7 +97,7 @@ impl LadderOf {
     pub(crate) fn run(self) -> ExitCode {
         match self.running.ask(&Question::Ladder(CallId(self.call))) {
             Ok(Answer::Ladder(text)) => {
-                println!("{}", printable_lines(&text));
+                say!("{}", printable_lines(&text));
                 ExitCode::SUCCESS
             }
             Ok(Answer::NotFound(why) | Answer::Refused(why)) => fail(&why),
@@ -159,12 +167,12 @@ fn line(text: impl Fn(&Column) -> String) -> String {
 fn table(rows: &Value) {
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
     if rows.is_empty() {
-        println!("no call yet");
+        say!("no call yet");
         return;
     }
-    println!("{}", line(|column| column.0.to_owned()));
+    say!("{}", line(|column| column.0.to_owned()));
     for row in rows {
-        println!("{}", line(|column| (column.2)(row)));
+        say!("{}", line(|column| (column.2)(row)));
     }
 }
 
@@ -172,7 +180,7 @@ fn tell(story: &Value) {
     if let Some(call) = story.get("call") {
         table(&Value::Array(vec![call.clone()]));
     }
-    println!();
+    say!();
     let facts = story.get("facts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let began = facts.first().and_then(|f| f.get("at_us")).and_then(Value::as_i64).unwrap_or(0);
     for fact in facts {
@@ -182,7 +190,7 @@ fn tell(story: &Value) {
         if let Some(fields) = body.as_object_mut() {
             fields.remove("call");
         }
-        println!(
+        say!(
             "{:>6}.{:03} s  {:<20} {}",
             at / 1_000_000,
             at / 1_000 % 1_000,

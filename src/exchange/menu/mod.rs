@@ -19,6 +19,7 @@ pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
 pub(crate) use fields::{Fields, Word, inner, words};
 pub use hours::{Day, Hours, Span, Zone};
 pub use manifest::PromptTexts;
+#[cfg(feature = "server")]
 pub(crate) use raw::parse;
 pub use resolve::KnownPrompts;
 pub use run::{Made, MenuEffect, MenuRun, Visit};
