@@ -14,8 +14,10 @@ mod run;
 mod set;
 mod walk;
 
+#[cfg(feature = "server")]
 pub(crate) use diagnostic::Findings;
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
+#[cfg(feature = "server")]
 pub(crate) use fields::{Fields, Word, inner, words};
 pub use hours::{Day, Hours, Span, Zone};
 pub use manifest::PromptTexts;
