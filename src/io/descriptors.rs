@@ -38,7 +38,7 @@ pub(super) fn raise_limit(calls: usize, connections: usize) {
             "the limit of open files has room for fewer calls than [limits] calls; raise it (ulimit -Hn, LimitNOFILE=)"
         );
     } else {
-        tracing::info!(limit, calls = room, "open files");
+        tracing::debug!(limit, calls = room, "open files");
     }
 }
 
