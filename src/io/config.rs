@@ -20,6 +20,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// The address told to peers instead of the listener's own, by family.
     pub advertise: Vec<IpAddr>,
+    /// A held caller's phone is told by re-INVITE (`sendonly`). Some phones then stop playing what they are sent.
+    pub signal_hold: bool,
     /// The digest realm.
     pub realm: String,
     /// Digest algorithms, offered in this order.
@@ -73,6 +75,7 @@ impl Default for Settings {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 5060))],
             advertise: Vec::new(),
+            signal_hold: false,
             realm: "hotline".to_owned(),
             digest: vec![DigestAlgorithm::Md5],
             rtp_ports: (16_384, 32_767),
@@ -134,6 +137,7 @@ impl Settings {
         if let Some(advertise) = list(&mut t, findings, "advertise", ip) {
             self.advertise = advertise;
         }
+        self.signal_hold = t.flag(findings, "signal_hold");
         if let Some(w) = t.word(findings, "realm") {
             w.text.clone_into(&mut self.realm);
         }

@@ -123,6 +123,7 @@ fn node_settings(ready: &Ready, doors: &Doors, resume: Resume) -> NodeSettings {
         media_addresses: doors.media_addresses.clone(),
         codecs: settings.codecs.clone(),
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
+        signal_hold: settings.signal_hold,
         retry_after_s: 5,
     }
 }

@@ -46,7 +46,7 @@ impl Node {
             Command::Stop { leg } => self.media(MediaCommand::Stop { leg }),
             Command::Hear { leg, sources } => self.media(MediaCommand::Hear { leg, sources }),
             Command::SignalHold { leg, held } => {
-                if let Some(l) = self.legs.get_mut(leg) {
+                if let Some(l) = self.legs.get_mut(leg).filter(|_| self.settings.signal_hold) {
                     l.sound.hold(held);
                     self.reoffer(leg);
                 }

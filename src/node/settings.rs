@@ -20,6 +20,8 @@ pub struct NodeSettings {
     pub codecs: Vec<Codec>,
     /// Ways to third parties.
     pub trunks: BTreeMap<TrunkId, Trunk>,
+    /// A held leg is told by re-INVITE (`sendonly`); else it only hears the music.
+    pub signal_hold: bool,
     /// What a refused caller is told in `Retry-After`, in seconds.
     pub retry_after_s: u32,
 }

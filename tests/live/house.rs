@@ -160,7 +160,7 @@ fn settings_on(folder: &Path, listen: &str, more: &str) -> Settings {
     // `more` may go on with the keys of [sip], then open tables of its own.
     let text = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndir = \"{0}/store\"\n[files]\nmenus = \"{0}/menus\"\naudio = \"{0}/audio\"\n\
-         [sip]\nlisten = {listen}\n{more}\n{trunk}",
+         [sip]\nlisten = {listen}\nsignal_hold = true\n{more}\n{trunk}",
         folder.display()
     );
     Settings::read("hotline.toml", &text).unwrap_or_else(|found| panic!("{found:#?}")).0
