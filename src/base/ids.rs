@@ -38,6 +38,8 @@ number! {
     PlayId "play-";
     /// Stands for secret digits: the value lives in a vault in `io` and nowhere else.
     SecretToken "secret-";
+    /// A request to transfer a leg (REFER): given by `node`, never used before.
+    TransferId "transfer-";
     /// The number of an input in the journal: one sequence for the whole server, without gaps.
     Seq "seq-";
 }

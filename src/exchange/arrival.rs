@@ -36,6 +36,13 @@ pub enum RingTarget {
     Agent(AgentId),
     /// A third party of the directory, over its trunk.
     Party(PartyId),
+    /// A number outside to which a third party, or an agent, was allowed to transfer.
+    Outside {
+        /// What is dialled.
+        number: String,
+        /// Over which trunk.
+        trunk: TrunkId,
+    },
 }
 
 /// What an agent or a third party is shown of the caller before "hello".

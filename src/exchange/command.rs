@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acd::AcdInput;
-use super::{CallCard, Cause, Fact, RingTarget};
-use crate::base::{CallId, Language, LegId, PlayId, PromptId, SecretToken};
+use super::{CallCard, Cause, Fact, RingTarget, TransferStep};
+use crate::base::{CallId, Key, Language, LegId, PlayId, PromptId, SecretToken, TransferId};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Command {
         card: Box<CallCard>,
         /// Give up after this long: `LegEnded` with [`Cause::NoAnswer`].
         ring_for: Duration,
+        /// The transfer that it follows: `node` adds what its REFER said (Replaces, Referred-By, User-to-User).
+        transfer: Option<TransferId>,
     },
     /// End a leg in whatever state it is: BYE, CANCEL or refusal. `LegEnded` follows.
     Hangup {
@@ -83,6 +85,30 @@ pub enum Command {
         leg: LegId,
         /// On hold.
         held: bool,
+    },
+    /// Tell the far end of a leg what became of its request to be transferred. The leg may be over by now, or be ended
+    /// by the next command: then nothing can be told, or this is the last thing.
+    Transfer {
+        /// The leg that asked.
+        leg: LegId,
+        /// Its request.
+        transfer: TransferId,
+        /// What.
+        step: TransferStep,
+    },
+    /// Press a key at the far end of a leg: by RFC 4733 where agreed, else by INFO. Nobody else hears it.
+    SendKey {
+        /// The leg.
+        leg: LegId,
+        /// Which.
+        key: Key,
+    },
+    /// This leg is of another call now (attended transfer).
+    LegMoved {
+        /// The leg.
+        leg: LegId,
+        /// Its call from now on.
+        call: CallId,
     },
     /// From now on digits of this leg go to the vault under this token (`None`: come as keys again).
     SecretEntry {

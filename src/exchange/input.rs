@@ -2,8 +2,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AcdOutput, AgentWish};
-use super::{Arrival, Cause};
-use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken};
+use super::{Arrival, Cause, TransferTarget};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TransferId};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,26 @@ pub enum Input {
     SoundLost {
         /// The leg.
         leg: LegId,
+    },
+    /// The far end of an answered leg asks that somebody else take its place (REFER). Answered by
+    /// [`crate::exchange::Command::Transfer`], at once and until the outcome is known.
+    TransferAsked {
+        /// Whose far end.
+        leg: LegId,
+        /// The request's number, never used before.
+        transfer: TransferId,
+        /// To whom.
+        to: TransferTarget,
+    },
+    /// Somebody rings us to take an answered leg's place (INVITE with Replaces that names its dialog, RFC 3891). The new
+    /// leg counts as arrived: it gets `Answer`, and the old one `Hangup`; or it gets `Reject`, and nothing else changes.
+    LegReplaced {
+        /// The leg whose place is taken.
+        old: LegId,
+        /// The new leg, numbered like any that arrives.
+        new: LegId,
+        /// What is known of it.
+        arrival: Arrival,
     },
     /// An agent's phone registered, or its registration ended.
     AgentReachable {

@@ -12,7 +12,8 @@ use super::stage::Event;
 use super::step::{Numbers, Registry, Step};
 use super::timers::DeadlineIndex;
 use super::{
-    AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, invariants, view,
+    AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, TransferStep,
+    invariants, view,
 };
 use super::{AgentState, CallView};
 use crate::base::{CallId, Deadline, Instant, LegId, Now};
@@ -96,6 +97,11 @@ impl Exchange {
             Input::SoundLost { leg } => {
                 self.leg(now, leg, "silence", |call, step| call.sound_lost(leg, step));
             }
+            Input::TransferAsked { leg, transfer, to: _ } => {
+                let step = TransferStep::Refused(Cause::Declined);
+                self.out.push_back(Command::Transfer { leg, transfer, step });
+            }
+            Input::LegReplaced { old: _, new, arrival } => self.refuse(new, arrival, Cause::Declined),
             Input::AgentReachable { agent, reachable } => {
                 self.out.push_back(Command::Acd(AcdInput::Reachable { agent, reachable }));
             }

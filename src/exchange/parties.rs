@@ -131,12 +131,19 @@ impl Parties {
     ) -> LegId {
         let role = match target {
             RingTarget::Agent(_) => Role::Agent,
-            RingTarget::Party(_) => Role::Party,
+            RingTarget::Party(_) | RingTarget::Outside { .. } => Role::Party,
         };
         let leg = step.numbers.leg();
         self.legs.insert(leg, Leg::new(leg, role, LegState::Ringing { early_sound: false }));
         step.registry.legs.insert(leg, self.call);
-        step.command(Command::Ring { leg, call: self.call, target, card: Box::new(card), ring_for });
+        step.command(Command::Ring {
+            leg,
+            call: self.call,
+            target,
+            card: Box::new(card),
+            ring_for,
+            transfer: None,
+        });
         leg
     }
 

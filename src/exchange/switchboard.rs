@@ -238,6 +238,9 @@ impl Switchboard {
                 | Command::Stop { .. }
                 | Command::Hear { .. }
                 | Command::SignalHold { .. }
+                | Command::Transfer { .. }
+                | Command::SendKey { .. }
+                | Command::LegMoved { .. }
                 | Command::SecretEntry { .. } => self.commands.push_back(command),
             }
         }

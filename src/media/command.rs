@@ -81,6 +81,14 @@ pub enum MediaCommand {
         /// The mouths.
         sources: Vec<LegId>,
     },
+    /// Press a key at the far end by RFC 4733, 100 ms long, in place of what the leg hears; several go one after the
+    /// other. Counted as refused when telephone-events were not agreed, or too many wait.
+    SendKey {
+        /// The leg.
+        leg: LegId,
+        /// Which.
+        key: Key,
+    },
     /// Complain with `SoundLost` when nothing comes for this long (`None`: never). Runs only while the agreement
     /// lets us receive.
     Watch {

@@ -20,6 +20,8 @@ pub(super) enum Hearing {
     /// Nothing is sent: nothing was agreed yet, or not that we send.
     #[default]
     Nothing,
+    /// Keys, as named events: nothing else is sent meanwhile.
+    Keys,
     /// Prompts. Their place moves on even while nothing may be sent.
     Play,
     /// One source's packets as they come.
@@ -32,7 +34,7 @@ impl Hearing {
     /// Whether frames are made on the leg's own tick.
     pub(super) fn ticks(self) -> bool {
         match self {
-            Self::Play | Self::Mix => true,
+            Self::Keys | Self::Play | Self::Mix => true,
             Self::Nothing | Self::Relay(_) => false,
         }
     }
@@ -45,6 +47,8 @@ pub(super) struct Desire<'a> {
     pub(super) takes: Option<Format>,
     /// We may send.
     pub(super) send: bool,
+    /// Keys are pressed at its far end.
+    pub(super) pressing: bool,
     /// Something is played.
     pub(super) playing: bool,
     /// Whom it is to hear, without itself.
@@ -57,6 +61,7 @@ pub(super) struct Desire<'a> {
 pub(super) fn hearing(desire: Desire<'_>) -> Hearing {
     let Some(takes) = desire.takes else { return Hearing::Nothing };
     match desire {
+        Desire { pressing: true, send: true, .. } => Hearing::Keys,
         Desire { playing: true, .. } => Hearing::Play,
         Desire { send: false, .. } => Hearing::Nothing,
         Desire { sources: [only], only_gives: Some(gives), .. } if gives == takes => Hearing::Relay(*only),
@@ -87,8 +92,11 @@ mod tests {
             (Some(mu), true, false, &[], None, Hearing::Mix),
         ];
         for (takes, send, playing, sources, only_gives, heard) in table {
-            let desire = Desire { takes, send, playing, sources, only_gives };
+            let desire = Desire { takes, send, pressing: false, playing, sources, only_gives };
             assert_eq!(hearing(desire), heard, "{desire:?}");
+            // Keys come before everything that is sent, and wait while nothing may be.
+            let keys = if takes.is_some() && send { Hearing::Keys } else { heard };
+            assert_eq!(hearing(Desire { pressing: true, ..desire }), keys, "{desire:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::media::frame::{FRAME, duration_of, packet_duration, samples_in};
 use crate::media::hearing::{Desire, Format, Hearing, hearing};
 use crate::media::mouth::Mouth;
 use crate::media::playing::{Bookmark, Playing};
+use crate::media::pressing::Pressing;
 use crate::media::wakes::Wakes;
 use crate::media::watch::Watch;
 use crate::media::{LegFigures, RemoteMedia};
@@ -29,6 +30,8 @@ pub(super) struct MediaLeg {
     pub(super) sources: Vec<LegId>,
     pub(super) playing: Option<Playing>,
     pub(super) bookmark: Option<Bookmark>,
+    /// Made when the first key is pressed at its far end.
+    pub(super) pressing: Option<Box<Pressing>>,
     pub(super) hearing: Hearing,
     /// The end of the last packet made here: the next one does not begin before.
     pub(super) made_until: Instant,
@@ -49,6 +52,7 @@ impl MediaLeg {
             sources: Vec::new(),
             playing: None,
             bookmark: None,
+            pressing: None,
             hearing: Hearing::default(),
             made_until: Instant::ZERO,
             skipped: 0,
@@ -66,6 +70,10 @@ impl MediaLeg {
         };
         self.rtp.set_remote(now, remote);
         self.watch.set_receiving(now, agreed.receive);
+        if !agreed.send || agreed.event_out.is_none() {
+            // A key that waited out a hold would mean something else by then.
+            self.pressing = None;
+        }
         self.agreed = Some(agreed);
     }
     /// What the far end takes.
@@ -92,6 +100,7 @@ impl MediaLeg {
         hearing(Desire {
             takes: self.takes(),
             send: self.sends(),
+            pressing: self.pressing.as_ref().is_some_and(|p| p.is_busy()),
             playing: self.playing.is_some(),
             sources: &self.sources,
             only_gives,

@@ -18,6 +18,7 @@ mod outbox;
 mod plane;
 mod playing;
 mod playout;
+mod pressing;
 mod prompt;
 mod resample;
 mod tone;

@@ -94,6 +94,13 @@ impl Legs {
         Some(gone)
     }
 
+    /// `leg` is of `call` now.
+    pub(super) fn belongs(&mut self, leg: LegId, call: CallId) {
+        if let Some(node_leg) = self.by_leg.get_mut(&leg) {
+            node_leg.call = Some(call);
+        }
+    }
+
     /// `leg` is the caller's of `call`.
     pub(super) fn is_caller(&mut self, leg: LegId, call: CallId) {
         self.callers.insert(call, leg);

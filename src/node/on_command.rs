@@ -5,10 +5,13 @@ use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
 use super::output::NodeOutput;
 use super::status;
-use crate::base::{AgentId, CallId, LegId, PartyId, SecretToken};
+use crate::base::{AgentId, CallId, Key, LegId, PartyId, SecretToken, TrunkId};
 use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
 use crate::media::MediaCommand;
 use crate::sip::{Credentials, Destination, Identity, ListenerId, ListenerTransport, OutgoingInvite};
+
+/// How long a key is said to be pressed in an INFO, in milliseconds.
+const KEY_INFO_MS: u32 = 100;
 
 /// Where and how a leg is rung.
 struct Way {
@@ -29,10 +32,11 @@ impl Node {
                 }
             }
             Command::Reject { leg, cause } => self.reject(leg, cause),
-            Command::Ring { leg, call, target, card, ring_for } => {
+            Command::Ring { leg, call, target, card, ring_for, transfer: _ } => {
                 let target = match &target {
                     RingTarget::Agent(agent) => self.way_to_agent(agent, &card),
                     RingTarget::Party(party) => self.way_to_party(party, &card),
+                    RingTarget::Outside { number, trunk } => self.way_over(trunk, number, &card),
                 };
                 match target {
                     Ok(way) => self.ring(leg, call, way, (&card, ring_for)),
@@ -51,6 +55,9 @@ impl Node {
                     self.reoffer(leg);
                 }
             }
+            Command::SendKey { leg, key } => self.send_key(leg, key),
+            Command::LegMoved { leg, call } => self.legs.belongs(leg, call),
+            Command::Transfer { .. } => {}
             Command::SecretEntry { leg, token } => self.secret_entry(leg, token),
             // The switchboard keeps these to itself.
             Command::Acd(_) | Command::Note(_) => {}
@@ -117,7 +124,11 @@ impl Node {
     /// Third parties are called from the hotline's own number, never from the caller's.
     fn way_to_party(&self, party: &PartyId, card: &CallCard) -> Result<Way, Cause> {
         let entry = self.menus.directory.get(party).ok_or(Cause::NotFound)?;
-        let trunk = self.settings.trunks.get(&entry.trunk).ok_or(Cause::Unreachable)?;
+        self.way_over(&entry.trunk, &entry.number, card)
+    }
+
+    fn way_over(&self, trunk: &TrunkId, number: &str, card: &CallCard) -> Result<Way, Cause> {
+        let trunk = self.settings.trunks.get(trunk).ok_or(Cause::Unreachable)?;
         let to = if trunk.stream {
             Destination::Connect { listener: trunk.listener, to: trunk.address }
         } else {
@@ -125,7 +136,7 @@ impl Node {
         };
         let from = Identity { user: card.dialled.clone(), host: String::new(), display: String::new() };
         Ok(Way {
-            uri: format!("sip:{}@{}", entry.number, trunk.host),
+            uri: format!("sip:{number}@{}", trunk.host),
             to,
             listener: trunk.listener,
             from,
@@ -184,6 +195,18 @@ impl Node {
         node_leg.reoffer = Reoffer::UnderWay;
         let offer = node_leg.sound.offer();
         self.sip.reoffer(now, node_leg.invite, offer);
+    }
+
+    /// A key to the far end: among its sound where telephone-events were agreed, else by INFO.
+    fn send_key(&mut self, leg: LegId, key: Key) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get(leg).filter(|l| l.ending.is_none()) else { return };
+        let events = node_leg.sound.remote().is_some_and(|r| r.event_out.is_some() && r.send);
+        if events {
+            self.media(MediaCommand::SendKey { leg, key });
+        } else if node_leg.progress == Progress::Up {
+            self.sip.press(now, node_leg.invite, key, KEY_INFO_MS);
+        }
     }
 
     fn secret_entry(&mut self, leg: LegId, token: Option<SecretToken>) {

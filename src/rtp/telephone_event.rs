@@ -133,6 +133,11 @@ impl EventSender {
         Some(EventPacket { marker, timestamp_offset: self.segment, payload })
     }
 
+    /// Whether its last packet was handed out.
+    pub fn is_done(&self) -> bool {
+        self.ends == END_PACKETS
+    }
+
     /// Samples that the event takes from first to last packet: the sound goes on this far after its timestamp.
     pub fn samples(&self) -> u32 {
         self.total

@@ -227,6 +227,7 @@ impl World {
         let name = match target {
             RingTarget::Agent(agent) => agent.to_string(),
             RingTarget::Party(party) => party.to_string(),
+            RingTarget::Outside { number, .. } => number.clone(),
         };
         let phone = Phone {
             name: name.clone(),
@@ -291,6 +292,9 @@ impl World {
             Command::SignalHold { leg, held } => {
                 format!("{} {}", if *held { "hold" } else { "resume" }, self.name(*leg))
             }
+            Command::Transfer { leg, step, .. } => format!("transfer by {}: {step:?}", self.name(*leg)),
+            Command::SendKey { leg, key } => format!("key {} to {}", key.as_char(), self.name(*leg)),
+            Command::LegMoved { leg, call } => format!("{} is of {call} now", self.name(*leg)),
             Command::SecretEntry { leg, token } => {
                 self.phone(*leg).secret = token.map(|t| (t, 0));
                 format!("digits of {} {}", self.name(*leg), token.map_or("are keys", |_| "go to the vault"))

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::limits::HEARD_AT_ONCE;
-use crate::base::{Bounded, Deadline, Instant, LegId, Now, PlayId, Rng};
+use crate::base::{Bounded, Deadline, Instant, Key, LegId, Now, PlayId, Rng};
 use crate::media::frame::SAMPLE_RATE;
 use crate::media::leg::MediaLeg;
 use crate::media::outbox::{MediaTransmit, Outbox, Socket};
@@ -104,6 +104,7 @@ impl MediaPlane {
                 self.decide(mono, leg);
             }
             MediaCommand::Hear { leg, sources } => self.hear(mono, leg, &sources),
+            MediaCommand::SendKey { leg, key } => self.press(mono, leg, key),
             MediaCommand::Watch { leg, silence } => {
                 let Some(known) = self.known(leg) else { return };
                 known.watch.set_limit(mono, silence);
@@ -249,6 +250,15 @@ impl MediaPlane {
         }
         for mouth in sources {
             self.ears.entry(mouth).or_default().push(leg);
+        }
+        self.decide(now, leg);
+    }
+    /// A key at the far end: sent on the leg's own tick.
+    fn press(&mut self, now: Instant, leg: LegId, key: Key) {
+        let Some(known) = self.known(leg) else { return };
+        let takes = known.agreed.as_ref().is_some_and(|a| a.event_out.is_some());
+        if !takes || !known.pressing.get_or_insert_default().push(key) {
+            self.figures.refused += 1;
         }
         self.decide(now, leg);
     }

@@ -39,7 +39,7 @@ impl MediaPlane {
                     self.outbox.put(ear.id, Socket::Rtp, |b| ear.rtp.send_relayed(now, packet, b));
                 }
                 Hearing::Mix => is_mixed = true,
-                Hearing::Play | Hearing::Nothing => {}
+                Hearing::Keys | Hearing::Play | Hearing::Nothing => {}
             }
         }
         let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) else { return };

@@ -3,7 +3,9 @@
 //! Invariant: every wake moves its own entry of the index forward or removes it.
 use crate::base::{Instant, LegId};
 use crate::media::MediaEvent;
-use crate::media::frame::PACKET_SAMPLES_MAX;
+use crate::media::frame::{PACKET_SAMPLES_MAX, SAMPLE_RATE};
+use crate::media::hearing::Hearing;
+use crate::media::leg::MediaLeg;
 use crate::media::mixer::Mixer;
 use crate::media::outbox::Socket;
 use crate::media::plane::MediaPlane;
@@ -44,6 +46,9 @@ impl MediaPlane {
         let skipped = if behind > PACKETS_BEHIND_MAX { behind } else { 0 };
         ear.skipped += skipped;
         let at = at + period * u32::try_from(skipped).unwrap_or(u32::MAX);
+        if ear.hearing == Hearing::Keys {
+            return self.key_packet(at, leg);
+        }
         let mut payload = [0; PACKET_SAMPLES_MAX];
         let n = self.make(at, leg, &mut payload);
         let Some(ear) = self.legs.get_mut(&leg) else { return };
@@ -56,6 +61,19 @@ impl MediaPlane {
         }
         ear.made_until = at + period;
         self.wakes.set(leg, &mut ear.wakes, Wake::Tick, Some(at + period));
+    }
+    /// Sends the next packet of a key; after the last one the leg hears again what it should.
+    fn key_packet(&mut self, at: Instant, leg: LegId) {
+        let Some(ear) = self.legs.get_mut(&leg) else { return };
+        let period = ear.period();
+        ear.made_until = at + period;
+        self.wakes.set(leg, &mut ear.wakes, Wake::Tick, Some(at + period));
+        let MediaLeg { pressing, rtp, .. } = ear;
+        let Some(pressing) = pressing else { return };
+        self.outbox.put(leg, Socket::Rtp, |b| pressing.packet(at, (period, SAMPLE_RATE), rtp, b));
+        if !pressing.is_busy() {
+            self.decide(at, leg);
+        }
     }
     /// Writes what a leg hears at `at`; hands back how many samples. An ended playing makes way for the sources at once.
     fn make(&mut self, at: Instant, leg: LegId, payload: &mut [u8]) -> usize {
