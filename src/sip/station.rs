@@ -20,6 +20,11 @@ use crate::base::{Instant, Lookup, Rng};
 /// What we support, in 405 and 200.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
 
+/// Extensions that a peer may require of us, section 8.2.2.3; [`SUPPORTED`] says the same on the wire.
+pub(crate) const EXTENSIONS: [&str; 0] = [];
+/// The extensions in a Supported header.
+pub(crate) const SUPPORTED: &str = "";
+
 /// What a transaction of an invite is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::table::{Happening, State};
-use super::{Cargo, Invite, Invites, Opening, Reoffer, is_dialog_lost, sdp_in};
+use super::{Cargo, Invite, Invites, Opening, is_dialog_lost, sdp_in};
 use crate::base::Instant;
 use crate::sip::auth::DigestClient;
 use crate::sip::dialog::{Dialog, Path};
@@ -12,7 +12,7 @@ use crate::sip::event::{EndReason, Identity, InviteId, OutgoingInvite, SipEvent}
 use crate::sip::lex;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, SUPPORTED, Station};
 use crate::sip::transaction::TransactionId;
 use crate::sip::transport::Destination;
 use crate::sip::uri::AddrSpec;
@@ -62,7 +62,7 @@ fn compose(station: &mut Station, wanted: OutgoingInvite, local_tag: &str) -> Op
         .with(HeaderName::CSeq, CSeq { number: 1, method: Method::Invite }.to_string())
         .with(HeaderName::Contact, contact)
         .with(HeaderName::Allow, ALLOW)
-        .with(HeaderName::Supported, "");
+        .with(HeaderName::Supported, SUPPORTED);
     for (name, value) in &wanted.extra_headers {
         if lex::is_token(name.as_bytes()) {
             request.headers.push_named(name, one_line(value));
@@ -98,21 +98,9 @@ impl Invites {
         let id = self.new_id();
         let (tx, request) = station.start(now, request, to, Owner::Invite(id, Role::InviteClient));
         let request = Arc::new(request);
-        let invite = Invite {
-            id,
-            state: State::Calling,
-            opening: Opening::Outgoing { tx, request: Arc::clone(&request), to },
-            local_tag,
-            dialog: None,
-            unacked: None,
-            acks: Vec::new(),
-            last_reack: None,
-            forsaken: None,
-            reoffer: Reoffer::default(),
-            digest,
-            bye: None,
-            open: 1,
-        };
+        let opening = Opening::Outgoing { tx, request: Arc::clone(&request), to };
+        let mut invite = Invite::new(id, State::Calling, opening, local_tag);
+        invite.digest = digest;
         self.insert(request.call_id(), invite);
         id
     }

@@ -93,6 +93,24 @@ impl Cargo<'_> {
 }
 
 impl Invite {
+    /// With its opening transaction, and nothing else yet.
+    fn new(id: InviteId, state: State, opening: Opening, local_tag: String) -> Self {
+        Self {
+            id,
+            state,
+            opening,
+            local_tag,
+            dialog: None,
+            unacked: None,
+            acks: Vec::new(),
+            last_reack: None,
+            reoffer: Reoffer::default(),
+            digest: None,
+            bye: None,
+            forsaken: None,
+            open: 1,
+        }
+    }
     /// State in a word, for logs.
     pub(crate) const fn describe(&self) -> &'static str {
         self.state.as_str()

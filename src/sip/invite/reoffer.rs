@@ -15,7 +15,7 @@ use crate::base::Instant;
 use crate::sip::event::SipEvent;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, SUPPORTED, Station};
 use crate::sip::transaction::TransactionId;
 
 /// The re-INVITE in progress, if any.
@@ -82,7 +82,7 @@ impl Invite {
             .request(Method::Invite)
             .with(HeaderName::Contact, contact)
             .with(HeaderName::Allow, ALLOW)
-            .with(HeaderName::Supported, "")
+            .with(HeaderName::Supported, SUPPORTED)
             .with_body("application/sdp", sdp);
         self.start_reoffer(station, now, request);
     }
@@ -225,7 +225,7 @@ impl Invite {
         let mut response = station.response(request, Status::OK);
         response.headers.push(HeaderName::Contact, self.contact(station));
         response.headers.push(HeaderName::Allow, ALLOW);
-        response.headers.push(HeaderName::Supported, "");
+        response.headers.push(HeaderName::Supported, SUPPORTED);
         let response = response.with_body("application/sdp", sdp);
         self.reoffer.progress = Progress::Idle;
         self.await_ack(station, now, AnswerSent::new(tx, number, late, response));

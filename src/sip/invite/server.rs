@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::acknowledge::AnswerSent;
 use super::table::{Happening, State};
-use super::{Cargo, Invite, Invites, Opening, Reoffer};
+use super::{Cargo, Invite, Invites, Opening};
 use crate::base::Instant;
 use crate::sip::dialog::{Dialog, Order, Path};
 use crate::sip::event::{EndReason, InviteId};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, Station};
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, SUPPORTED, Station};
 use crate::sip::transaction::TransactionId;
 use crate::sip::transport::Source;
 
@@ -55,21 +55,9 @@ impl Invites {
         let id = self.new_id();
         station.own(tx, Owner::Invite(id, Role::InviteServer));
         let request = Arc::new(request);
-        let invite = Invite {
-            id,
-            state: State::Proceeding,
-            opening: Opening::Incoming { tx, request: Arc::clone(&request), source },
-            local_tag,
-            dialog: Some(dialog),
-            unacked: None,
-            acks: Vec::new(),
-            last_reack: None,
-            forsaken: None,
-            reoffer: Reoffer::default(),
-            digest: None,
-            bye: None,
-            open: 1,
-        };
+        let opening = Opening::Incoming { tx, request: Arc::clone(&request), source };
+        let mut invite = Invite::new(id, State::Proceeding, opening, local_tag);
+        invite.dialog = Some(dialog);
         self.insert(request.call_id(), invite);
         Some(id)
     }
@@ -142,7 +130,7 @@ impl Invite {
         }
         response.headers.push(HeaderName::Contact, self.contact(station));
         response.headers.push(HeaderName::Allow, ALLOW);
-        response.headers.push(HeaderName::Supported, "");
+        response.headers.push(HeaderName::Supported, SUPPORTED);
         response
     }
 
@@ -229,7 +217,7 @@ pub(crate) fn capabilities(station: &Station, request: &Request) -> Response {
     response.headers.push(HeaderName::Accept, "application/sdp, application/dtmf-relay, application/dtmf");
     response.headers.push(HeaderName::AcceptEncoding, "identity");
     response.headers.push(HeaderName::AcceptLanguage, "en");
-    response.headers.push(HeaderName::Supported, "");
+    response.headers.push(HeaderName::Supported, SUPPORTED);
     response
 }
 

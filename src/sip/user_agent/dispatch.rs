@@ -7,7 +7,7 @@ use crate::sip::event::SipEvent;
 use crate::sip::invite::{Arrived, capabilities, not_allowed};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::Owner;
+use crate::sip::station::{EXTENSIONS, Owner};
 use crate::sip::transaction::{TransactionEvent, TransactionId};
 
 impl UserAgent {
@@ -122,9 +122,11 @@ impl UserAgent {
         }
     }
 
-    /// Section 8.2.2.3: we have no extension, so any that is required is refused.
+    /// Section 8.2.2.3: what is required and is none of our extensions is refused.
     fn bad_extension(&self, request: &Request) -> Option<Response> {
-        let required: Vec<_> = request.headers.list(HeaderName::Require).collect();
+        let is_ours = |tag: &&str| EXTENSIONS.iter().any(|ours| ours.eq_ignore_ascii_case(tag));
+        let required: Vec<_> =
+            request.headers.list(HeaderName::Require).filter(|tag| !is_ours(tag)).collect();
         if required.is_empty() {
             return None;
         }
