@@ -22,7 +22,7 @@ use hotline::base::{Instant, Language, LegId, Now, PlayId, Rng};
 use hotline::media::{
     Codec, FRAME_SAMPLES, Frame, MediaCommand, MediaPlane, Mixer, PromptLibrary, RemoteMedia, Tone,
 };
-use hotline::rtp::Header;
+use hotline::rtp::{Header, PayloadTypes};
 
 fn main() {
     support::pin();
@@ -123,14 +123,7 @@ fn address(leg: LegId) -> SocketAddr {
 
 fn agreement(leg: LegId) -> RemoteMedia {
     RemoteMedia {
-        rtp: address(leg),
-        rtcp: address(leg),
-        codec: Codec::Pcmu,
-        payload_type: 0,
-        event_in: Some(101),
-        event_out: None,
-        ptime: Duration::from_millis(20),
-        send: true,
-        receive: true,
+        events_in: PayloadTypes::NONE.with(101),
+        ..RemoteMedia::plain(address(leg), Codec::Pcmu, 0)
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use hotline::base::{Instant, Language, LegId, Now, PlayId, PromptId, Rng};
 use hotline::io::Clock;
 use hotline::media::{Codec, MediaCommand, MediaPlane, PromptLibrary, RemoteMedia};
-use hotline::rtp::Header;
+use hotline::rtp::{Header, PayloadTypes};
 
 /// Legs, each with a socket and a phone.
 const LEGS: usize = 100;
@@ -124,15 +124,8 @@ fn plane(sockets: &Sockets, now: Now) -> MediaPlane {
     for (n, at) in sockets.phone_at.iter().enumerate() {
         plane.handle(now, MediaCommand::Open { leg: leg(n), port: 0 });
         let remote = RemoteMedia {
-            rtp: *at,
-            rtcp: *at,
-            codec: Codec::Pcmu,
-            payload_type: 0,
-            event_in: Some(101),
-            event_out: Some(101),
-            ptime: Duration::from_millis(20),
-            send: true,
-            receive: true,
+            events_in: PayloadTypes::NONE.with(101),
+            ..RemoteMedia::plain(*at, Codec::Pcmu, 0)
         };
         plane.handle(now, MediaCommand::Remote { leg: leg(n), remote });
     }

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::{Key, Language, LegId, PlayId, PromptId};
+use crate::rtp::{EventType, PayloadTypes, Remote, SrtpKeys};
 
 /// A codec on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,22 +19,99 @@ pub enum Codec {
 pub struct RemoteMedia {
     /// Where to send RTP, as signalled; symmetric RTP may replace it by the source of the first valid packets.
     pub rtp: SocketAddr,
-    /// Where to send RTCP.
+    /// Where to send RTCP; the same as `rtp` with `rtcp_mux`.
     pub rtcp: SocketAddr,
-    /// The codec.
+    /// RTCP goes over the RTP port, both ways (RFC 5761): the RTCP socket is of no use to this leg any more.
+    pub rtcp_mux: bool,
+    /// The codec that we send.
     pub codec: Codec,
     /// Its payload type.
     pub payload_type: u8,
-    /// The payload type of telephone-event that the peer sends to us, if agreed.
-    pub event_in: Option<u8>,
-    /// The payload type of telephone-event that we may send to the peer, if agreed.
-    pub event_out: Option<u8>,
+    /// What the peer may send: it may change among these at any packet.
+    pub sound_in: SoundTypes,
+    /// The payload types of telephone-event that the peer may send, of whatever clock rate.
+    pub events_in: PayloadTypes,
+    /// The telephone-events that we may send to the peer, if agreed.
+    pub event_out: Option<EventType>,
+    /// The payload type of the comfort noise (RFC 3389, 8,000 Hz) that the peer may send, if agreed. Static type 13
+    /// is taken always.
+    pub comfort_noise_in: Option<u8>,
+    /// The payload type of the comfort noise that we may send, if agreed.
+    pub comfort_noise_out: Option<u8>,
+    /// The keys of SRTP; `None` is plain RTP.
+    pub srtp: Option<SrtpKeys>,
     /// How much sound a packet of ours carries: the peer's `ptime` within its `maxptime`, 10-60 ms.
     pub ptime: Duration,
     /// We may send sound (direction `sendrecv` or `sendonly`, seen from us).
     pub send: bool,
     /// We expect sound (direction `sendrecv` or `recvonly`, seen from us).
     pub receive: bool,
+}
+
+impl RemoteMedia {
+    /// The simplest agreement: one codec both ways, 20 ms, RTCP on the next port up, neither keys nor SRTP.
+    pub fn plain(rtp: SocketAddr, codec: Codec, payload_type: u8) -> Self {
+        Self {
+            rtp,
+            rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+            rtcp_mux: false,
+            codec,
+            payload_type,
+            sound_in: SoundTypes::default().with(payload_type, codec),
+            events_in: PayloadTypes::NONE,
+            event_out: None,
+            comfort_noise_in: None,
+            comfort_noise_out: None,
+            srtp: None,
+            ptime: crate::media::FRAME,
+            send: true,
+            receive: true,
+        }
+    }
+    /// The same, as the RTP session wants it.
+    pub fn for_rtp(&self) -> Remote {
+        Remote {
+            rtp: self.rtp,
+            rtcp: self.rtcp,
+            rtcp_mux: self.rtcp_mux,
+            sound_in: self.sound_in.all(),
+            sound_out: self.payload_type,
+            events_in: self.events_in,
+            event_out: self.event_out,
+            comfort_noise_in: self.comfort_noise_in,
+        }
+    }
+}
+
+/// Which payload types stand for which codec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoundTypes([PayloadTypes; Codec::ALL.len()]);
+
+impl SoundTypes {
+    /// The same with one more.
+    #[must_use]
+    pub fn with(mut self, payload_type: u8, codec: Codec) -> Self {
+        for (types, c) in self.0.iter_mut().zip(Codec::ALL) {
+            if c == codec {
+                *types = types.with(payload_type);
+            }
+        }
+        self
+    }
+    /// The codec of a payload type.
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        self.0.iter().zip(Codec::ALL).find(|(types, _)| types.contains(payload_type)).map(|(_, codec)| codec)
+    }
+    /// All payload types of any codec.
+    pub fn all(&self) -> PayloadTypes {
+        self.0.iter().fold(PayloadTypes::NONE, |all, types| all.and(*types))
+    }
+}
+
+impl FromIterator<(u8, Codec)> for SoundTypes {
+    fn from_iter<I: IntoIterator<Item = (u8, Codec)>>(all: I) -> Self {
+        all.into_iter().fold(Self::default(), |types, (payload_type, codec)| types.with(payload_type, codec))
+    }
 }
 
 /// What control wants.

@@ -11,7 +11,7 @@ use crate::media::pressing::Pressing;
 use crate::media::wakes::Wakes;
 use crate::media::watch::Watch;
 use crate::media::{LegFigures, RemoteMedia};
-use crate::rtp::{Remote, RtpSession};
+use crate::rtp::RtpSession;
 
 /// Ticks of neighbouring legs lie this far apart, in nanoseconds: the golden part of 20 ms spreads any run of numbers.
 const PHASE_STEP_NS: u64 = 12_360_680;
@@ -60,15 +60,7 @@ impl MediaLeg {
     }
     /// Takes an agreement, first or anew.
     pub(super) fn agree(&mut self, now: Instant, agreed: RemoteMedia) {
-        let remote = Remote {
-            rtp: agreed.rtp,
-            rtcp: agreed.rtcp,
-            sound_in: agreed.payload_type,
-            sound_out: agreed.payload_type,
-            event_in: agreed.event_in,
-            event_out: agreed.event_out,
-        };
-        self.rtp.set_remote(now, remote);
+        self.rtp.set_remote(now, agreed.for_rtp());
         self.watch.set_receiving(now, agreed.receive);
         if !agreed.send || agreed.event_out.is_none() {
             // A key that waited out a hold would mean something else by then.

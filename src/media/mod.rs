@@ -25,7 +25,7 @@ mod tone;
 mod wakes;
 mod watch;
 
-pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia};
+pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundTypes};
 pub use decode::{AudioError, Sound, decode_audio};
 pub use frame::{
     FRAME, FRAME_SAMPLES, Frame, PACKET_SAMPLES_MAX, PTIME_MAX, PTIME_MIN, SAMPLE_RATE, SAMPLES_PER_MS,

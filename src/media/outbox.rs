@@ -31,6 +31,13 @@ pub(super) enum Socket {
     Rtcp,
 }
 
+impl Socket {
+    /// Where reports leave: by the RTP socket when that was agreed (RFC 5761).
+    pub(super) const fn for_reports(rtcp_mux: bool) -> Self {
+        if rtcp_mux { Self::Rtp } else { Self::Rtcp }
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     leg: LegId,

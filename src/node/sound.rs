@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::media::{Codec, FRAME, RemoteMedia};
+use crate::rtp::EventType;
 use crate::sdp::{
     Agreed, Capabilities, CodecName, Direction, Local, Refusal, SdpAnswer, SdpOffer, accept_answer, answer,
     offer,
@@ -41,7 +42,13 @@ impl LegSound {
                 session_id,
                 before: None,
             },
-            capabilities: Capabilities { codecs, telephone_event: true, ptime: FRAME },
+            capabilities: Capabilities {
+                codecs,
+                telephone_event: true,
+                comfort_noise: true,
+                rtcp_mux: true,
+                ptime: FRAME,
+            },
             holding: false,
             answer: None,
             offered: None,
@@ -131,10 +138,15 @@ impl LegSound {
         self.agreed.as_ref().map(|a| RemoteMedia {
             rtp: a.remote_rtp,
             rtcp: a.remote_rtcp,
+            rtcp_mux: a.rtcp_mux,
             codec: codec_of(a.codec),
             payload_type: a.payload_out,
-            event_in: a.event_in,
-            event_out: a.event_out,
+            sound_in: a.sound_in.iter().map(|(number, codec)| (*number, codec_of(*codec))).collect(),
+            events_in: a.events_in.iter().map(|e| e.payload_type).collect(),
+            event_out: a.event_out.map(|e| EventType { payload_type: e.payload_type, clock_hz: e.clock_hz }),
+            comfort_noise_in: a.comfort_noise_in,
+            comfort_noise_out: a.comfort_noise_out,
+            srtp: None,
             ptime: a.ptime,
             send: a.we_send,
             receive: a.we_receive,

@@ -11,7 +11,7 @@ use super::ear::Ear;
 use super::voice::{Mouth, Voice};
 use crate::base::{Key, Now, Rng};
 use crate::media::{FRAME, FRAME_SAMPLES, RemoteMedia, SAMPLE_RATE};
-use crate::rtp::{EventSender, Incoming, PACKET_BYTES, Remote, RtpSession};
+use crate::rtp::{EventSender, Incoming, PACKET_BYTES, RtpSession};
 
 /// How long a key is held.
 const HELD: Duration = Duration::from_millis(100);
@@ -53,17 +53,7 @@ impl Line {
 
     /// What was agreed.
     pub(super) fn agree(&mut self, now: Now, remote: RemoteMedia) {
-        self.rtp.set_remote(
-            now.mono,
-            Remote {
-                rtp: remote.rtp,
-                rtcp: remote.rtcp,
-                sound_in: remote.payload_type,
-                sound_out: remote.payload_type,
-                event_in: remote.event_in,
-                event_out: remote.event_out,
-            },
-        );
+        self.rtp.set_remote(now.mono, remote.for_rtp());
         self.remote = Some(remote);
     }
 
@@ -78,8 +68,10 @@ impl Line {
 
     /// A datagram came on the socket.
     pub(super) fn take(&mut self, now: Now, from: SocketAddr, datagram: &[u8]) {
-        let Some(codec) = self.remote.as_ref().map(|r| r.codec) else { return };
-        if let Incoming::Sound { header, payload, .. } = self.rtp.handle_rtp(now.mono, from, datagram) {
+        let Some(sound_in) = self.remote.as_ref().map(|r| r.sound_in) else { return };
+        if let Incoming::Sound { header, payload, .. } = self.rtp.handle_rtp(now.mono, from, datagram)
+            && let Some(codec) = sound_in.codec(header.payload_type)
+        {
             let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
             let n = codec.decode(payload, &mut samples);
             self.ear.hear(from, header, samples.get(..n).unwrap_or_default());

@@ -32,6 +32,8 @@ pub enum Incoming<'a> {
         /// The key, once.
         key: Option<Key>,
     },
+    /// A report: RTCP over the RTP port.
+    Report,
     /// Counted and forgotten.
     Dropped(DropCause),
 }
@@ -43,7 +45,7 @@ pub enum DropCause {
     NotAgreed,
     /// No RTP, lengths that lie, or an event too short.
     Malformed,
-    /// RTCP on the RTP port, which we did not offer.
+    /// RTCP on the RTP port, which was not agreed.
     RtcpOnRtpPort,
     /// A payload type that was not agreed.
     PayloadType,

@@ -9,6 +9,7 @@
 //! ```
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![expect(clippy::cast_possible_truncation, reason = "RTP counts modulo 2^16 and 2^32")]
+mod formats;
 mod inbound;
 mod out_stream;
 mod packet;
@@ -20,6 +21,7 @@ mod source;
 mod stats;
 mod telephone_event;
 
+pub use formats::{EventType, PayloadTypes, SrtpKey, SrtpKeys, SrtpSuite};
 pub use inbound::{DropCause, Drops, Incoming};
 pub use out_stream::OutStream;
 pub use packet::{Header, Malformed, PACKET_BYTES, Packet, is_rtcp};

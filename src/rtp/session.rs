@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::base::{Deadline, Instant, Now, Rng};
+use crate::rtp::formats::{EventType, PayloadTypes};
 use crate::rtp::inbound::{DropCause, Drops, Inbound, Incoming, PayloadKind};
 use crate::rtp::out_stream::OutStream;
 use crate::rtp::packet::{Header, Packet, is_rtcp};
@@ -21,14 +22,18 @@ pub struct Remote {
     pub rtp: SocketAddr,
     /// Where it expects RTCP.
     pub rtcp: SocketAddr,
-    /// Payload type of the sound it sends.
-    pub sound_in: u8,
+    /// RTCP goes over the RTP port, both ways (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Payload types of the sound that it may send: it may change among them at any packet.
+    pub sound_in: PayloadTypes,
     /// Payload type of the sound we send.
     pub sound_out: u8,
-    /// Payload type of the telephone-events it sends, if agreed.
-    pub event_in: Option<u8>,
-    /// Payload type of the telephone-events we may send, if agreed.
-    pub event_out: Option<u8>,
+    /// Payload types of the telephone-events it may send.
+    pub events_in: PayloadTypes,
+    /// The telephone-events that we may send, if agreed.
+    pub event_out: Option<EventType>,
+    /// The payload type of the comfort noise that it may send, beside 13, which phones send unasked.
+    pub comfort_noise_in: Option<u8>,
 }
 
 /// What was counted, RFC 3550 section 6.4.
@@ -96,6 +101,10 @@ impl RtpSession {
 
     /// Takes a datagram of the RTP socket.
     pub fn handle_rtp<'a>(&mut self, now: Instant, from: SocketAddr, datagram: &'a [u8]) -> Incoming<'a> {
+        if self.rtcp_mux() && is_rtcp(datagram) {
+            self.handle_rtcp(now, from, datagram);
+            return Incoming::Report;
+        }
         match self.admit(from, datagram) {
             Ok((packet, kind)) => self.inbound.take(now, packet, kind),
             Err(cause) => {
@@ -122,6 +131,11 @@ impl RtpSession {
             Judgement::Ours => Ok((packet, kind)),
             Judgement::Stranger => Err(DropCause::Stranger),
         }
+    }
+
+    /// Whether RTCP goes over the RTP port (RFC 5761), and so over its socket.
+    pub fn rtcp_mux(&self) -> bool {
+        self.remote.is_some_and(|r| r.rtcp_mux)
     }
 
     /// Takes a datagram of the RTCP socket.
@@ -174,7 +188,7 @@ impl RtpSession {
     pub fn send_event(&mut self, timestamp: u32, packet: EventPacket, buffer: &mut [u8]) -> Option<Outgoing> {
         let (to, remote) = self.destination()?;
         let timestamp = timestamp.wrapping_add(packet.timestamp_offset);
-        let header = self.out.event(remote.event_out?, packet.marker, timestamp);
+        let header = self.out.event(remote.event_out?.payload_type, packet.marker, timestamp);
         self.write(to, header, &packet.payload.bytes(), buffer)
     }
 
@@ -194,14 +208,22 @@ impl RtpSession {
         Some(Outgoing { to, length })
     }
 
-    /// The report that is due at `now`, if any, to be sent from the RTCP socket. Ask until `None`.
+    /// A report that shares the port of the sound goes where the sound goes.
+    fn with_sound(&self, report: Outgoing) -> Option<Outgoing> {
+        if self.rtcp_mux() { Some(Outgoing { to: self.destination()?.0, ..report }) } else { Some(report) }
+    }
+
+    /// The report that is due at `now`, if any, to be sent from the RTCP socket, or the RTP socket with
+    /// [`Self::rtcp_mux`]. Ask until `None`.
     pub fn poll_rtcp(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Outgoing> {
-        self.reporting.poll(now, &mut self.inbound, &self.out, buffer)
+        let out = self.reporting.poll(now, &mut self.inbound, &self.out, buffer)?;
+        self.with_sound(out)
     }
 
     /// The last report, with a BYE (RFC 3550 section 6.6): the session is over.
     pub fn close(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Outgoing> {
-        self.reporting.close(now, &mut self.inbound, &self.out, buffer)
+        let out = self.reporting.close(now, &mut self.inbound, &self.out, buffer)?;
+        self.with_sound(out)
     }
 
     /// When the next report is due.
@@ -254,9 +276,9 @@ pub struct Relayed<'a> {
 impl Remote {
     fn kind(&self, payload_type: u8) -> Option<PayloadKind> {
         match payload_type {
-            p if p == self.sound_in => Some(PayloadKind::Sound),
-            p if Some(p) == self.event_in => Some(PayloadKind::Event),
-            COMFORT_NOISE => Some(PayloadKind::Silence),
+            p if self.sound_in.contains(p) => Some(PayloadKind::Sound),
+            p if self.events_in.contains(p) => Some(PayloadKind::Event),
+            p if p == COMFORT_NOISE || Some(p) == self.comfort_noise_in => Some(PayloadKind::Silence),
             _ => None,
         }
     }

@@ -6,41 +6,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::sdp::formats::{CodecName, EventFormat, noise_format, noise_of, offered};
 use crate::sdp::session::{Address, Description, Direction, Format, Media, SdpError};
 
-/// The payload type under which we offer telephone-events.
-const EVENT_PAYLOAD_TYPE: u8 = 101;
-/// The events that we take: the keys, and flash, which peers expect to see here and which we ignore.
-const EVENTS: &str = "0-16";
 /// The ports below are no place for media.
 const LOWEST_PORT: u16 = 1_024;
-
-/// The codecs that we speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CodecName {
-    /// G.711 mu-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl CodecName {
-    const fn encoding(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-    const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-    fn names(self, format: &Format) -> bool {
-        format.encoding == self.encoding() && format.clock_hz == 8_000 && format.channels == 1
-    }
-}
 
 /// What we can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +20,10 @@ pub struct Capabilities {
     pub codecs: Vec<CodecName>,
     /// Whether keys may come by RFC 4733.
     pub telephone_event: bool,
+    /// Whether silence may be described by comfort noise, RFC 3389.
+    pub comfort_noise: bool,
+    /// Whether RTCP may go over the RTP port, RFC 5761.
+    pub rtcp_mux: bool,
     /// The packet length that we like, to be used where the peer names none.
     pub ptime: Duration,
 }
@@ -96,16 +70,22 @@ pub struct Agreed {
     pub remote_rtp: SocketAddr,
     /// Where to send RTCP.
     pub remote_rtcp: SocketAddr,
-    /// The codec.
+    /// RTCP goes over the RTP port, both ways (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The codec that we send.
     pub codec: CodecName,
-    /// The payload type under which the peer sends it.
-    pub payload_in: u8,
     /// The payload type under which we send it.
     pub payload_out: u8,
-    /// The payload type of the peer's telephone-events.
-    pub event_in: Option<u8>,
-    /// The payload type of ours.
-    pub event_out: Option<u8>,
+    /// What the peer may send, and change among: payload types and their codecs.
+    pub sound_in: Vec<(u8, CodecName)>,
+    /// The telephone-events that the peer may send.
+    pub events_in: Vec<EventFormat>,
+    /// The ones that we may send.
+    pub event_out: Option<EventFormat>,
+    /// The payload type of comfort noise that the peer may send.
+    pub comfort_noise_in: Option<u8>,
+    /// The one that we may send.
+    pub comfort_noise_out: Option<u8>,
     /// How much sound a packet of ours carries, 10-60 ms in steps of 10.
     pub ptime: Duration,
     /// We may send sound.
@@ -142,14 +122,8 @@ pub enum Refusal {
 /// Our offer: the first of a dialog, or a later one (re-INVITE), which keeps its media lines and payload types.
 pub fn offer(local: &Local, capabilities: &Capabilities, direction: Direction) -> SdpOffer {
     let before = local.before.as_ref().and_then(audio_of);
-    let number = |wanted: &dyn Fn(&Format) -> bool, otherwise: u8| {
-        before.and_then(|m| m.formats.iter().find(|f| wanted(f))).map_or(otherwise, |f| f.payload_type)
-    };
-    let codec = |c: &CodecName| codec_format(*c, number(&|f| c.names(f), c.payload_type()));
-    let mut formats: Vec<Format> = capabilities.codecs.iter().map(codec).collect();
-    if capabilities.telephone_event {
-        formats.push(event_format(number(&is_event, EVENT_PAYLOAD_TYPE)));
-    }
+    let formats =
+        offered(&capabilities.codecs, capabilities.telephone_event, capabilities.comfort_noise, before);
     let audio = audio_line(local, capabilities, formats, direction);
     let media = match &local.before {
         None => vec![audio],
@@ -171,19 +145,26 @@ pub fn answer(
     let holds = is_hold_address(&theirs.address);
     let we_send = wish.sends() && theirs.direction.receives() && !holds;
     let we_receive = wish.receives() && theirs.direction.sends();
-    let mut formats = vec![codec_format(chosen.codec, chosen.payload_type)];
-    let event = event_of(theirs).filter(|_| capabilities.telephone_event);
-    formats.extend(event.map(event_format));
+    let mut formats = vec![chosen.codec.format(chosen.payload_type)];
+    let noise = noise_of(theirs).filter(|_| capabilities.comfort_noise);
+    formats.extend(noise.map(noise_format));
+    let events = if capabilities.telephone_event { EventFormat::all_of(theirs) } else { Vec::new() };
+    let event_out = EventFormat::beside(&events, chosen.codec);
+    formats.extend(event_out.map(EventFormat::format));
     let line = audio_line(local, capabilities, formats, Direction::from_halves(we_send, we_receive));
-    let line = Media { protocol: theirs.protocol.clone(), ..line };
+    let rtcp_mux = line.rtcp_mux && can_mux(theirs);
+    let line = Media { protocol: theirs.protocol.clone(), rtcp_mux, ..line };
     let agreed = Agreed {
         remote_rtp: chosen.rtp,
-        remote_rtcp: rtcp_of(theirs, chosen.rtp),
+        remote_rtcp: if rtcp_mux { chosen.rtp } else { rtcp_of(theirs, chosen.rtp) },
+        rtcp_mux,
         codec: chosen.codec,
-        payload_in: chosen.payload_type,
         payload_out: chosen.payload_type,
-        event_in: event,
-        event_out: event,
+        sound_in: vec![(chosen.payload_type, chosen.codec)],
+        events_in: events,
+        event_out,
+        comfort_noise_in: noise,
+        comfort_noise_out: noise,
         ptime: packet_time(theirs, capabilities.ptime),
         we_send,
         we_receive,
@@ -206,17 +187,24 @@ pub fn accept_answer(offer: &SdpOffer, answer: &[u8], ptime: Duration) -> Result
         Address::Name(_) | Address::Missing => return Err(Refusal::NotAnAnswer),
     };
     let rtp = usable_address(theirs, family)?;
-    let (codec, payload_in, payload_out) = common_codec(ours, theirs).ok_or(Refusal::NoCommonCodec)?;
-    let events = event_of(ours).zip(event_of(theirs));
+    let common = common_codecs(ours, theirs);
+    let (codec, payload_out) = *common.first().ok_or(Refusal::NoCommonCodec)?;
+    let their_events = if ours_has_events(ours) { EventFormat::all_of(theirs) } else { Vec::new() };
+    let event_out = EventFormat::beside(&their_events, codec);
+    let noise = noise_of(ours).zip(noise_of(theirs));
+    let rtcp_mux = ours.rtcp_mux && can_mux(theirs);
     let peer_receives = theirs.direction.receives() && !is_hold_address(&theirs.address);
     Ok(Agreed {
         remote_rtp: rtp,
-        remote_rtcp: rtcp_of(theirs, rtp),
+        remote_rtcp: if rtcp_mux { rtp } else { rtcp_of(theirs, rtp) },
+        rtcp_mux,
         codec,
-        payload_in,
         payload_out,
-        event_in: events.map(|(ours, _)| ours),
-        event_out: events.map(|(_, theirs)| theirs),
+        sound_in: sound_in(ours, &common),
+        events_in: events_in(ours, &their_events),
+        event_out,
+        comfort_noise_in: noise.map(|(ours, _)| ours),
+        comfort_noise_out: noise.map(|(_, theirs)| theirs),
         ptime: packet_time(theirs, ptime),
         we_send: ours.direction.sends() && peer_receives,
         we_receive: ours.direction.receives() && theirs.direction.sends(),
@@ -259,13 +247,38 @@ fn take(media: &Media, capabilities: &Capabilities, local: &Local) -> Result<Cho
     Ok(Chosen { media: media.clone(), codec, payload_type, rtp })
 }
 
-/// The peer's first codec that we offered, with our number and its number.
-fn common_codec(ours: &Media, theirs: &Media) -> Option<(CodecName, u8, u8)> {
-    theirs.formats.iter().find_map(|f| {
-        let codec = [CodecName::Pcmu, CodecName::Pcma].into_iter().find(|c| c.names(f))?;
-        let offered = ours.formats.iter().find(|o| codec.names(o))?;
-        Some((codec, offered.payload_type, f.payload_type))
-    })
+/// The peer's codecs that we offered, in its order, under its numbers.
+fn common_codecs(ours: &Media, theirs: &Media) -> Vec<(CodecName, u8)> {
+    let codec = |f: &Format| CodecName::of(f).map(|c| (c, f.payload_type));
+    theirs.formats.iter().filter_map(codec).filter(|(c, _)| ours.formats.iter().any(|o| c.names(o))).collect()
+}
+
+/// The peer sends under our numbers; some send under their own, which does no harm where that number is free.
+fn sound_in(ours: &Media, common: &[(CodecName, u8)]) -> Vec<(u8, CodecName)> {
+    let agreed = |c: &CodecName| common.iter().any(|(known, _)| known == c);
+    let under_ours =
+        ours.formats.iter().filter_map(|f| Some((f.payload_type, CodecName::of(f).filter(agreed)?)));
+    let under_theirs = common.iter().filter(|(_, p)| is_free(ours, *p)).map(|(c, p)| (*p, *c));
+    under_ours.chain(under_theirs).collect()
+}
+
+fn events_in(ours: &Media, theirs: &[EventFormat]) -> Vec<EventFormat> {
+    let under_ours = EventFormat::all_of(ours).into_iter().filter(|_| !theirs.is_empty());
+    let under_theirs = theirs.iter().copied().filter(|e| is_free(ours, e.payload_type));
+    under_ours.chain(under_theirs).collect()
+}
+
+fn ours_has_events(ours: &Media) -> bool {
+    !EventFormat::all_of(ours).is_empty()
+}
+
+fn is_free(ours: &Media, payload_type: u8) -> bool {
+    ours.formats.iter().all(|f| f.payload_type != payload_type)
+}
+
+/// Whether RTP and RTCP can be told apart on one port: with payload types 64-95 they cannot (RFC 5761 section 4).
+fn can_mux(theirs: &Media) -> bool {
+    theirs.rtcp_mux && theirs.formats.iter().all(|f| !(64..=95).contains(&f.payload_type))
 }
 
 fn usable_address(media: &Media, local: IpAddr) -> Result<SocketAddr, Refusal> {
@@ -300,24 +313,6 @@ fn packet_time(theirs: &Media, ours: Duration) -> Duration {
     Duration::from_millis(u64::from(ms))
 }
 
-fn is_event(format: &Format) -> bool {
-    format.encoding == "TELEPHONE-EVENT" && format.clock_hz == 8_000
-}
-
-fn event_of(media: &Media) -> Option<u8> {
-    media.formats.iter().find(|f| is_event(f)).map(|f| f.payload_type)
-}
-
-fn codec_format(codec: CodecName, payload_type: u8) -> Format {
-    let encoding = codec.encoding().to_owned();
-    Format { payload_type, encoding, clock_hz: 8_000, channels: 1, parameters: None }
-}
-
-fn event_format(payload_type: u8) -> Format {
-    let encoding = "TELEPHONE-EVENT".to_owned();
-    Format { payload_type, encoding, clock_hz: 8_000, channels: 1, parameters: Some(EVENTS.into()) }
-}
-
 fn audio_line(
     local: &Local,
     capabilities: &Capabilities,
@@ -336,6 +331,7 @@ fn audio_line(
         ptime_ms: u32::try_from(capabilities.ptime.as_millis()).ok(),
         maxptime_ms: Some(60),
         rtcp_port: Some(local.rtcp_port).filter(|p| Some(*p) != local.rtp.port().checked_add(1)),
+        rtcp_mux: capabilities.rtcp_mux,
         crypto: Vec::new(),
     }
 }
@@ -360,7 +356,14 @@ fn with_audio_at(others: &Description, position: usize, audio: Media) -> Vec<Med
 
 /// The same line with port 0: refused (RFC 3264 section 6).
 fn refused(media: &Media) -> Media {
-    Media { port: 0, formats: Vec::new(), address: Address::Missing, crypto: Vec::new(), ..media.clone() }
+    Media {
+        port: 0,
+        formats: Vec::new(),
+        address: Address::Missing,
+        rtcp_mux: false,
+        crypto: Vec::new(),
+        ..media.clone()
+    }
 }
 
 fn described(local: &Local, media: Vec<Media>) -> Description {

@@ -114,6 +114,8 @@ pub struct Media {
     pub maxptime_ms: Option<u32>,
     /// The port of `a=rtcp` (RFC 3605), if given.
     pub rtcp_port: Option<u16>,
+    /// RTCP over the RTP port is offered or agreed (`a=rtcp-mux`, RFC 5761).
+    pub rtcp_mux: bool,
     /// The values of `a=crypto`, as text.
     pub crypto: Vec<String>,
 }
@@ -286,6 +288,7 @@ fn read_media(media: &sdp_types::Media, address: &Address, direction: Option<Dir
         ptime_ms: milliseconds("ptime"),
         maxptime_ms: milliseconds("maxptime"),
         rtcp_port: values(attributes, "rtcp").find_map(leading_number).and_then(|p| u16::try_from(p).ok()),
+        rtcp_mux: values(attributes, "rtcp-mux").next().is_some(),
         crypto: values(attributes, "crypto").map(str::to_owned).collect(),
     }
 }
@@ -324,6 +327,8 @@ fn static_map(payload_type: u8) -> (String, u32, u8) {
     match payload_type {
         0 => ("PCMU".into(), 8_000, 1),
         8 => ("PCMA".into(), 8_000, 1),
+        9 => ("G722".into(), 8_000, 1),
+        13 => ("CN".into(), 8_000, 1),
         _ => (String::new(), 0, 1),
     }
 }
@@ -346,6 +351,9 @@ fn write_media(media: &Media, host: Option<IpAddr>) -> sdp_types::Media {
         media.ptime_ms.into_iter().for_each(|ms| add("ptime", Some(ms.to_string())));
         media.maxptime_ms.into_iter().for_each(|ms| add("maxptime", Some(ms.to_string())));
         media.rtcp_port.into_iter().for_each(|port| add("rtcp", Some(port.to_string())));
+        if media.rtcp_mux {
+            add("rtcp-mux", None);
+        }
         add(media.direction.as_str(), None);
     }
     let connections = match &media.address {

@@ -9,7 +9,9 @@ use hotline::base::{Instant, Key, Language, LegId, Now, PlayId, PromptId, Rng, U
 use hotline::media::{
     Chord, Codec, FRAME, MediaCommand, MediaEvent, MediaPlane, PromptLibrary, RemoteMedia, Tone, ToneMeter,
 };
-use hotline::rtp::{EventPacket, EventSender, Header, PACKET_BYTES, Packet, is_rtcp};
+use hotline::rtp::{
+    EventPacket, EventSender, EventType, Header, PACKET_BYTES, Packet, PayloadTypes, is_rtcp,
+};
 
 /// The letters of what may be heard and their tones: legs 1-4 are `a`-`d`, `m` is music, `p` the prompt `prompt`.
 pub(crate) const TONES: [(char, f64); 6] =
@@ -67,15 +69,10 @@ pub(crate) fn tone_samples(letter: char, ms: usize) -> Vec<i16> {
 
 pub(crate) fn agreement(leg: u64, codec: Codec, ptime_ms: u64) -> RemoteMedia {
     RemoteMedia {
-        rtp: address(leg),
-        rtcp: SocketAddr::new(address(leg).ip(), 4_001),
-        codec,
-        payload_type: payload_type(codec),
-        event_in: Some(EVENT_TYPE),
-        event_out: Some(EVENT_TYPE),
+        events_in: PayloadTypes::NONE.with(EVENT_TYPE),
+        event_out: Some(EventType { payload_type: EVENT_TYPE, clock_hz: 8_000 }),
         ptime: Duration::from_millis(ptime_ms),
-        send: true,
-        receive: true,
+        ..RemoteMedia::plain(address(leg), codec, payload_type(codec))
     }
 }
 

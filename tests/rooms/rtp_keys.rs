@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::base::{Instant, Key, Now, Rng};
-use hotline::rtp::{EventSender, Header, Incoming, Remote, RtpSession};
+use hotline::rtp::{EventSender, EventType, Header, Incoming, PayloadTypes, Remote, RtpSession};
 use proptest::prelude::*;
 
 fn peer() -> SocketAddr {
@@ -14,8 +14,16 @@ fn peer() -> SocketAddr {
 fn session() -> RtpSession {
     let mut session = RtpSession::new(Now::default(), 8_000, Rng::from_number(1));
     let rtcp = SocketAddr::from(([192, 0, 2, 9], 4_001));
-    let (event_in, event_out) = (Some(96), Some(96));
-    let remote = Remote { rtp: peer(), rtcp, sound_in: 0, sound_out: 0, event_in, event_out };
+    let remote = Remote {
+        rtp: peer(),
+        rtcp,
+        rtcp_mux: false,
+        sound_in: PayloadTypes::NONE.with(0),
+        sound_out: 0,
+        events_in: PayloadTypes::NONE.with(96),
+        event_out: Some(EventType { payload_type: 96, clock_hz: 8_000 }),
+        comfort_noise_in: None,
+    };
     session.set_remote(Instant::ZERO, remote);
     session
 }

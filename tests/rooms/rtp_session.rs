@@ -3,7 +3,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::base::{Instant, Now, Rng, UtcTime};
-use hotline::rtp::{DropCause, Header, Heard, Incoming, Outgoing, RTCP_BYTES, Relayed, Remote, RtpSession};
+use hotline::rtp::{
+    DropCause, EventType, Header, Heard, Incoming, Outgoing, PayloadTypes, RTCP_BYTES, Relayed, Remote,
+    RtpSession,
+};
 
 fn at(host: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, host], port))
@@ -13,10 +16,12 @@ fn remote(host: u8) -> Remote {
     Remote {
         rtp: at(host, 4_000),
         rtcp: at(host, 4_001),
-        sound_in: 8,
+        rtcp_mux: false,
+        sound_in: PayloadTypes::NONE.with(8),
         sound_out: 8,
-        event_in: Some(101),
-        event_out: Some(101),
+        events_in: PayloadTypes::NONE.with(101),
+        event_out: Some(EventType { payload_type: 101, clock_hz: 8_000 }),
+        comfort_noise_in: None,
     }
 }
 
@@ -38,7 +43,7 @@ fn datagram(payload_type: u8, sequence: u16, ssrc: u32) -> Vec<u8> {
 fn drop_of(incoming: Incoming<'_>) -> Option<DropCause> {
     match incoming {
         Incoming::Dropped(cause) => Some(cause),
-        Incoming::Sound { .. } | Incoming::Silence { .. } | Incoming::Event { .. } => None,
+        Incoming::Sound { .. } | Incoming::Silence { .. } | Incoming::Event { .. } | Incoming::Report => None,
     }
 }
 

@@ -12,10 +12,17 @@ fn ours() -> (Capabilities, Local) {
     let capabilities = Capabilities {
         codecs: vec![CodecName::Pcma, CodecName::Pcmu],
         telephone_event: true,
+        comfort_noise: true,
+        rtcp_mux: true,
         ptime: Duration::from_millis(20),
     };
     let rtp = "198.51.100.1:16384".parse().unwrap();
     (capabilities, Local { rtp, rtcp_port: 16_385, session_id: 77, before: None })
+}
+
+/// The number under which we send events.
+fn event(agreed: &Agreed) -> Option<u8> {
+    agreed.event_out.map(|e| e.payload_type)
 }
 
 fn agreed(body: &str) -> Result<Agreed, Refusal> {
@@ -56,7 +63,7 @@ fn small_and_capital_letters_in_the_wrong_places() {
         "V=0\r\nc=in ip4 192.0.2.9\r\nM=Audio 4000 rtp/avp 96 97\r\nA=RTPMAP:96 pcmu/8000\r\na=Rtpmap:97 Telephone-Event/8000\r\n",
     )
     .unwrap();
-    assert_eq!((a.codec, a.payload_out, a.event_out), (CodecName::Pcmu, 96, Some(97)));
+    assert_eq!((a.codec, a.payload_out, event(&a)), (CodecName::Pcmu, 96, Some(97)));
 }
 
 #[test]
@@ -65,7 +72,7 @@ fn spaces_at_ends_and_doubled_in_the_middle() {
         "v=0 \r\no=-  1  1 IN IP4 192.0.2.9 \r\ns=-\r\nc=IN  IP4 192.0.2.9 \t\r\nt=0 0 \r\nm=audio  4000  RTP/AVP 0  101 \r\na=rtpmap: 101 telephone-event/8000 \r\na=ptime: 30 \r\n",
     )
     .unwrap();
-    assert_eq!((a.event_in, a.ptime), (Some(101), Duration::from_millis(30)));
+    assert_eq!((event(&a), a.ptime), (Some(101), Duration::from_millis(30)));
 }
 
 #[test]
@@ -159,7 +166,7 @@ fn a_long_list_of_codecs_in_which_ours_come_late() {
         maps = maps.concat()
     );
     let a = agreed_with_media(&body).unwrap();
-    assert_eq!((a.codec, a.payload_in, a.event_in), (CodecName::Pcmu, 0, None));
+    assert_eq!((a.codec, a.payload_out, event(&a)), (CodecName::Pcmu, 0, None));
 }
 
 #[test]
@@ -174,12 +181,13 @@ fn static_payload_types_need_no_map_but_obey_one() {
 }
 
 #[test]
-fn only_the_telephone_event_of_our_clock_is_taken() {
+fn of_several_telephone_events_the_one_in_the_clock_of_the_sound_is_sent_and_all_are_taken() {
     let a = agreed_with_media(
         "m=audio 4000 RTP/AVP 0 100 101\r\na=rtpmap:100 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n",
     )
     .unwrap();
-    assert_eq!(a.event_in, Some(101));
+    assert_eq!(event(&a), Some(101));
+    assert_eq!(a.events_in.iter().map(|e| e.payload_type).collect::<Vec<_>>(), [100, 101]);
 }
 
 #[test]

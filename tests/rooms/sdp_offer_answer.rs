@@ -2,17 +2,30 @@
 use std::time::Duration;
 
 use hotline::sdp::{
-    Capabilities, CodecName, Description, Direction, Local, Refusal, SdpOffer, accept_answer, answer, offer,
+    Agreed, Capabilities, CodecName, Description, Direction, EventFormat, Local, Refusal, SdpOffer,
+    accept_answer, answer, offer,
 };
 
 const PTIME: Duration = Duration::from_millis(20);
 
 fn capabilities(codecs: &[CodecName]) -> Capabilities {
-    Capabilities { codecs: codecs.to_vec(), telephone_event: true, ptime: PTIME }
+    Capabilities {
+        codecs: codecs.to_vec(),
+        telephone_event: true,
+        comfort_noise: true,
+        rtcp_mux: true,
+        ptime: PTIME,
+    }
 }
 
 fn both() -> Capabilities {
     capabilities(&[CodecName::Pcma, CodecName::Pcmu])
+}
+
+/// The numbers under which events may come, and the one under which we send them.
+fn events(agreed: &Agreed) -> (Vec<u8>, Option<u8>) {
+    let payload_type = |e: &EventFormat| e.payload_type;
+    (agreed.events_in.iter().map(payload_type).collect(), agreed.event_out.as_ref().map(payload_type))
 }
 
 fn local(port: u16) -> Local {
@@ -24,7 +37,7 @@ fn peer_answer(media: &str) -> String {
     format!("v=0\r\no=- 5 5 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{media}")
 }
 
-fn accept(offer: &SdpOffer, media: &str) -> Result<hotline::sdp::Agreed, Refusal> {
+fn accept(offer: &SdpOffer, media: &str) -> Result<Agreed, Refusal> {
     accept_answer(offer, peer_answer(media).as_bytes(), PTIME)
 }
 
@@ -34,8 +47,9 @@ fn the_offer_as_it_is_written() {
     assert_eq!(
         text,
         "v=0\r\no=- 16384 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n\
-         m=audio 16384 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
+         m=audio 16384 RTP/AVP 8 0 13 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:13 CN/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n\
+         a=maxptime:60\r\na=rtcp-mux\r\na=sendrecv\r\n"
     );
 }
 
@@ -57,7 +71,8 @@ fn both_sides_come_to_the_same_agreement() {
     .unwrap();
     let ours = accept_answer(&made, reply.text().as_bytes(), PTIME).unwrap();
     assert_eq!((ours.codec, theirs.codec), (CodecName::Pcmu, CodecName::Pcmu));
-    assert_eq!((ours.event_in, ours.event_out, theirs.event_in), (Some(101), Some(101), Some(101)));
+    assert_eq!((events(&ours), events(&theirs)), ((vec![101], Some(101)), (vec![101], Some(101))));
+    assert!(ours.rtcp_mux && theirs.rtcp_mux && ours.remote_rtcp == ours.remote_rtp);
     assert_eq!((ours.remote_rtp.port(), theirs.remote_rtp.port()), (20_000, 16_384));
     assert!(ours.we_send && ours.we_receive && theirs.we_send && theirs.we_receive);
 }
@@ -104,8 +119,10 @@ fn each_side_sends_under_the_number_that_the_other_named() {
         "m=audio 4000 RTP/AVP 97 96\r\na=rtpmap:97 PCMU/8000\r\na=rtpmap:96 telephone-event/8000\r\n",
     )
     .unwrap();
-    assert_eq!((agreed.payload_in, agreed.payload_out), (0, 97));
-    assert_eq!((agreed.event_in, agreed.event_out), (Some(101), Some(96)));
+    // Some phones send under their own number where they should use ours: taken where it is free.
+    assert_eq!(agreed.sound_in, [(0, CodecName::Pcmu), (97, CodecName::Pcmu)]);
+    assert_eq!(agreed.payload_out, 97);
+    assert_eq!(events(&agreed), (vec![101, 96], Some(96)));
 }
 
 #[test]
@@ -113,7 +130,7 @@ fn an_answer_takes_the_peers_event_number() {
     let body =
         peer_answer("m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n");
     let (reply, agreed) = answer(body.as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
-    assert_eq!((agreed.event_in, agreed.event_out), (Some(96), Some(96)));
+    assert_eq!(events(&agreed), (vec![96], Some(96)));
     assert!(reply.text().contains("m=audio 16384 RTP/AVP 0 96\r\n"), "{}", reply.text());
 }
 
@@ -129,14 +146,14 @@ fn a_later_offer_keeps_lines_numbers_and_session_and_raises_the_version() {
     assert_eq!((hold.0.session_id.as_str(), hold.0.version), ("16384", 2));
     let lines: Vec<_> = hold.0.media.iter().map(|m| (m.kind.as_str(), m.port)).collect();
     assert_eq!(lines, [("video", 0), ("audio", 16_384)]);
-    assert_eq!(hold.0.media[1].format_text, "8 0 96");
+    assert_eq!(hold.0.media[1].format_text, "8 0 13 96");
     ours.before = Some(hold.0.clone());
     assert_eq!(offer(&ours, &both(), Direction::SendOnly).0.version, 2, "unchanged, so not counted");
     let agreed = accept(
         &hold,
         "m=video 0 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n",
     );
-    assert_eq!(agreed.unwrap().event_out, Some(96));
+    assert_eq!(events(&agreed.unwrap()).1, Some(96));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use super::*;
 use crate::base::{Key, Language, PlayId, PromptId};
 use crate::media::{Codec, RemoteMedia};
-use crate::rtp::{EventSender, Header, Packet};
+use crate::rtp::{EventSender, EventType, Header, Packet, PayloadTypes};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -37,15 +37,9 @@ impl Phone {
     fn remote(&self) -> RemoteMedia {
         let rtp = self.socket.local_addr().unwrap();
         RemoteMedia {
-            rtp,
-            rtcp: rtp,
-            codec: Codec::Pcmu,
-            payload_type: 0,
-            event_in: Some(101),
-            event_out: Some(101),
-            ptime: Duration::from_millis(20),
-            send: true,
-            receive: true,
+            events_in: PayloadTypes::NONE.with(101),
+            event_out: Some(EventType { payload_type: 101, clock_hz: 8_000 }),
+            ..RemoteMedia::plain(rtp, Codec::Pcmu, 0)
         }
     }
 }

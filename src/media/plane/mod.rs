@@ -119,7 +119,7 @@ impl MediaPlane {
         let now = self.lift(now);
         let Some(known) = self.known(leg) else { return };
         match known.rtp.handle_rtp(now, from, datagram) {
-            Incoming::Dropped(_) => {}
+            Incoming::Dropped(_) | Incoming::Report => {}
             Incoming::Sound { header, payload, first: _ } => {
                 self.alive(now, leg);
                 self.sound(now, leg, header, payload);
@@ -274,7 +274,8 @@ impl MediaPlane {
             self.figures.unknown_leg += 1;
             return;
         };
-        self.outbox.put(leg, Socket::Rtcp, |buffer| closed.rtp.close(now, buffer));
+        let socket = Socket::for_reports(closed.rtp.rtcp_mux());
+        self.outbox.put(leg, socket, |buffer| closed.rtp.close(now, buffer));
         self.wakes.clear(leg, &mut closed.wakes);
         for mouth in &closed.sources {
             self.forget_ear(*mouth, leg);

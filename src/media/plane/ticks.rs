@@ -17,7 +17,8 @@ const PACKETS_BEHIND_MAX: u64 = 3;
 impl MediaPlane {
     pub(super) fn report(&mut self, now: Instant, leg: LegId) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
-        self.outbox.put(leg, Socket::Rtcp, |buffer| known.rtp.poll_rtcp(now, buffer));
+        let socket = Socket::for_reports(known.rtp.rtcp_mux());
+        self.outbox.put(leg, socket, |buffer| known.rtp.poll_rtcp(now, buffer));
         self.schedule_report(leg);
     }
     pub(super) fn schedule_report(&mut self, leg: LegId) {
