@@ -64,6 +64,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("socket2", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("nix", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
+    ("tokio_rustls", &["src/io/tls/"]),
+    ("rtc_srtp", &["src/rtp/srtp.rs"]),
 ];
 
 /// Words that say nothing about what a type is. `docs/glossary.md`.

@@ -80,6 +80,9 @@ fn greet(server: &Server, store: &std::path::Path) {
     for sip in &a.advertised {
         println!("  SIP (UDP and TCP)  {sip}");
     }
+    for sip in &a.tls {
+        println!("  SIP (TLS)          {sip}");
+    }
     println!("  Status page        http://{}/", a.http);
     let first = a.advertised.first().map(ToString::to_string).unwrap_or_default();
     println!("\nDial with any SIP phone (no account needed), e.g. baresip, Linphone, Zoiper:");

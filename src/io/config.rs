@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config_tls;
+use super::net::ConnectionLimits;
+use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
@@ -18,6 +21,12 @@ use crate::sip::DigestAlgorithm;
 pub struct Settings {
     /// SIP addresses; UDP and TCP on each.
     pub listen: Vec<SocketAddr>,
+    /// SIP addresses with TLS.
+    pub tls_listen: Vec<SocketAddr>,
+    /// What TLS needs.
+    pub tls: Option<TlsSettings>,
+    /// Limits of SIP's connections.
+    pub connections: ConnectionLimits,
     /// The address told to peers instead of the listener's own, by family.
     pub advertise: Vec<IpAddr>,
     /// A held caller's phone is told by re-INVITE (`sendonly`). Some phones then stop playing what they are sent.
@@ -74,6 +83,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 5060))],
+            tls_listen: Vec::new(),
+            tls: None,
+            connections: ConnectionLimits::default(),
             advertise: Vec::new(),
             signal_hold: false,
             realm: "hotline".to_owned(),
@@ -144,6 +156,8 @@ impl Settings {
         if let Some(digest) = list(&mut t, findings, "digest", algorithm) {
             self.digest = digest;
         }
+        (self.tls_listen, self.tls) = config_tls::tls(&mut t, findings);
+        config_tls::connections(&mut t, findings, &mut self.connections);
         t.finish(findings);
     }
 
@@ -232,7 +246,7 @@ pub(super) fn environment(name: &str) -> Option<String> {
 }
 
 /// One or several of `name`; none at all is a mistake.
-fn list<T>(
+pub(super) fn list<T>(
     t: &mut Fields<'_>,
     findings: &mut Findings<'_>,
     name: &'static str,
@@ -248,7 +262,7 @@ fn list<T>(
     Some(words.into_iter().filter_map(|w| read(findings, w)).collect())
 }
 
-fn address(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
+pub(super) fn address(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
     let read = w.text.parse().ok();
     if read.is_none() {
         let message = format!("`{}` is not an address with a port", w.text);

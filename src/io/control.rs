@@ -184,7 +184,10 @@ impl Control {
             NetEvent::Opened { conn, listener, remote } => {
                 self.node.stream_opened(now, conn, listener, remote);
             }
-            NetEvent::Bytes { conn, bytes } => self.node.handle_stream(now, conn, &bytes),
+            NetEvent::Bytes { conn, bytes, place } => {
+                self.node.handle_stream(now, conn, &bytes);
+                drop(place);
+            }
             NetEvent::ConnectFailed { listener, to, .. } => self.node.connect_failed(now, listener, to),
             NetEvent::Closed { conn } => self.node.stream_closed(now, conn),
         }

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use super::journal::Journal;
 use super::media_worker::MediaCounters;
 use super::net::NetFigures;
+use super::tls::TlsFigures;
 use crate::exchange::acd::AgentState;
 use crate::node::NodeView;
 
@@ -21,6 +22,7 @@ type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 pub(super) struct Metrics {
     net: Arc<NetFigures>,
+    tls: Option<Arc<TlsFigures>>,
     media: Arc<MediaCounters>,
     journal: Arc<Journal>,
     /// Facts that the store has written.
@@ -85,9 +87,14 @@ fn by(label: &'static str, value: &(impl ToString + ?Sized)) -> Labels {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub(super) fn new(net: Arc<NetFigures>, media: Arc<MediaCounters>, journal: Arc<Journal>) -> Self {
+    pub(super) fn new(
+        (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
+        media: Arc<MediaCounters>,
+        journal: Arc<Journal>,
+    ) -> Self {
         Self {
             net,
+            tls,
             media,
             journal,
             facts_written: AtomicU64::new(0),
@@ -139,6 +146,8 @@ impl Metrics {
                 (by("what", "send_failures"), real(read(&self.net.send_failures))),
                 (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
                 (by("what", "connections_of_one_refused"), real(read(&self.net.connections_of_one_refused))),
+                (by("what", "connections_vanished"), real(read(&self.net.connections_vanished))),
+                (by("what", "handshake_failures"), real(read(&self.net.handshake_failures))),
             ],
         );
         sheet.tally(
@@ -153,6 +162,7 @@ impl Metrics {
                 (by("what", "failures"), real(read(&self.store_failures))),
             ],
         );
+        self.tls(sheet, view.now_us / 1_000_000);
         self.sound(sheet);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
@@ -165,6 +175,17 @@ impl Metrics {
 }
 
 impl Metrics {
+    fn tls(&self, sheet: &mut Sheet, now_s: i64) {
+        let Some(tls) = &self.tls else { return };
+        let left = tls.ends_s.load(Ordering::Relaxed).saturating_sub(now_s);
+        // Less than a century: exact in f64.
+        let days = i32::try_from(left / 86_400).map_or(f64::from(i32::MAX), f64::from);
+        sheet.put("tls_certificate_days", "Days until our certificate expires", [(Vec::new(), days)]);
+        let read = |a: &AtomicU64| real(a.load(Ordering::Relaxed));
+        let looks =
+            [(by("what", "taken"), read(&tls.reloads)), (by("what", "refused"), read(&tls.reloads_failed))];
+        sheet.tally("tls_reloads", "What became of new certificates", looks);
+    }
     fn sound(&self, sheet: &mut Sheet) {
         let m = &self.media;
         let counters = [

@@ -5,6 +5,7 @@
 mod ask;
 mod clock;
 mod config;
+mod config_tls;
 mod control;
 mod descriptors;
 pub mod embedded;
@@ -22,12 +23,14 @@ mod server;
 pub mod socket;
 mod store;
 mod telemetry;
+mod tls;
 mod vault;
 
 pub use clock::Clock;
 pub use config::{SecretPlace, Settings, TrunkSettings};
-pub use net::{Net, NetEvent};
+pub use net::{ConnectionLimits, Net, NetEvent};
 pub use secrets::{AgentSecrets, Secret, SecretError, agent as agent_secret};
 pub use server::{Addresses, Server, StartError, Stopper};
 pub use store::{CallFilter, CallRow, CallStory, Resume, Store, StoreError, Writer};
 pub use telemetry::log_to_stderr;
+pub use tls::{OwnCertificate, Pin, Tls, TlsError, TlsSettings};

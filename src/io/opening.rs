@@ -24,6 +24,7 @@ use super::secrets::{AgentSecrets, Secret};
 use super::server::{Addresses, Ready, StartError};
 use super::socket;
 use super::store::{PhoneWriter, Resume, Store, Writer};
+use super::tls::Tls;
 use super::vault::Vault;
 use crate::base::{AgentId, TrunkId};
 use crate::node::{Node, NodeSettings, Trunk};
@@ -47,14 +48,17 @@ pub(super) async fn open(
     let settings = &ready.settings;
     let lock = lock_store(&settings.store)?;
     let (net_to, net_events) = mpsc::channel(NET_EVENTS);
-    let mut net = Net::new(net_to);
-    let doors = listen(&mut net, settings)?;
+    let mut net = Net::new(net_to, settings.connections.clone());
+    let tls = settings.tls.as_ref().map(|tls| Tls::open(tls, ready.clock.now().utc)).transpose()?;
+    let tls_figures = tls.as_ref().map(|tls| Arc::clone(tls.figures()));
+    let doors = listen(&mut net, settings, tls)?;
     let (http, http_at, gate) = listen_http(settings, ready.token.clone())?;
     let (store, resume) = open_store(settings).await?;
     let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
     let clock = ready.clock;
     let node_settings = node_settings(&ready, &doors, resume);
-    let bind = BindTo::covering(&settings.listen.iter().map(SocketAddr::ip).collect::<Vec<_>>());
+    let all = settings.listen.iter().chain(&settings.tls_listen);
+    let bind = BindTo::covering(&all.map(SocketAddr::ip).collect::<Vec<_>>());
     let media = MediaSettings { bind, ports: settings.rtp_ports, prompts: Arc::clone(&ready.prompts) };
     let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
@@ -63,7 +67,11 @@ pub(super) async fn open(
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
     let journal = Arc::new(Journal::default());
-    let metrics = Arc::new(Metrics::new(net.figures(), Arc::clone(media.counters()), Arc::clone(&journal)));
+    let metrics = Arc::new(Metrics::new(
+        (net.figures(), tls_figures),
+        Arc::clone(media.counters()),
+        Arc::clone(&journal),
+    ));
     let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
@@ -86,7 +94,8 @@ pub(super) async fn open(
         stop,
         drain_for: DRAIN_FOR,
     };
-    let addresses = Addresses { sip: doors.bound, advertised: doors.advertised, http: http_at };
+    let addresses =
+        Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, addresses))
 }
 
@@ -170,12 +179,12 @@ fn lock_store(store: &Path) -> Result<std::fs::File, StartError> {
 
 /// Whether a phone that was registered before can still be reached from one of our listeners.
 fn fits(binding: &StoredBinding, listeners: &[Listener]) -> bool {
-    let (id, transport, to) = match binding.to {
-        Destination::Datagram { listener, to } => (listener, ListenerTransport::Udp, to),
-        Destination::Connect { listener, to } => (listener, ListenerTransport::Tcp, to),
+    let (id, stream, to) = match binding.to {
+        Destination::Datagram { listener, to } => (listener, false, to),
+        Destination::Connect { listener, to } => (listener, true, to),
         Destination::Stream { .. } => return false,
     };
-    let reaches = |l: &Listener| l.transport == transport && l.local.is_ipv4() == to.is_ipv4();
+    let reaches = |l: &Listener| l.transport.is_stream() == stream && l.local.is_ipv4() == to.is_ipv4();
     listeners.iter().any(|l| l.id == id && reaches(l))
 }
 
@@ -187,15 +196,18 @@ struct Doors {
     bound: Vec<SocketAddr>,
     /// As phones are told them, in the same order.
     advertised: Vec<SocketAddr>,
+    /// Those of TLS, as phones are told them.
+    tls: Vec<SocketAddr>,
 }
 
 /// Binds UDP and TCP on every SIP address.
-fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError> {
+fn listen(net: &mut Net, settings: &Settings, tls: Option<Tls>) -> Result<Doors, StartError> {
     let mut doors = Doors {
         listeners: Vec::new(),
         media_addresses: BTreeMap::new(),
         bound: Vec::new(),
         advertised: Vec::new(),
+        tls: Vec::new(),
     };
     for (at, n) in settings.listen.iter().zip((0_u8..=254).step_by(2)) {
         let (udp, tcp) = (ListenerId(n), ListenerId(n + 1));
@@ -210,6 +222,23 @@ fn listen(net: &mut Net, settings: &Settings) -> Result<Doors, StartError> {
         }
         doors.bound.push(local);
         doors.advertised.push(advertised);
+    }
+    if let Some(tls) = tls {
+        net.set_tls(tls)
+            .map_err(|source| StartError::System { what: "the TLS thread cannot be started", source })?;
+    }
+    // Behind the numbers of the plain ones.
+    let free = u8::try_from(doors.listeners.len()).unwrap_or(u8::MAX)..=u8::MAX;
+    for (at, n) in settings.tls_listen.iter().zip(free) {
+        let id = ListenerId(n);
+        let local = net
+            .listen_tls(id, *at)
+            .map_err(|source| StartError::Listen { at: format!("{at} (SIP over TLS)"), source })?;
+        let ip = told_address(local.ip(), settings)?;
+        let advertised = SocketAddr::new(ip, local.port());
+        doors.listeners.push(Listener { id, transport: ListenerTransport::Tls, local, advertised });
+        doors.media_addresses.insert(id, ip);
+        doors.tls.push(advertised);
     }
     Ok(doors)
 }

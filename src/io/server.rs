@@ -18,6 +18,7 @@ use super::menu_files::MenuFilesError;
 use super::opening::open;
 use super::secrets::{self, AgentSecrets, Secret, SecretError};
 use super::store::StoreError;
+use super::tls::TlsError;
 use crate::base::{AgentId, Rng, TrunkId};
 use crate::exchange::menu::{Diagnostic, MenuSet, PromptTexts, render};
 use crate::media::PromptLibrary;
@@ -51,6 +52,9 @@ pub enum StartError {
         /// The folder.
         store: String,
     },
+    /// A certificate, its key or an authority cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An address cannot be bound.
     #[error("cannot listen on {at}: {source}")]
     Listen {
@@ -79,6 +83,8 @@ pub struct Addresses {
     pub sip: Vec<SocketAddr>,
     /// The same as phones are told it.
     pub advertised: Vec<SocketAddr>,
+    /// SIP over TLS, as phones are told it.
+    pub tls: Vec<SocketAddr>,
     /// HTTP.
     pub http: SocketAddr,
 }
@@ -127,7 +133,7 @@ pub(super) struct Ready {
 impl Server {
     /// Reads everything, opens everything, and takes calls.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        descriptors::raise_limit(settings.exchange.calls_max, super::net::CONNECTIONS);
+        descriptors::raise_limit(settings.exchange.calls_max, settings.connections.total);
         let ready = read_all(settings)?;
         let (menus, warnings) = (Arc::clone(&ready.menus), ready.warnings.clone());
         let secrets = AgentSecrets { of: ready.secrets.of.clone(), fresh: ready.secrets.fresh.clone() };

@@ -112,7 +112,7 @@ impl Desk {
             NetEvent::Opened { conn, listener, remote } => {
                 self.sip.stream_opened(now, conn, listener, remote);
             }
-            NetEvent::Bytes { conn, bytes } => self.sip.handle_stream(now, conn, &bytes),
+            NetEvent::Bytes { conn, bytes, .. } => self.sip.handle_stream(now, conn, &bytes),
             NetEvent::ConnectFailed { listener, to, .. } => self.sip.connect_failed(now, listener, to),
             NetEvent::Closed { conn } => self.sip.stream_closed(now, conn),
         }

@@ -10,7 +10,7 @@ use super::desk::{Desk, Order, TCP, UDP};
 use super::ear::Ear;
 use super::voice::Voice;
 use crate::base::{Key, Rng};
-use crate::io::{Clock, Net};
+use crate::io::{Clock, ConnectionLimits, Net};
 use crate::media::Codec;
 use crate::sip::{EndReason, Identity, Listener, ListenerTransport, Status, UserAgent, UserAgentSettings};
 
@@ -141,7 +141,7 @@ impl Phone {
     )]
     pub async fn start(settings: PhoneSettings) -> Result<Self, PhoneError> {
         let (net_in, net_events) = mpsc::channel(WAITING);
-        let mut net = Net::new(net_in);
+        let mut net = Net::new(net_in, ConnectionLimits::default());
         let address = net.listen(UDP, TCP, SocketAddr::new(settings.at, settings.port))?;
         let (orders, orders_in) = mpsc::channel(WAITING);
         let (events_out, events) = mpsc::channel(WAITING);

@@ -14,6 +14,8 @@ pub enum ListenerTransport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams within TLS, RFC 3261 section 26.2.
+    Tls,
 }
 
 impl ListenerTransport {
@@ -22,6 +24,21 @@ impl ListenerTransport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+    /// Whether it is a stream.
+    pub const fn is_stream(self) -> bool {
+        match self {
+            Self::Udp => false,
+            Self::Tcp | Self::Tls => true,
+        }
+    }
+    /// The port where none is written, section 19.1.2.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 }

@@ -194,6 +194,7 @@ impl Station {
         let transport = match listener.transport {
             ListenerTransport::Udp => "",
             ListenerTransport::Tcp => ";transport=tcp",
+            ListenerTransport::Tls => ";transport=tls",
         };
         format!("<sip:{}{at}{}{transport}>", super::uri::escaped_user(user), listener.advertised)
     }
