@@ -17,7 +17,7 @@ impl Node {
             SipEvent::Acknowledged { invite, sdp } => self.on_acknowledged(invite, sdp.as_deref()),
             SipEvent::Progress { invite, status, sdp } => self.on_progress(invite, status, sdp.as_deref()),
             SipEvent::Answered { invite, sdp } => self.on_answered(invite, sdp.as_deref()),
-            SipEvent::Failed { invite, status } => {
+            SipEvent::Failed { invite, status, .. } => {
                 if let Some((_, leg)) = self.legs.of_invite(invite) {
                     leg.ending.get_or_insert(status::failed(status));
                 }
@@ -35,6 +35,9 @@ impl Node {
             SipEvent::Ended { invite, why } => self.on_ended(invite, why),
             SipEvent::Registered { user, .. } => self.reachable(&user, true),
             SipEvent::Unregistered { user } => self.reachable(&user, false),
+            SipEvent::Referred { invite, .. } => {
+                self.sip.refuse_referral(self.now().mono, invite, Status::FORBIDDEN);
+            }
             SipEvent::OptionsAnswered { .. } | SipEvent::RegistrationChanged { .. } => {}
         }
     }

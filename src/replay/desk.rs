@@ -290,7 +290,7 @@ impl Desk {
                 }
                 self.tell(PhoneEvent::Up);
             }
-            SipEvent::Failed { invite, status } if self.is_ours(invite) => {
+            SipEvent::Failed { invite, status, .. } if self.is_ours(invite) => {
                 self.tell(PhoneEvent::Refused(status));
             }
             SipEvent::Reoffer { invite, offer } => self.on_reoffer(now, invite, offer),
@@ -303,6 +303,9 @@ impl Desk {
                 self.call = None;
                 self.answer_at = None;
                 self.tell(PhoneEvent::Over(why));
+            }
+            SipEvent::Referred { invite, .. } => {
+                self.sip.refuse_referral(now.mono, invite, Status::DECLINE);
             }
             SipEvent::Progress { .. }
             | SipEvent::Failed { .. }

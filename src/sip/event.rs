@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::auth::Credentials;
 use super::message::Status;
+use super::refer::{ReferTarget, Referral, Replaces};
 use super::transport::{Destination, Source};
+use super::value::NameAddr;
 use crate::base::{Instant, Key};
 
 macro_rules! number {
@@ -45,6 +47,37 @@ pub struct Identity {
     pub display: String,
 }
 
+/// Longest piece of text from outside that is handed on, in characters.
+const TEXT_MAX: usize = 128;
+
+/// Text from outside without control characters and without those that turn the direction of writing, cut.
+pub(crate) fn outside_text(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !c.is_control() && !turns(*c)).take(TEXT_MAX).collect()
+}
+
+pub(crate) fn identity_of(from: Option<&NameAddr>) -> Identity {
+    let Some(from) = from else { return Identity::default() };
+    let host = from.uri.host().unwrap_or_default();
+    let host = from.uri.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    Identity {
+        user: outside_text(&from.uri.user().unwrap_or_default()),
+        host: outside_text(&host),
+        display: outside_text(from.display.as_deref().unwrap_or_default()),
+    }
+}
+
+/// What only a trusted peer may tell of a caller: read from every INVITE, believed by whoever trusts its sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vouched {
+    /// P-Asserted-Identity (RFC 3325): at most one `sip:` and one `tel:`.
+    pub asserted: Vec<Identity>,
+    /// `Privacy: id` (RFC 3325 section 9.3), or any other that hides who calls.
+    pub private: bool,
+    /// User-to-User (RFC 7433): at most one value, as written, printable and at most 320 characters; else empty.
+    pub user_to_user: String,
+}
+
 /// A new incoming INVITE outside a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
@@ -64,6 +97,10 @@ pub struct Incoming {
     pub offer: Option<Vec<u8>>,
     /// The Call-ID header's text.
     pub sip_call_id: String,
+    /// The dialog whose place it wants to take (RFC 3891).
+    pub replaces: Option<Replaces>,
+    /// What its sender vouches for.
+    pub vouched: Vouched,
 }
 
 /// An INVITE that we shall send.
@@ -177,6 +214,16 @@ pub enum SipEvent {
         invite: InviteId,
         /// The final status, or what RFC 3261 section 8.1.3.1 puts in its place.
         status: Status,
+        /// Where the peer sends us (3xx): its Contacts, the best first (RFC 3261 section 8.1.3.4).
+        contacts: Vec<ReferTarget>,
+    },
+    /// The peer asks that its place be taken by somebody else (REFER): answer at once with `accept_referral`, and tell
+    /// of it with `tell_referral`; or refuse with `refuse_referral`.
+    Referred {
+        /// Whose far end.
+        invite: InviteId,
+        /// By whom.
+        referral: Box<Referral>,
     },
     /// The peer sent a re-INVITE: answer with `answer_reoffer` or `refuse_reoffer`.
     Reoffer {
@@ -318,6 +365,10 @@ pub struct UserAgentCounts {
     pub traces_dropped: u64,
     /// Requests within a dialog that we do not hold (481).
     pub dialogs_missed: u64,
+    /// Requests with the tags of a dialog from an address that is not its peer's (481).
+    pub dialogs_foreign: u64,
+    /// REFERs whose NOTIFYs were not taken: the subscription ended, the call did not.
+    pub referral_news_lost: u64,
     /// Forks of our INVITE beyond the first answer, ended by BYE.
     pub forks_ended: u64,
     /// Responses and ACKs that fit nothing.

@@ -12,6 +12,7 @@ mod ladder;
 mod lex;
 mod message;
 mod name;
+mod refer;
 mod registrar;
 mod registration;
 mod schedule;
@@ -29,12 +30,13 @@ mod wire;
 pub use auth::{Account, Credentials, DigestAlgorithm};
 pub use event::{
     Binding, EndReason, Identity, Incoming, InviteId, OutgoingInvite, Registration, RegistrationId,
-    RequestId, SipEvent, StoredBinding, Trace, UserAgentCounts,
+    RequestId, SipEvent, StoredBinding, Trace, UserAgentCounts, Vouched,
 };
 pub use header::Headers;
 pub use ladder::Ladder;
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;
+pub use refer::{NamedDialog, ReferTarget, Referral, Replaces};
 pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
 pub use timers::{Timer, TimerSettings};
 pub(crate) use trace::trace_key;

@@ -44,18 +44,19 @@ macro_rules! header_names {
 header_names! {
     2: To "To";
     3: Via "Via";
-    4: From "From", CSeq "CSeq", Date "Date", RAck "RAck", RSeq "RSeq", Path "Path";
+    4: From "From", CSeq "CSeq", Date "Date", RAck "RAck", RSeq "RSeq", Path "Path", Join "Join";
     5: Allow "Allow", Route "Route", Event "Event";
     6: Accept "Accept", Server "Server", MinSe "Min-SE", Reason "Reason";
     7: CallId "Call-ID", Contact "Contact", Expires "Expires", Require "Require", Subject "Subject",
         Warning "Warning", Privacy "Privacy";
     8: ReplyTo "Reply-To", Priority "Priority", ReferTo "Refer-To", Replaces "Replaces", Identity "Identity";
-    9: Supported "Supported", Timestamp "Timestamp", CallInfo "Call-Info";
+    9: Supported "Supported", Timestamp "Timestamp", CallInfo "Call-Info",
+        ReferSub "Refer-Sub";
     10: UserAgent "User-Agent", AlertInfo "Alert-Info", ErrorInfo "Error-Info";
     11: Unsupported "Unsupported", MinExpires "Min-Expires", RetryAfter "Retry-After", InReplyTo "In-Reply-To",
         ReferredBy "Referred-By";
     12: ContentType "Content-Type", MaxForwards "Max-Forwards", RecordRoute "Record-Route",
-        Organization "Organization", MimeVersion "MIME-Version", AllowEvents "Allow-Events";
+        Organization "Organization", MimeVersion "MIME-Version", AllowEvents "Allow-Events", UserToUser "User-to-User";
     13: Authorization "Authorization", ProxyRequire "Proxy-Require", IdentityInfo "Identity-Info";
     14: ContentLength "Content-Length", AcceptContact "Accept-Contact", RejectContact "Reject-Contact";
     15: AcceptEncoding "Accept-Encoding", AcceptLanguage "Accept-Language", SessionExpires "Session-Expires";

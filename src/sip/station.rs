@@ -17,13 +17,12 @@ use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
 use super::value::{BRANCH_COOKIE, Via};
 use crate::base::{Instant, Lookup, Rng};
 
-/// What we support, in 405 and 200.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
-
+/// What we support, in 405 and 200. SUBSCRIBE and NOTIFY are within a dialog alone, for what a REFER began.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
 /// Extensions that a peer may require of us, section 8.2.2.3; [`SUPPORTED`] says the same on the wire.
-pub(crate) const EXTENSIONS: [&str; 0] = [];
+pub(crate) const EXTENSIONS: [&str; 2] = ["replaces", "norefersub"];
 /// The extensions in a Supported header.
-pub(crate) const SUPPORTED: &str = "";
+pub(crate) const SUPPORTED: &str = "replaces, norefersub";
 
 /// What a transaction of an invite is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub(crate) enum Role {
     Bye,
     /// Our INFO.
     Key,
+    /// Our NOTIFY about a REFER of the peer.
+    Notify,
     /// A CANCEL, or the BYE to a fork: nothing follows from its answer.
     Background,
 }
@@ -68,6 +69,8 @@ pub(crate) enum InviteTimer {
     Forsaken,
     /// Both sides sent a re-INVITE: try ours again.
     Glare,
+    /// What a REFER asked for takes too long: its subscription ends.
+    Referral,
 }
 
 /// Whose timer.
@@ -87,6 +90,7 @@ impl TimerName {
             Self::Invite(_, InviteTimer::AckMissing) => "sip 200: no ACK",
             Self::Invite(_, InviteTimer::Forsaken) => "sip forsaken INVITE unanswered",
             Self::Invite(_, InviteTimer::Glare) => "sip re-INVITE after glare",
+            Self::Invite(_, InviteTimer::Referral) => "sip REFER unfinished",
             Self::Registration(_) => "sip registration refresh",
         }
     }

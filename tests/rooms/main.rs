@@ -23,6 +23,7 @@ mod sdp_offer_answer;
 mod sip_chaos;
 mod sip_dialogs;
 mod sip_flows;
+mod sip_refer;
 mod sip_registrar;
 mod sip_torture;
 mod sip_transactions;

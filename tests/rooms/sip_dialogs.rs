@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use hotline::base::Key;
 use hotline::sip::{
-    Credentials, Destination, EndReason, Identity, InviteId, OutgoingInvite, SipEvent, Status,
+    Credentials, Destination, EndReason, Identity, InviteId, OutgoingInvite, ReferTarget, SipEvent, Status,
 };
 
 use crate::support::sip_peer::{Peer, Sent};
@@ -285,7 +285,13 @@ fn a_redirection_is_a_failure_and_a_proxy_may_ask_for_digest() {
     let invite = p.sent().pop().unwrap();
     p.respond(&invite, "302 Moved Temporarily", "t", "Contact: <sip:elsewhere@192.0.2.66>");
     let ended = SipEvent::Ended { invite: id, why: EndReason::Refused };
-    assert_eq!(p.events(), [SipEvent::Failed { invite: id, status: Status::MOVED_TEMPORARILY }, ended]);
+    let elsewhere =
+        ReferTarget { scheme: "sip".into(), user: "elsewhere".into(), host: "192.0.2.66".into(), port: None };
+    let contacts = vec![elsewhere];
+    assert_eq!(
+        p.events(),
+        [SipEvent::Failed { invite: id, status: Status::MOVED_TEMPORARILY, contacts }, ended]
+    );
 
     let credentials = Credentials { user: "t".into(), password: "p".into(), realm: Some("trunk".into()) };
     p.ua.invite(p.now, OutgoingInvite { credentials: Some(credentials), ..outgoing("192.0.2.9:5060") });
@@ -328,7 +334,7 @@ fn beyond_its_limit_calls_are_refused_with_retry_after() {
     assert_eq!(
         p.events(),
         [
-            SipEvent::Failed { invite: id, status: Status::SERVICE_UNAVAILABLE },
+            SipEvent::Failed { invite: id, status: Status::SERVICE_UNAVAILABLE, contacts: vec![] },
             SipEvent::Ended { invite: id, why: EndReason::Refused }
         ]
     );

@@ -77,6 +77,7 @@ impl Invite {
             }
             InviteTimer::Forsaken => self.give_up(station, now),
             InviteTimer::Glare => self.resume_after_glare(station, now),
+            InviteTimer::Referral => self.end_unfinished_referral(station, now),
         }
     }
 

@@ -78,7 +78,7 @@ impl Invites {
     /// A number for an INVITE that is not sent: reported as failed at once.
     pub(crate) fn fail_at_once(&mut self, station: &mut Station, status: Status) -> InviteId {
         let id = self.new_id();
-        station.report(SipEvent::Failed { invite: id, status });
+        station.report(SipEvent::Failed { invite: id, status, contacts: Vec::new() });
         station.report_ended(id, EndReason::Refused);
         id
     }
@@ -127,7 +127,7 @@ impl Invite {
         {
             return;
         }
-        let cargo = Cargo { status, why: EndReason::Refused, ..Cargo::new(now) };
+        let cargo = Cargo { status, response: Some(response), why: EndReason::Refused, ..Cargo::new(now) };
         self.happen(station, Happening::Failure, cargo);
     }
 

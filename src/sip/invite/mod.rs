@@ -12,6 +12,7 @@
 mod acknowledge;
 mod client;
 mod keys;
+mod refer;
 mod reoffer;
 mod server;
 mod table;
@@ -19,16 +20,19 @@ mod table;
 use std::sync::Arc;
 
 pub(crate) use client::address_of_identity;
+pub(crate) use refer::refused_outside;
 use reoffer::Reoffer;
 pub(crate) use server::{Arrived, capabilities, not_allowed};
 use table::{Effect, Happening, State, step};
 
 use self::acknowledge::{AnswerSent, SentAck};
+use self::refer::Referrals;
 use super::auth::DigestClient;
 use super::dialog::Dialog;
 use super::event::{EndReason, InviteId, SipEvent};
 use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
+use super::refer::redirected;
 use super::station::{
     InviteTimer, Owner, Role, Station, challenges, is_challenge, method_of, with_credentials,
 };
@@ -59,6 +63,7 @@ pub(crate) struct Invite {
     /// The one to the latest re-INVITE.
     last_reack: Option<SentAck>,
     reoffer: Reoffer,
+    referrals: Referrals,
     digest: Option<DigestClient>,
     /// Our BYE, to be sent once more with credentials.
     bye: Option<Request>,
@@ -105,6 +110,7 @@ impl Invite {
             acks: Vec::new(),
             last_reack: None,
             reoffer: Reoffer::default(),
+            referrals: Referrals::default(),
             digest: None,
             bye: None,
             forsaken: None,
@@ -121,7 +127,10 @@ impl Invite {
     }
     /// Nothing is left to do and nobody will report any more.
     const fn is_done(&self) -> bool {
-        matches!(self.state, State::Over) && self.open == 0 && self.unacked.is_none()
+        matches!(self.state, State::Over)
+            && self.open == 0
+            && self.unacked.is_none()
+            && self.referrals.is_idle()
     }
 
     fn happen(&mut self, station: &mut Station, what: Happening, mut cargo: Cargo<'_>) {
@@ -172,7 +181,8 @@ impl Invite {
                 station.report(SipEvent::Answered { invite: self.id, sdp: cargo.sdp.take() });
             }
             Effect::ReportFailed => {
-                station.report(SipEvent::Failed { invite: self.id, status: cargo.status });
+                let contacts = cargo.response.map(redirected).unwrap_or_default();
+                station.report(SipEvent::Failed { invite: self.id, status: cargo.status, contacts });
             }
             Effect::ReportEnded => station.report_ended(self.id, cargo.why),
         }
@@ -254,6 +264,7 @@ impl Invite {
                     self.lose_peer(station, now);
                 }
             }
+            Role::Notify => self.handle_notify_response(station, now, response),
             Role::InviteServer | Role::ReofferServer | Role::Background => {}
         }
     }
@@ -291,6 +302,7 @@ impl Invite {
             }
             Role::Key => self.lose_peer(station, now),
             Role::ReofferServer => self.forget_reoffer_of_peer(),
+            Role::Notify => self.lose_subscriber(station),
             Role::Bye | Role::Background => {}
         }
     }

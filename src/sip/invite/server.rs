@@ -189,15 +189,16 @@ impl Invite {
                 let response = capabilities(station, request);
                 station.respond_tagged(now, *tx, response);
             }
+            Method::Refer => self.handle_refer(station, now, &arrived),
+            Method::Subscribe => self.handle_subscribe(station, now, &arrived),
+            // We subscribe to nothing.
+            Method::Notify => station.refuse(now, *tx, request, Status::NO_SUCH_TRANSACTION),
             Method::Ack
             | Method::Cancel
             | Method::Register
             | Method::Message
-            | Method::Notify
             | Method::PRack
             | Method::Publish
-            | Method::Refer
-            | Method::Subscribe
             | Method::Update => {
                 let response = not_allowed(station, request);
                 station.respond_tagged(now, *tx, response);

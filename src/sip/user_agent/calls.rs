@@ -4,10 +4,11 @@
 use super::UserAgent;
 use crate::base::{Instant, Key};
 use crate::sip::auth::{Claim, Proof};
-use crate::sip::event::{Identity, Incoming, InviteId, OutgoingInvite, RequestId, SipEvent};
+use crate::sip::event::{Incoming, InviteId, OutgoingInvite, RequestId, SipEvent, identity_of, outside_text};
 use crate::sip::invite::{Arrived, Invite, offer_in};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
+use crate::sip::refer::{Replaces, vouched};
 use crate::sip::station::{Owner, Station, method_of};
 use crate::sip::transport::Destination;
 use crate::sip::uri::AddrSpec;
@@ -15,26 +16,6 @@ use crate::sip::value::{CSeq, NameAddr};
 
 /// What a refused INVITE is told to wait when we hold too many, in seconds.
 const RETRY_AFTER_S: &str = "5";
-/// Longest piece of text from outside that is handed on, in characters.
-const TEXT_MAX: usize = 128;
-
-/// Text from outside without control characters and without those that turn the direction of writing, cut.
-fn outside_text(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|c| !c.is_control() && !turns(*c)).take(TEXT_MAX).collect()
-}
-
-fn identity_of(from: Option<&NameAddr>) -> Identity {
-    let Some(from) = from else { return Identity::default() };
-    let host = from.uri.host().unwrap_or_default();
-    let host = from.uri.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-    Identity {
-        user: outside_text(&from.uri.user().unwrap_or_default()),
-        host: outside_text(&host),
-        display: outside_text(from.display.as_deref().unwrap_or_default()),
-    }
-}
-
 impl UserAgent {
     /// An INVITE outside a dialog, section 13.3.
     pub(super) fn handle_invite(&mut self, now: Instant, arrived: Arrived) {
@@ -42,6 +23,9 @@ impl UserAgent {
         let offer = match self.offer_or_refusal(request) {
             Ok(offer) => offer,
             Err(response) => return self.station.respond_tagged(now, arrived.tx, *response),
+        };
+        let Ok(replaces) = Replaces::of_invite(&request.headers) else {
+            return self.station.refuse(now, arrived.tx, request, Status::BAD_REQUEST);
         };
         let authenticated = match self.prove(now, request) {
             Proof::Proved(user) => Some(user),
@@ -59,6 +43,8 @@ impl UserAgent {
             authenticated,
             offer,
             sip_call_id: request.call_id().to_owned(),
+            replaces,
+            vouched: vouched(&request.headers),
         };
         if let Some(id) = self.invites.take_in(&mut self.station, now, arrived) {
             incoming.invite = id;
@@ -100,7 +86,12 @@ impl UserAgent {
         self.station.respond_tagged(now, arrived.tx, response);
     }
 
-    fn with(&mut self, now: Instant, id: InviteId, act: impl FnOnce(&mut Invite, &mut Station, Instant)) {
+    pub(super) fn with(
+        &mut self,
+        now: Instant,
+        id: InviteId,
+        act: impl FnOnce(&mut Invite, &mut Station, Instant),
+    ) {
         let now = self.lift(now);
         self.invites.with(&mut self.station, id, |invite, station| act(invite, station, now));
         self.settle(now);

@@ -4,7 +4,7 @@
 use super::UserAgent;
 use crate::base::Instant;
 use crate::sip::event::SipEvent;
-use crate::sip::invite::{Arrived, capabilities, not_allowed};
+use crate::sip::invite::{Arrived, capabilities, not_allowed, refused_outside};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{EXTENSIONS, Owner};
@@ -107,15 +107,13 @@ impl UserAgent {
                 let response = capabilities(&self.station, request);
                 self.station.respond_tagged(now, tx, response);
             }
-            Method::Bye | Method::Info => self.refuse_missed(now, &arrived),
+            Method::Bye | Method::Info | Method::Notify => self.refuse_missed(now, &arrived),
+            Method::Refer | Method::Subscribe => {
+                let response = refused_outside(&self.station, request);
+                self.station.respond_tagged(now, tx, response);
+            }
             Method::Ack | Method::Cancel => {}
-            Method::Message
-            | Method::Notify
-            | Method::PRack
-            | Method::Publish
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Update => {
+            Method::Message | Method::PRack | Method::Publish | Method::Update => {
                 let response = not_allowed(&self.station, request);
                 self.station.respond_tagged(now, tx, response);
             }

@@ -1,11 +1,12 @@
 //! The door of the room: [`UserAgent`], the SIP of one server. Bytes in, bytes out, and between them calls, phones and
-//! keys. RFC 3261; what is served: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER.
+//! keys. RFC 3261; what is served: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, REFER.
 //!
 //! It only routes: transactions match, `invite` keeps calls, `registrar` phones, `registration` our own registrations,
 //! `auth` proves. Invariant: one input touches the part that it is for, never all of them.
 mod calls;
 mod dispatch;
 mod phones;
+mod referrals;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ use super::wire::{Frame, Framer, PONG, Verdict, Wire, WireCounters};
 use crate::base::{Deadline, Instant, Lookup, Rng, earliest};
 
 /// The methods that we serve; the wire layer answers the others.
-const SERVED: [Method; 7] = [
+const SERVED: [Method; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -33,6 +34,9 @@ const SERVED: [Method; 7] = [
     Method::Options,
     Method::Info,
     Method::Register,
+    Method::Refer,
+    Method::Subscribe,
+    Method::Notify,
 ];
 
 /// SIP without sockets: one value for one server. See the room.
