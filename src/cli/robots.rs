@@ -90,7 +90,7 @@ impl Robots {
             menus.codes.iter().find(|(_, c)| **c == FeatureCode::SignIn).map(|(code, _)| code.clone());
         let keys = |keys: &[hotline::base::Key]| -> String { keys.iter().map(|k| k.as_char()).collect() };
         let language = Language::from_code(&self.language).unwrap_or_default();
-        let (library, _) = embedded::sounds(&audio);
+        let (library, _) = embedded::sounds(&audio, &[]);
         let voice = |id: &str, hz: f64| {
             library.get(language, &PromptId::from(id)).map_or(Voice::Tone(hz), |p| {
                 let mut samples = vec![0; p.samples()];

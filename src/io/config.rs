@@ -296,9 +296,10 @@ fn codec(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Codec> {
     match w.text {
         "PCMA" => Some(Codec::Pcma),
         "PCMU" => Some(Codec::Pcmu),
+        "G722" => Some(Codec::G722),
         other => {
             let message = format!("`{other}` is not a codec of this hotline");
-            findings.error("HL0105", w.place, message).help("it may be \"PCMA\" or \"PCMU\"");
+            findings.error("HL0105", w.place, message).help("it may be \"PCMA\", \"PCMU\" or \"G722\"");
             None
         }
     }

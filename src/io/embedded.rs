@@ -8,7 +8,7 @@ use rust_embed::RustEmbed;
 
 use super::menu_files::{self, MenuFilesError};
 use crate::base::{Language, PromptId};
-use crate::media::{AudioError, PromptLibrary};
+use crate::media::{AudioError, Codec, PromptLibrary};
 
 #[derive(RustEmbed)]
 #[folder = "menus"]
@@ -93,9 +93,10 @@ pub enum SoundFileError {
     },
 }
 
-/// Decodes all sounds: `LANGUAGE/ID.EXT` for one language, `music/ID.EXT` for all.
-pub fn sounds(place: &Place) -> (PromptLibrary, Vec<SoundFileError>) {
-    let mut library = PromptLibrary::new(crate::media::GAP);
+/// Decodes all sounds: `LANGUAGE/ID.EXT` for one language, `music/ID.EXT` for all; ready to send in G.711 and in
+/// `codecs`.
+pub fn sounds(place: &Place, codecs: &[Codec]) -> (PromptLibrary, Vec<SoundFileError>) {
+    let mut library = PromptLibrary::new(crate::media::GAP).also_in(codecs);
     let mut errors = Vec::new();
     let mut add = |folder: &str, path: &Path, bytes: &[u8]| {
         let Some(id) = path.file_stem().and_then(|s| s.to_str()).map(PromptId::from) else { return };

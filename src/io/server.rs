@@ -214,7 +214,7 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
             )));
         }
     }
-    let (prompts, errors) = embedded::sounds(&Place::of(settings.audio.as_deref()));
+    let (prompts, errors) = embedded::sounds(&Place::of(settings.audio.as_deref()), &settings.codecs);
     for error in errors {
         tracing::error!(%error, "a prompt cannot be played");
     }

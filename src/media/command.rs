@@ -12,6 +12,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, RFC 3551, static payload type 8.
     Pcma,
+    /// G.722 at 64 kbit/s, RFC 3551, static payload type 9: 16 kHz sound under an RTP clock of 8 kHz.
+    G722,
 }
 
 /// What offer and answer agreed for one leg.

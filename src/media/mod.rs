@@ -1,6 +1,6 @@
 //! STUDIO: sound. Prompts, tones, codecs, mixing, and [`MediaPlane`], the machine that decides what each leg hears.
 //!
-//! Control and media speak only in [`MediaCommand`] and [`MediaEvent`]. Everything is 8 kHz mono ([`SAMPLE_RATE`]).
+//! Control and media speak only in [`MediaCommand`] and [`MediaEvent`]. Everything is mixed at 8 kHz mono ([`SAMPLE_RATE`]).
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -25,6 +25,7 @@ mod tone;
 mod wakes;
 mod watch;
 
+pub use codec::{Decoder, Encoder};
 pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundTypes};
 pub use decode::{AudioError, Sound, decode_audio};
 pub use frame::{

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use crate::base::Instant;
-use crate::media::Codec;
 use crate::media::frame::PACKET_SAMPLES_MAX;
+use crate::media::hearing::Format;
 use crate::media::mixer::Mixer;
 use crate::media::playout::Playout;
+use crate::media::{Codec, Decoder};
 use crate::rtp::Header;
 
 /// How long sound is withheld after each packet of a key. Senders repeat them every 20-50 ms (RFC 4733, section
@@ -19,8 +20,9 @@ const MUTE_AFTER_EVENT: Duration = Duration::from_millis(80);
 #[derive(Debug, Default)]
 pub(super) struct Mouth {
     started: bool,
-    packet_samples: Option<usize>,
-    other_samples: Option<usize>,
+    format: Option<Format>,
+    other: Option<Format>,
+    decoder: Decoder,
     muted_until: Instant,
     /// Made when somebody first mixes this leg.
     playout: Option<Playout>,
@@ -47,27 +49,27 @@ impl Mouth {
         self.withheld += u64::from(!admitted);
         admitted
     }
-    /// Notes a packet's length. `true` when the leg's packets have another length now: after two of it in a row.
-    pub(super) fn note_length(&mut self, samples: usize) -> bool {
-        if self.packet_samples == Some(samples) {
-            self.other_samples = None;
+    /// Notes a packet's codec and length. `true` when the leg's packets have another one now: after two in a row.
+    pub(super) fn note_format(&mut self, format: Format) -> bool {
+        if self.format == Some(format) {
+            self.other = None;
             return false;
         }
-        let confirmed = self.packet_samples.is_none() || self.other_samples == Some(samples);
-        self.other_samples = Some(samples);
+        let confirmed = self.format.is_none() || self.other == Some(format);
+        self.other = Some(format);
         if confirmed {
-            (self.packet_samples, self.other_samples) = (Some(samples), None);
+            (self.format, self.other) = (Some(format), None);
         }
         confirmed
     }
-    /// The length of the leg's packets, in samples, once it has sent one.
-    pub(super) fn packet_samples(&self) -> Option<usize> {
-        self.packet_samples
+    /// The codec and the length of the leg's packets, once it has sent one.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.format
     }
     /// Decodes a packet for those who mix it.
     pub(super) fn say(&mut self, now: Instant, codec: Codec, header: Header, payload: &[u8]) {
         let mut samples = [0; PACKET_SAMPLES_MAX];
-        let n = codec.decode(payload, &mut samples);
+        let n = self.decoder.decode(codec, payload, &mut samples);
         let playout = self.playout.get_or_insert_with(Playout::new);
         playout.write(now, (header.ssrc, header.timestamp), samples.get(..n).unwrap_or_default());
     }

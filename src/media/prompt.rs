@@ -1,7 +1,8 @@
 //! Prompts, decoded once when they are loaded, kept ready to send in every codec, shared by all legs.
 //!
 //! Invariant: a library does not change once it is in use (it is replaced as a whole, by `Arc`); each prompt is a whole
-//! number of 20 ms frames (160 bytes); on the call path nothing is decoded, resampled or encoded.
+//! number of 20 ms frames (160 bytes in each codec); on the call path nothing is decoded, resampled or encoded.
+//! What 16 kHz gives more is kept where the file has it and a codec can carry it.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,35 +18,55 @@ pub const PROMPT_MAX: Duration = Duration::from_hours(1);
 /// The silence between two prompts that are played one after the other, unless told otherwise.
 pub const GAP: Duration = Duration::from_millis(80);
 
+/// The rate of wide-band sound, in Hz.
+const WIDE_RATE: u32 = 16_000;
+
 /// One prompt, ready to send.
 #[derive(Debug)]
 pub struct Prompt {
+    samples: usize,
     pcmu: Box<[u8]>,
     pcma: Box<[u8]>,
+    /// Empty where the hotline does not speak it.
+    g722: Box<[u8]>,
 }
 
 impl Prompt {
-    /// From samples at 8 kHz; the last frame is filled up with silence.
-    fn new(samples: &[i16]) -> Self {
-        let mut whole = samples.to_vec();
-        whole.resize(samples.len().max(1).next_multiple_of(FRAME_SAMPLES), 0);
+    /// From samples at 8 kHz, and at 16 kHz where there are any, in the codecs named; the last frame is filled up with
+    /// silence.
+    fn new(samples: &[i16], wide: Option<&[i16]>, codecs: &[Codec]) -> Self {
+        let length = samples.len().max(1).next_multiple_of(FRAME_SAMPLES);
+        let whole = |sound: &[i16], length: usize| {
+            let mut whole = sound.to_vec();
+            whole.resize(length, 0);
+            whole
+        };
+        let narrow = whole(samples, length);
         let encoded = |codec: Codec| {
-            let mut payload = vec![0; whole.len()];
-            codec.encode(&whole, &mut payload);
+            if !codecs.contains(&codec) {
+                return Box::default();
+            }
+            if let Some(payload) = wide.and_then(|w| codec.encode_wide(&whole(w, 2 * length))) {
+                return payload.into_boxed_slice();
+            }
+            let mut payload = vec![0; length];
+            codec.encode(&narrow, &mut payload);
             payload.into_boxed_slice()
         };
-        Self { pcmu: encoded(Codec::Pcmu), pcma: encoded(Codec::Pcma) }
+        let (pcmu, pcma, g722) = (encoded(Codec::Pcmu), encoded(Codec::Pcma), encoded(Codec::G722));
+        Self { samples: length, pcmu, pcma, g722 }
     }
-    /// The payload in a codec: 160 bytes a frame.
+    /// The payload in a codec: 160 bytes a frame; nothing in a codec that the library was not asked for.
     pub fn payload(&self, codec: Codec) -> &[u8] {
         match codec {
             Codec::Pcmu => &self.pcmu,
             Codec::Pcma => &self.pcma,
+            Codec::G722 => &self.g722,
         }
     }
-    /// How many samples it lasts: as many as bytes in either codec.
+    /// How many samples it lasts: as many as bytes in each codec.
     pub fn samples(&self) -> usize {
-        self.pcmu.len()
+        self.samples
     }
     /// How long it lasts.
     pub fn duration(&self) -> Duration {
@@ -58,6 +79,7 @@ impl Prompt {
 pub struct PromptLibrary {
     prompts: BTreeMap<Language, BTreeMap<PromptId, Arc<Prompt>>>,
     gap: usize,
+    codecs: Vec<Codec>,
 }
 
 impl Default for PromptLibrary {
@@ -71,7 +93,18 @@ impl PromptLibrary {
     pub fn new(gap: Duration) -> Self {
         let frames = gap.as_nanos().div_ceil(FRAME.as_nanos());
         let frames = usize::try_from(frames).unwrap_or(usize::MAX).min(500);
-        Self { prompts: BTreeMap::new(), gap: frames * FRAME_SAMPLES }
+        let codecs = vec![Codec::Pcmu, Codec::Pcma];
+        Self { prompts: BTreeMap::new(), gap: frames * FRAME_SAMPLES, codecs }
+    }
+    /// An empty one that has ready what is added in these codecs too: G.711 always is.
+    #[must_use]
+    pub fn also_in(mut self, codecs: &[Codec]) -> Self {
+        for codec in codecs {
+            if !self.codecs.contains(codec) {
+                self.codecs.push(*codec);
+            }
+        }
+        self
     }
     /// Decodes a file and adds it (in place of one of the same name); hands back how long it lasts.
     ///
@@ -79,14 +112,22 @@ impl PromptLibrary {
     /// What is wrong with the file; the library is then as before.
     pub fn add(&mut self, language: Language, id: PromptId, file: &[u8]) -> Result<Duration, AudioError> {
         let sound = decode_audio(file, PROMPT_MAX)?;
-        let samples = to_sample_rate(&sound.samples, sound.rate)
-            .map_err(|e| AudioError::Unsupported(format!("{} Hz to {SAMPLE_RATE} Hz: {e}", sound.rate)))?;
-        let samples: Vec<i16> = samples.iter().map(|s| to_i16(*s)).collect();
-        Ok(self.add_samples(language, id, &samples))
+        let at = |rate: u32| {
+            let samples = to_sample_rate(&sound.samples, sound.rate, rate)
+                .map_err(|e| AudioError::Unsupported(format!("{} Hz to {rate} Hz: {e}", sound.rate)))?;
+            Ok::<Vec<i16>, AudioError>(samples.iter().map(|s| to_i16(*s)).collect())
+        };
+        let is_wide = self.codecs.contains(&Codec::G722) && sound.rate > SAMPLE_RATE;
+        let wide = is_wide.then(|| at(WIDE_RATE)).transpose()?;
+        let prompt = Prompt::new(&at(SAMPLE_RATE)?, wide.as_deref(), &self.codecs);
+        Ok(self.insert(language, id, prompt))
     }
     /// Adds sound made by the program, at 8 kHz; hands back how long it lasts.
     pub fn add_samples(&mut self, language: Language, id: PromptId, samples: &[i16]) -> Duration {
-        let prompt = Prompt::new(samples);
+        let prompt = Prompt::new(samples, None, &self.codecs);
+        self.insert(language, id, prompt)
+    }
+    fn insert(&mut self, language: Language, id: PromptId, prompt: Prompt) -> Duration {
         let duration = prompt.duration();
         self.prompts.entry(language).or_default().insert(id, Arc::new(prompt));
         duration
@@ -112,7 +153,7 @@ impl PromptLibrary {
     }
     /// The memory that the payloads take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.iter().map(|(_, _, p)| p.pcmu.len() + p.pcma.len()).sum()
+        self.iter().map(|(_, _, p)| p.pcmu.len() + p.pcma.len() + p.g722.len()).sum()
     }
 }
 
@@ -127,16 +168,18 @@ mod tests {
 
     #[test]
     fn a_prompt_is_whole_frames_and_its_rest_is_silence() {
-        let mut library = PromptLibrary::default();
+        let mut library = PromptLibrary::default().also_in(&Codec::ALL);
         let id = PromptId::new("beep");
         assert_eq!(library.add_samples(Language::English, id.clone(), &[9_000; 161]), 2 * FRAME);
         let prompt = library.get(Language::English, &id).unwrap();
         for codec in Codec::ALL {
             assert_eq!(prompt.payload(codec).len(), 320);
-            assert!(prompt.payload(codec)[161..].iter().all(|b| *b == codec.silence()));
+            let mut samples = [0; 320];
+            codec.decode(prompt.payload(codec), &mut samples);
+            assert!(samples[260..].iter().all(|s| s.abs() < 40), "{codec:?}");
         }
         assert!(library.get(Language::Mandarin, &id).is_none());
-        assert_eq!(library.bytes(), 640);
+        assert_eq!(library.bytes(), 960);
     }
 
     #[test]
@@ -161,7 +204,7 @@ mod tests {
             ("MP3", include_bytes!("../../tests/data/audio/mp3_32k.mp3")),
         ];
         for (name, bytes) in files {
-            let mut library = PromptLibrary::default();
+            let mut library = PromptLibrary::default().also_in(&[Codec::G722]);
             let duration = library.add(Language::English, PromptId::new("x"), bytes).unwrap();
             assert!((480..=620).contains(&duration.as_millis()), "{name}: {duration:?}");
             let prompt = library.get(Language::English, &PromptId::new("x")).unwrap();

@@ -28,13 +28,7 @@ pub struct LegSound {
 impl LegSound {
     /// Sound expected at `address` on `port` (RTCP on the next one up). `session_id` is the number of `o=`.
     pub fn new(address: IpAddr, port: u16, codecs: &[Codec], session_id: u64) -> Self {
-        let codecs = codecs
-            .iter()
-            .map(|c| match c {
-                Codec::Pcmu => CodecName::Pcmu,
-                Codec::Pcma => CodecName::Pcma,
-            })
-            .collect();
+        let codecs = codecs.iter().map(|c| name_of(*c)).collect();
         Self {
             local: Local {
                 rtp: SocketAddr::new(address, port),
@@ -58,10 +52,7 @@ impl LegSound {
 
     /// The codec that another leg speaks goes first, so that two legs meet in one and are relayed.
     pub fn prefer(&mut self, codec: Codec) {
-        let name = match codec {
-            Codec::Pcmu => CodecName::Pcmu,
-            Codec::Pcma => CodecName::Pcma,
-        };
+        let name = name_of(codec);
         self.capabilities.codecs.sort_by_key(|c| *c != name);
     }
 
@@ -162,6 +153,15 @@ const fn codec_of(name: CodecName) -> Codec {
     match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
+        CodecName::G722 => Codec::G722,
+    }
+}
+
+const fn name_of(codec: Codec) -> CodecName {
+    match codec {
+        Codec::Pcmu => CodecName::Pcmu,
+        Codec::Pcma => CodecName::Pcma,
+        Codec::G722 => CodecName::G722,
     }
 }
 

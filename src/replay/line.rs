@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use super::ear::Ear;
 use super::voice::{Mouth, Voice};
 use crate::base::{Key, Now, Rng};
-use crate::media::{FRAME, FRAME_SAMPLES, RemoteMedia, SAMPLE_RATE};
+use crate::media::{Decoder, Encoder, FRAME, FRAME_SAMPLES, RemoteMedia, SAMPLE_RATE};
 use crate::rtp::{EventSender, Incoming, PACKET_BYTES, RtpSession};
 
 /// How long a key is held.
@@ -26,6 +26,8 @@ pub(super) struct Line {
     rtp: RtpSession,
     remote: Option<RemoteMedia>,
     mouth: Mouth,
+    encoder: Encoder,
+    decoder: Decoder,
     ear: Ear,
     keys: VecDeque<Key>,
     pressing: Option<(u32, EventSender)>,
@@ -44,6 +46,8 @@ impl Line {
             rtp: RtpSession::new(now, SAMPLE_RATE, rng),
             remote: None,
             mouth: Mouth::new(voice),
+            encoder: Encoder::default(),
+            decoder: Decoder::default(),
             ear,
             keys: VecDeque::new(),
             pressing: None,
@@ -73,7 +77,7 @@ impl Line {
             && let Some(codec) = sound_in.codec(header.payload_type)
         {
             let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
-            let n = codec.decode(payload, &mut samples);
+            let n = self.decoder.decode(codec, payload, &mut samples);
             self.ear.hear(from, header, samples.get(..n).unwrap_or_default());
         }
     }
@@ -96,7 +100,7 @@ impl Line {
         } else {
             self.rest = self.rest.saturating_sub(1);
             let mut payload = [0; FRAME_SAMPLES];
-            let n = codec.encode(&frame, &mut payload);
+            let n = self.encoder.encode(codec, &frame, &mut payload);
             let payload = payload.get(..n).unwrap_or_default();
             self.rtp.send_frame(now.mono, 160, payload, &mut buffer)
         };

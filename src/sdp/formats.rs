@@ -21,32 +21,39 @@ pub enum CodecName {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722, 16 kHz under a clock of 8 kHz (RFC 3551 section 4.5.2).
+    G722,
 }
 
 impl CodecName {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    pub(crate) const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
 
     const fn encoding(self) -> &'static str {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
     const fn payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
     /// The clock of its RTP timestamps, in Hz.
     pub(crate) const fn clock_hz(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
         }
     }
     pub(crate) fn names(self, format: &Format) -> bool {
-        format.encoding == self.encoding() && format.clock_hz == self.clock_hz() && format.channels == 1
+        // Some write G.722's true rate, and count its clock as everybody does.
+        let by_mistake = self == Self::G722 && format.clock_hz == 16_000;
+        let clock = format.clock_hz == self.clock_hz() || by_mistake;
+        format.encoding == self.encoding() && clock && format.channels == 1
     }
     /// The codec of a format, if it is one of ours.
     pub(crate) fn of(format: &Format) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! Codecs and packet sizes: what one side sends is heard by a side that takes something else.
 use hotline::base::LegId;
-use hotline::media::{Codec, MediaCommand};
+use hotline::media::{Codec, MediaCommand, SoundTypes};
 
 use crate::media_studio::Studio;
 
@@ -71,5 +71,79 @@ fn a_phone_that_changes_its_packet_size_is_mixed_and_relayed_again_when_it_chang
         assert_eq!(lengths(&studio, 2), [160], "{sends}");
         let described = studio.plane.describe(LegId(2)).unwrap();
         assert!(described.contains(line), "{sends}: {described}");
+    }
+}
+
+#[test]
+fn g722_and_g711_hear_each_other_as_loud_as_they_speak() {
+    for other in [Codec::Pcma, Codec::Pcmu] {
+        let mut studio = Studio::new(722);
+        studio.open(1, Codec::G722, 20, 20);
+        studio.open(2, other, 20, 20);
+        studio.join(&[1, 2]);
+        assert_eq!(studio.heard(), "a:b b:a", "{other:?}");
+        assert!(studio.phones[&1].got.iter().all(|g| g.header.payload_type == 9));
+        assert_eq!(lengths(&studio, 1), [160]);
+        for (ear, hz) in [(1, 700.0), (2, 400.0)] {
+            let sound = studio.phones[&ear].sound_since(studio.ms - 300);
+            let level = hotline::media::amplitude(&sound, hz);
+            assert!((level - 5_000.0).abs() < 250.0, "{ear}: {level}");
+        }
+    }
+}
+
+#[test]
+fn two_g722_phones_are_relayed_and_not_transcoded() {
+    let mut studio = Studio::new(722);
+    studio.open(1, Codec::G722, 20, 20);
+    studio.open(2, Codec::G722, 20, 20);
+    studio.join(&[1, 2]);
+    assert_eq!(studio.heard(), "a:b b:a");
+    for leg in [1, 2] {
+        assert!(studio.plane.describe(LegId(leg)).unwrap().contains("Relay"));
+    }
+}
+
+#[test]
+fn a_conference_over_g722_and_both_g711_hears_the_others_and_prompts_between() {
+    let mut studio = Studio::new(722);
+    for (leg, codec) in [(1, Codec::G722), (2, Codec::Pcma), (3, Codec::Pcmu), (4, Codec::G722)] {
+        studio.open(leg, codec, 20, 20);
+    }
+    studio.join(&[1, 2, 3, 4]);
+    assert_eq!(studio.heard(), "a:bcd b:acd c:abd d:abc");
+    studio.play(1, &["prompt"], "");
+    studio.play(2, &["music"], "r");
+    studio.run(150);
+    assert_eq!(studio.phones[&1].heard_since(studio.ms - 100), "p");
+    studio.run(500);
+    assert_eq!(studio.heard(), "a:bcd b:m c:abd d:abc");
+    studio.hear(4, &[1]);
+    studio.hear(3, &[4]);
+    assert_eq!(studio.heard(), "a:bcd b:m c:d d:a");
+    studio.hear(3, &[]);
+    studio.hear(4, &[]);
+    assert_eq!(studio.heard(), "a:bcd b:m c:- d:-");
+}
+
+#[test]
+fn a_phone_may_change_among_the_agreed_codecs_at_any_packet() {
+    let mut studio = Studio::new(5);
+    studio.open(1, Codec::Pcma, 20, 20);
+    studio.open(2, Codec::Pcma, 20, 20);
+    let all = [(8, Codec::Pcma), (9, Codec::G722), (0, Codec::Pcmu)].into_iter().collect::<SoundTypes>();
+    studio.agree(1, |r| r.sound_in = all);
+    studio.join(&[1, 2]);
+    for (payload_type, codec, line) in [
+        (8, Codec::Pcma, "Relay"),
+        (9, Codec::G722, "Mix"),
+        (0, Codec::Pcmu, "Mix"),
+        (8, Codec::Pcma, "Relay"),
+    ] {
+        let phone = studio.phones.get_mut(&1).unwrap();
+        (phone.speaks_in, phone.header.payload_type) = (codec, payload_type);
+        assert_eq!(studio.heard(), "a:b b:a", "{codec:?}");
+        assert!(studio.plane.describe(LegId(2)).unwrap().contains(line), "{codec:?}");
+        assert!(studio.phones[&2].got.iter().all(|g| g.header.payload_type == 8), "in its own codec");
     }
 }

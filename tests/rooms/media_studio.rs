@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hotline::base::{Instant, Key, Language, LegId, Now, PlayId, PromptId, Rng, UtcTime};
 use hotline::media::{
-    Chord, Codec, FRAME, MediaCommand, MediaEvent, MediaPlane, PromptLibrary, RemoteMedia, Tone, ToneMeter,
+    Chord, Codec, Decoder, Encoder, FRAME, MediaCommand, MediaEvent, MediaPlane, PromptLibrary, RemoteMedia,
+    Tone, ToneMeter,
 };
 use hotline::rtp::{
     EventPacket, EventSender, EventType, Header, PACKET_BYTES, Packet, PayloadTypes, is_rtcp,
@@ -36,7 +37,11 @@ struct Pressed {
 
 /// One phone.
 pub(crate) struct Phone {
+    /// The codec that it hears in.
     pub(crate) codec: Codec,
+    /// The one it speaks in.
+    pub(crate) speaks_in: Codec,
+    encoder: Encoder,
     /// Milliseconds of sound in each packet it sends.
     pub(crate) sends_ms: u64,
     pub(crate) speaks: bool,
@@ -84,13 +89,14 @@ pub(crate) fn payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
+        Codec::G722 => 9,
     }
 }
 
 impl Studio {
     /// With `music` (2 s) and `prompt` (500 ms) in English.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut prompts = PromptLibrary::new(Duration::from_millis(80));
+        let mut prompts = PromptLibrary::new(Duration::from_millis(80)).also_in(&Codec::ALL);
         prompts.add_samples(Language::English, "music".into(), &tone_samples('m', 2_000));
         prompts.add_samples(Language::English, "prompt".into(), &tone_samples('p', 500));
         let plane = MediaPlane::new(Arc::new(prompts), Rng::from_number(seed));
@@ -117,6 +123,8 @@ impl Studio {
         };
         let phone = Phone {
             codec,
+            speaks_in: codec,
+            encoder: Encoder::default(),
             sends_ms,
             speaks: true,
             tone: Tone::new(frequency, LOUD),
@@ -167,7 +175,7 @@ impl Studio {
         let mut remote = agreement(leg, self.phones[&leg].codec, 20);
         change(&mut remote);
         let phone = self.phones.get_mut(&leg).unwrap();
-        phone.codec = remote.codec;
+        (phone.codec, phone.speaks_in) = (remote.codec, remote.codec);
         phone.header.payload_type = remote.payload_type;
         self.tell(MediaCommand::Remote { leg: LegId(leg), remote });
     }
@@ -218,7 +226,7 @@ impl Studio {
             }
         }
         let mut payload = vec![0; samples];
-        phone.codec.encode(&sound, &mut payload);
+        phone.encoder.encode(phone.speaks_in, &sound, &mut payload);
         packets.push(phone.packet(&payload));
         phone.header.timestamp = phone.header.timestamp.wrapping_add(u32::try_from(samples).unwrap());
         let loss = phone.loss_percent;
@@ -283,11 +291,17 @@ impl Phone {
         let got: Vec<&Got> = self.got.iter().filter(|g| g.ms >= ms).collect();
         let Some(first) = got.first().map(|g| g.header.timestamp) else { return Vec::new() };
         let mut sound = Vec::new();
+        // G.722 is only right when heard from its beginning.
+        let mut decoder = Decoder::default();
+        let before = self.got.iter().filter(|g| g.ms < ms && self.codec == Codec::G722);
+        for packet in before {
+            decoder.decode(self.codec, &packet.payload, &mut [0; 480]);
+        }
         for packet in got {
             let at = packet.header.timestamp.wrapping_sub(first) as usize;
             assert!(at < 8_000_000, "a timestamp went back: {packet:?}");
             sound.resize(sound.len().max(at + packet.payload.len()), 0);
-            self.codec.decode(&packet.payload, &mut sound[at..]);
+            decoder.decode(self.codec, &packet.payload, &mut sound[at..]);
         }
         sound
     }

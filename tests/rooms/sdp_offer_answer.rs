@@ -183,3 +183,102 @@ fn what_we_write_is_what_we_read() {
     let made = offer(&local(16_384), &both(), Direction::RecvOnly);
     assert_eq!(Description::read(made.text().as_bytes()).unwrap(), made.0);
 }
+
+fn wide() -> Capabilities {
+    capabilities(&[CodecName::G722, CodecName::Pcma, CodecName::Pcmu])
+}
+
+#[test]
+fn wide_band_is_offered_and_taken_in_the_order_of_the_setting() {
+    let made = offer(&local(16_384), &wide(), Direction::SendRecv);
+    assert!(made.text().contains("m=audio 16384 RTP/AVP 9 8 0 13 101\r\na=rtpmap:9 G722/8000\r\n"));
+    let agreed =
+        accept(&made, "m=audio 4000 RTP/AVP 9 0 101\r\na=rtpmap:101 telephone-event/8000\r\n").unwrap();
+    assert_eq!((agreed.codec, agreed.payload_out), (CodecName::G722, 9));
+    assert_eq!(
+        agreed.sound_in,
+        [(9, CodecName::G722), (0, CodecName::Pcmu)],
+        "it may change to what it named"
+    );
+    assert_eq!(events(&agreed), (vec![101], Some(101)));
+
+    let theirs = peer_answer("m=audio 4000 RTP/AVP 0 8 9\r\na=rtpmap:9 G722/8000\r\n");
+    let answered = |ours: &Capabilities| {
+        answer(theirs.as_bytes(), ours, &local(16_384), Direction::SendRecv).unwrap().1.codec
+    };
+    assert_eq!((answered(&wide()), answered(&both())), (CodecName::G722, CodecName::Pcma));
+    let last = capabilities(&[CodecName::Pcmu, CodecName::G722]);
+    assert_eq!(answered(&last), CodecName::Pcmu);
+}
+
+#[test]
+fn g722_is_known_without_a_map_under_another_number_and_with_its_true_rate() {
+    for (media, number) in [
+        ("m=audio 4000 RTP/AVP 9\r\n", 9),
+        ("m=audio 4000 RTP/AVP 109\r\na=rtpmap:109 G722/8000\r\n", 109),
+        ("m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n", 9),
+    ] {
+        let (reply, agreed) =
+            answer(peer_answer(media).as_bytes(), &wide(), &local(16_384), Direction::SendRecv).unwrap();
+        assert_eq!((agreed.codec, agreed.payload_out), (CodecName::G722, number));
+        assert!(reply.text().contains(&format!("a=rtpmap:{number} G722/8000\r\n")));
+    }
+}
+
+#[test]
+fn events_are_sent_in_the_clock_of_the_sound_and_taken_in_every_clock_offered() {
+    let body = |first: u32, second: u32| {
+        peer_answer(&format!(
+            "m=audio 4000 RTP/AVP 8 100 101\r\na=rtpmap:100 telephone-event/{first}\r\n\
+             a=rtpmap:101 telephone-event/{second}\r\n"
+        ))
+    };
+    for (first, second, number, clock) in
+        [(16_000, 8_000, 101, 8_000), (8_000, 16_000, 100, 8_000), (48_000, 16_000, 100, 48_000)]
+    {
+        let body = body(first, second);
+        let (reply, agreed) = answer(body.as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
+        assert_eq!(events(&agreed), (vec![100, 101], Some(number)));
+        assert_eq!(agreed.event_out.map(|e| e.clock_hz), Some(clock));
+        assert!(reply.text().contains(&format!("a=rtpmap:{number} telephone-event/{clock}\r\n")));
+        assert_eq!(reply.text().matches("telephone-event").count(), 1);
+    }
+}
+
+#[test]
+fn comfort_noise_is_agreed_when_both_know_it_under_each_ones_number() {
+    let body = peer_answer("m=audio 4000 RTP/AVP 8 96 13\r\na=rtpmap:96 CN/16000\r\n");
+    let (reply, agreed) = answer(body.as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
+    assert_eq!((agreed.comfort_noise_in, agreed.comfort_noise_out), (Some(13), Some(13)));
+    assert!(reply.text().contains("RTP/AVP 8 13\r\n"), "{}", reply.text());
+    let made = offer(&local(16_384), &both(), Direction::SendRecv);
+    let agreed = accept(&made, "m=audio 4000 RTP/AVP 8 97\r\na=rtpmap:97 CN/8000\r\n").unwrap();
+    assert_eq!((agreed.comfort_noise_in, agreed.comfort_noise_out), (Some(13), Some(97)));
+    let agreed = accept(&made, "m=audio 4000 RTP/AVP 8\r\n").unwrap();
+    assert_eq!((agreed.comfort_noise_in, agreed.comfort_noise_out), (None, None));
+}
+
+#[test]
+fn reports_share_the_port_when_both_want_it_and_go_where_they_are_sent_otherwise() {
+    let at = |port: u16| std::net::SocketAddr::from(([192, 0, 2, 9], port));
+    let made = offer(&local(16_384), &both(), Direction::SendRecv);
+    for (lines, muxed, rtcp) in [
+        ("a=rtcp-mux\r\n", true, 4_000),
+        ("a=rtcp-mux\r\na=rtcp:5000\r\n", true, 4_000),
+        ("", false, 4_001),
+        ("a=rtcp:5000 IN IP4 203.0.113.7\r\n", false, 5_000),
+        ("a=rtcp:99\r\n", false, 4_001),
+    ] {
+        let media = format!("m=audio 4000 RTP/AVP 8\r\n{lines}");
+        let agreed = accept(&made, &media).unwrap();
+        assert_eq!((agreed.rtcp_mux, agreed.remote_rtcp), (muxed, at(rtcp)), "{lines}");
+        let (reply, agreed) =
+            answer(peer_answer(&media).as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
+        assert_eq!((agreed.rtcp_mux, agreed.remote_rtcp), (muxed, at(rtcp)), "{lines}");
+        assert_eq!(reply.text().contains("a=rtcp-mux"), muxed, "an answer names it only when it was offered");
+    }
+    let clash = "m=audio 4000 RTP/AVP 72\r\na=rtpmap:72 PCMA/8000\r\na=rtcp-mux\r\n";
+    let (_, agreed) =
+        answer(peer_answer(clash).as_bytes(), &both(), &local(16_384), Direction::SendRecv).unwrap();
+    assert!(!agreed.rtcp_mux, "a packet of type 72 with the marker looks like RTCP");
+}

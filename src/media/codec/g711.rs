@@ -38,6 +38,13 @@ const fn a(byte: u8) -> i16 {
     if bits & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
+/// Decodes by a table into a slice of the same length.
+pub(super) fn decode(table: &[i16; 256], payload: &[u8], samples: &mut [i16]) {
+    for (sample, byte) in samples.iter_mut().zip(payload) {
+        *sample = table[usize::from(*byte)];
+    }
+}
+
 /// Encodes into a slice of the same length. The crate refuses only a shorter one.
 pub(super) fn encode_mu(samples: &[i16], payload: &mut [u8]) {
     let written = PcmuEncoder::new().encode_into(samples, payload);

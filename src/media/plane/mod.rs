@@ -300,6 +300,7 @@ impl MediaPlane {
         let Some(ear) = self.legs.get_mut(&leg) else { return };
         if ear.hearing != hearing {
             ear.hearing = hearing;
+            ear.encoder.reset();
             ear.rtp.switch_source();
         }
         let tick = match ear.wakes.at(Wake::Tick) {

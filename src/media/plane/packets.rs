@@ -3,7 +3,7 @@
 //! Invariant: telephone-events are consumed here and reach nobody; what is not passed on leaves no gap in a relay.
 use crate::base::{Instant, Key, LegId};
 use crate::media::MediaEvent;
-use crate::media::hearing::Hearing;
+use crate::media::hearing::{Format, Hearing};
 use crate::media::outbox::Socket;
 use crate::media::plane::MediaPlane;
 use crate::media::playing::Playing;
@@ -27,13 +27,20 @@ impl MediaPlane {
         if !mouth.mouth.admits(now, expected, payload) {
             return self.withhold(leg, header);
         }
-        if mouth.mouth.note_length(payload.len()) {
+        let Some(codec) = mouth.agreed.as_ref().and_then(|a| a.sound_in.codec(header.payload_type)) else {
+            return;
+        };
+        if mouth.mouth.note_format(Format { codec, samples: payload.len() }) {
             self.decide_ears(now, leg);
         }
         let mut is_mixed = false;
         for ear in self.ears.get(&leg).map(Vec::as_slice).unwrap_or_default() {
             let Some(ear) = self.legs.get_mut(ear) else { continue };
             match ear.hearing {
+                // A packet in another codec, before it is known whether more will follow.
+                Hearing::Relay(_) if ear.takes().is_none_or(|t| t.codec != codec) => {
+                    ear.rtp.consume_relayed(leg.0, header);
+                }
                 Hearing::Relay(_) => {
                     let packet = Relayed { source: leg.0, header, samples: payload.len() as u32, payload };
                     self.outbox.put(ear.id, Socket::Rtp, |b| ear.rtp.send_relayed(now, packet, b));
@@ -43,9 +50,7 @@ impl MediaPlane {
             }
         }
         let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) else { return };
-        if let Some(codec) = mouth.agreed.as_ref().map(|a| a.codec) {
-            mouth.mouth.say(now, codec, header, payload);
-        }
+        mouth.mouth.say(now, codec, header, payload);
     }
     /// A packet that is not passed on leaves no gap where the leg is relayed.
     pub(super) fn withhold(&mut self, leg: LegId, header: Header) {

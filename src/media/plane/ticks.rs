@@ -96,11 +96,13 @@ impl MediaPlane {
         for source in ear.sources.iter().filter_map(|s| self.legs.get(s)) {
             heard |= source.mouth.heard(at, payload.len(), &mut mixer);
         }
+        let Some(ear) = self.legs.get_mut(&leg) else { return 0 };
         if heard {
             let mut samples = [0; PACKET_SAMPLES_MAX];
             let n = mixer.finish(&mut samples);
-            takes.codec.encode(samples.get(..n).unwrap_or_default(), payload);
+            ear.encoder.encode(takes.codec, samples.get(..n).unwrap_or_default(), payload);
         } else {
+            ear.encoder.reset();
             payload.fill(takes.codec.silence());
         }
         payload.len()
