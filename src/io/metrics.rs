@@ -150,6 +150,7 @@ impl Metrics {
                 (by("what", "handshake_failures"), real(read(&self.net.handshake_failures))),
             ],
         );
+        user_agent(sheet, view);
         sheet.tally(
             "store",
             "What became of facts and entries",
@@ -208,6 +209,26 @@ impl Metrics {
         let late_us = m.late_max_us.load(Ordering::Relaxed);
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
+}
+
+fn user_agent(sheet: &mut Sheet, view: &NodeView) {
+    let c = view.sip;
+    let values = [
+        ("invites_refused", c.invites_refused),
+        ("users_refused", c.users_refused),
+        ("bindings_displaced", c.bindings_displaced),
+        ("nonces_displaced", c.nonces_displaced),
+        ("digests_refused", c.digests_refused),
+        ("connections_refused", c.connections_refused),
+        ("connections_slow", c.connections_slow),
+        ("connections_garbled", c.connections_garbled),
+        ("traces_dropped", c.traces_dropped),
+        ("dialogs_missed", c.dialogs_missed),
+        ("forks_ended", c.forks_ended),
+        ("strays", c.strays),
+    ];
+    let values = values.map(|(what, n)| (by("what", what), real(n)));
+    sheet.tally("user_agent", "What SIP's user agent counted", values);
 }
 
 fn stages(view: &NodeView) -> Vec<(Labels, f64)> {

@@ -160,6 +160,8 @@ fn sip_settings(settings: &Settings, listeners: &[Listener], secrets: &AgentSecr
     sip.server_name = format!("hotline/{}", env!("CARGO_PKG_VERSION"));
     sip.digest.clone_from(&settings.digest);
     sip.trace = true;
+    sip.limits.request = settings.connections.request;
+    sip.limits.connections = settings.connections.total;
     sip.accounts =
         secrets.of.iter().map(|(agent, s)| (agent.as_str().to_owned(), account(agent, s))).collect();
     sip

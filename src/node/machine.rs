@@ -184,6 +184,7 @@ impl Node {
             ports_ready: self.ports.ready(),
             board: self.board.view(now),
             figures: self.figures,
+            sip: self.sip.counts(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::status;
 use crate::base::{AgentId, CallId, Key, LegId, PartyId, SecretToken, TrunkId};
 use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
 use crate::media::MediaCommand;
-use crate::sip::{Credentials, Destination, Identity, ListenerId, ListenerTransport, OutgoingInvite};
+use crate::sip::{Credentials, Destination, Identity, ListenerId, OutgoingInvite};
 
 /// How long a key is said to be pressed in an INFO, in milliseconds.
 const KEY_INFO_MS: u32 = 100;
@@ -107,11 +107,7 @@ impl Node {
 
     fn way_to_agent(&self, agent: &AgentId, card: &CallCard) -> Result<Way, Cause> {
         let binding = self.sip.contact(agent.as_str()).ok_or(Cause::Unreachable)?;
-        let listener = match binding.to {
-            Destination::Datagram { listener, .. } | Destination::Connect { listener, .. } => Some(listener),
-            Destination::Stream { .. } => self.stream_listener(),
-        };
-        let listener = listener.ok_or(Cause::Unreachable)?;
+        let listener = binding.to.listener();
         let caller = if card.caller.is_empty() { "anonymous" } else { &card.caller };
         let from = Identity {
             user: caller.to_owned(),
@@ -142,10 +138,6 @@ impl Node {
             from,
             credentials: trunk.credentials.clone(),
         })
-    }
-
-    fn stream_listener(&self) -> Option<ListenerId> {
-        self.settings.sip.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp).map(|l| l.id)
     }
 
     fn ring(&mut self, leg: LegId, call: CallId, way: Way, (card, ring_for): (&CallCard, Duration)) {

@@ -2,6 +2,7 @@
 use serde::Serialize;
 
 use crate::exchange::View;
+use crate::sip::UserAgentCounts;
 
 /// The whole node at one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +21,8 @@ pub struct NodeView {
     pub board: View,
     /// What was counted.
     pub figures: NodeFigures,
+    /// What SIP counted.
+    pub sip: UserAgentCounts,
 }
 
 /// What the node counted since the start.

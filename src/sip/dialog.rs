@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use super::message::{Method, Request, Response};
 use super::name::HeaderName;
-use super::transport::{DEFAULT_PORT, Destination};
+use super::transport::Destination;
 use super::uri::AddrSpec;
 use super::value::{CSeq, NameAddr};
 
@@ -185,7 +185,7 @@ impl Path {
         let Some(ip) = uri.host_ip().filter(|ip| !ip.is_unspecified()) else { return self.known };
         let hidden = self.own_host.as_deref().is_some_and(|own| uri.host().as_deref() == Some(own))
             && self.address.is_none_or(|seen| seen.ip() != ip);
-        let to = SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT));
+        let to = SocketAddr::new(ip, uri.port_or_default());
         match self.known {
             Destination::Datagram { listener, .. } if !hidden => Destination::Datagram { listener, to },
             Destination::Connect { listener, .. } if !hidden => Destination::Connect { listener, to },
@@ -200,5 +200,5 @@ impl Path {
 /// The address that a URI names, where it names one.
 pub(crate) fn address_of(uri: &AddrSpec) -> Option<SocketAddr> {
     let ip = uri.host_ip().filter(|ip| !ip.is_unspecified())?;
-    Some(SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT)))
+    Some(SocketAddr::new(ip, uri.port_or_default()))
 }

@@ -347,7 +347,7 @@ impl fmt::Debug for Trace {
 }
 
 /// What was counted since the beginning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct UserAgentCounts {
     /// INVITEs refused because `limits.invites` are held.
     pub invites_refused: u64,
@@ -361,6 +361,10 @@ pub struct UserAgentCounts {
     pub digests_refused: u64,
     /// Connections closed because `limits.connections` are open.
     pub connections_refused: u64,
+    /// Connections closed because no whole message came in time.
+    pub connections_slow: u64,
+    /// Connections closed because what came was no SIP, or more than is read.
+    pub connections_garbled: u64,
     /// Messages not traced because `poll_trace` was not drained.
     pub traces_dropped: u64,
     /// Requests within a dialog that we do not hold (481).

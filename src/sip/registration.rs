@@ -9,10 +9,12 @@ use super::event::{Registration, RegistrationId, SipEvent};
 use super::invite::address_of_identity;
 use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
-use super::station::{Owner, Station, TimerName, challenges, is_challenge, method_of, with_credentials};
+use super::station::{
+    Owner, Station, TimerName, challenges, contact_for, is_challenge, method_of, with_credentials,
+};
 use super::transaction::TransactionId;
 use super::transport::Destination;
-use super::uri::AddrSpec;
+use super::uri::{AddrSpec, SipUri};
 use super::value::{CSeq, Contacts, NameAddr};
 use crate::base::Instant;
 
@@ -73,7 +75,7 @@ impl Registrations {
         let kept = Kept {
             address: address_of_identity(&wanted.identity, &host).to_string(),
             call_id: station.call_id(),
-            contact: station.contact(&wanted.to, &wanted.identity.user),
+            contact: contact_for(is_sips(&uri), station.contact(&wanted.to, &wanted.identity.user)),
             number: 0,
             expires: wanted.expires,
             wanted,
@@ -157,11 +159,16 @@ impl Registrations {
     }
 }
 
+fn is_sips(uri: &AddrSpec) -> bool {
+    uri.as_sip().is_some_and(SipUri::is_sips)
+}
+
 impl Kept {
     fn request(&mut self, station: &Station) -> Request {
         self.number = self.number.saturating_add(1);
         let seconds = if self.leaving { 0 } else { self.expires.as_secs() };
-        self.contact = station.contact(&self.wanted.to, &self.wanted.identity.user);
+        self.contact =
+            contact_for(is_sips(&self.uri), station.contact(&self.wanted.to, &self.wanted.identity.user));
         let tag = self.call_id.get(..8).unwrap_or("t").to_owned();
         Request::new(Method::Register, self.uri.clone())
             .with(HeaderName::MaxForwards, "70")

@@ -37,6 +37,10 @@ impl<K: Ord + Clone> Schedule<K> {
         self.by_name.remove(&name);
         Some(name)
     }
+    /// Whether the timer is set.
+    pub(crate) fn has(&self, name: &K) -> bool {
+        self.by_name.contains_key(name)
+    }
     /// The earliest timer.
     pub(crate) fn next(&self) -> Option<(Instant, &K)> {
         self.by_time.first().map(|(at, name)| (*at, name))

@@ -70,6 +70,8 @@ pub struct UserAgentLimits {
     pub nonces: usize,
     /// Connections. Beyond, a new one is closed.
     pub connections: usize,
+    /// The first message of a connection, and the rest of any that has begun, must be here within this time.
+    pub request: Duration,
     /// Messages that wait in `poll_trace`. Beyond, new ones are dropped.
     pub trace: usize,
     /// Shortest registration, RFC 3261 section 10.2.8. Below: 423.
@@ -88,6 +90,7 @@ impl Default for UserAgentLimits {
             contacts_per_user: 4,
             nonces: 20_000,
             connections: 10_000,
+            request: Duration::from_secs(30),
             trace: 100_000,
             expires_min: Duration::from_mins(1),
             expires_max: Duration::from_hours(1),

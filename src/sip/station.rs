@@ -14,6 +14,7 @@ use super::settings::{Listener, ListenerTransport};
 use super::timers::TimerSettings;
 use super::transaction::{TransactionId, TransactionSettings, Transactions};
 use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
+use super::uri::{AddrSpec, SipUri};
 use super::value::{BRANCH_COOKIE, Via};
 use crate::base::{Instant, Lookup, Rng};
 
@@ -80,6 +81,8 @@ pub(crate) enum TimerName {
     Invite(InviteId, InviteTimer),
     /// A registration of ours wants to be refreshed.
     Registration(RegistrationId),
+    /// A connection owes us its first message, or the rest of one.
+    Stream(ConnId),
 }
 
 impl TimerName {
@@ -92,6 +95,7 @@ impl TimerName {
             Self::Invite(_, InviteTimer::Glare) => "sip re-INVITE after glare",
             Self::Invite(_, InviteTimer::Referral) => "sip REFER unfinished",
             Self::Registration(_) => "sip registration refresh",
+            Self::Stream(_) => "sip message of a stream overdue",
         }
     }
 }
@@ -165,8 +169,10 @@ impl Station {
         if self.conns.contains_key(&conn) {
             return to;
         }
-        let tcp = self.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp);
-        match (tcp, address) {
+        // In the name of the same listener: what went by TLS never goes on in the clear.
+        let own = self.listener(conn.listener()).filter(|l| l.transport.is_stream());
+        let stream = own.or_else(|| self.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp));
+        match (stream, address) {
             (Some(listener), Some(address)) => Destination::Connect { listener: listener.id, to: address },
             _ => to,
         }
@@ -183,7 +189,9 @@ impl Station {
     fn listener_toward(&self, to: &Destination) -> Option<&Listener> {
         let id = match to {
             Destination::Datagram { listener, .. } | Destination::Connect { listener, .. } => Some(*listener),
-            Destination::Stream { conn } => self.conns.get(conn).map(|(listener, _)| *listener),
+            Destination::Stream { conn } => {
+                Some(self.conns.get(conn).map_or(conn.listener(), |(listener, _)| *listener))
+            }
         };
         id.and_then(|id| self.listener(id)).or_else(|| self.listeners.first())
     }
@@ -201,6 +209,11 @@ impl Station {
             ListenerTransport::Tls => ";transport=tls",
         };
         format!("<sip:{}{at}{}{transport}>", super::uri::escaped_user(user), listener.advertised)
+    }
+
+    /// Whether a listener speaks TLS.
+    pub(crate) fn is_tls(&self, id: ListenerId) -> bool {
+        self.listener(id).is_some_and(|l| l.transport == ListenerTransport::Tls)
     }
 
     // Sending.
@@ -323,6 +336,23 @@ impl Station {
     }
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transactions.poll_transmit().or_else(|| self.direct.pop_front())
+    }
+}
+
+/// Whether a request of a peer makes a secured dialog, section 12.1.1.
+pub(crate) fn is_secured(request: &Request) -> bool {
+    let is_sips = |uri: &AddrSpec| uri.as_sip().is_some_and(SipUri::is_sips);
+    let first = request.headers.record_routes().into_iter().next().or_else(|| request.headers.contact());
+    is_sips(&request.uri) || first.is_some_and(|route| is_sips(&route.uri))
+}
+
+/// Our Contact where `uri` is called, or in a secured dialog (sections 8.1.1.8 and 12.1.1): `sips` where that is, or we
+/// would ask to be reached in the clear.
+pub(crate) fn contact_for(is_secured: bool, contact: String) -> String {
+    if is_secured {
+        contact.replacen("<sip:", "<sips:", 1).replacen(";transport=tls>", ">", 1)
+    } else {
+        contact
     }
 }
 

@@ -7,14 +7,31 @@ use crate::sip::value::Via;
 
 /// The port of SIP over UDP and TCP where none is written.
 pub const DEFAULT_PORT: u16 = 5060;
+/// The port of SIP over TLS where none is written.
+pub(crate) const DEFAULT_TLS_PORT: u16 = 5061;
 
 /// One of our listening addresses with its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub u8);
 
-/// One connection of a stream transport; never used twice within a process.
+/// One connection of a stream transport; never used twice within a process. It tells its listener even when it is over,
+/// so that what went by TLS never goes on in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
+
+impl ConnId {
+    const NUMBER_BITS: u32 = 56;
+
+    /// The connection with this number, which belongs to `listener`.
+    pub const fn of(listener: ListenerId, number: u64) -> Self {
+        Self((listener.0 as u64) << Self::NUMBER_BITS | number & ((1 << Self::NUMBER_BITS) - 1))
+    }
+    /// Whose it is.
+    #[expect(clippy::cast_possible_truncation, reason = "8 bits are left")]
+    pub const fn listener(self) -> ListenerId {
+        ListenerId((self.0 >> Self::NUMBER_BITS) as u8)
+    }
+}
 
 /// Where a message came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +71,13 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// The listener in whose name it goes.
+    pub const fn listener(&self) -> ListenerId {
+        match self {
+            Self::Datagram { listener, .. } | Self::Connect { listener, .. } => *listener,
+            Self::Stream { conn } => conn.listener(),
+        }
+    }
     /// Whether the transport itself repairs losses (RFC 3261 17): then the retransmission timers are off.
     pub const fn is_reliable(&self) -> bool {
         match self {
@@ -78,7 +102,9 @@ impl Source {
     pub fn response_after_loss(&self, via: Option<&Via>) -> Destination {
         match self.conn {
             Some(_) => {
-                let port = via.and_then(|v| v.port).unwrap_or(DEFAULT_PORT);
+                let is_tls = via.is_some_and(|v| v.transport.eq_ignore_ascii_case("TLS"));
+                let default = if is_tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+                let port = via.and_then(|v| v.port).unwrap_or(default);
                 Destination::Connect { listener: self.listener, to: SocketAddr::new(self.remote.ip(), port) }
             }
             None => self.response_to(via),

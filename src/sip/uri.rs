@@ -8,6 +8,7 @@ use crate::sip::message::{
     Auth, Domain, Host, HostWithPort, OtherParamValue, Param, Port, Scheme, Transport, Uri,
 };
 use crate::sip::message::{method_named, method_text};
+use crate::sip::transport::{DEFAULT_PORT, DEFAULT_TLS_PORT};
 
 /// An `addr-spec`: what stands between angle brackets, or in the request line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,16 @@ impl AddrSpec {
     /// The port, where one is written.
     pub fn port(&self) -> Option<u16> {
         self.as_sip().and_then(|sip| sip.uri.host_with_port.port.as_ref().map(|port| *port.value()))
+    }
+
+    /// Whether it asks for TLS: `sips`, or `transport=tls`.
+    pub fn is_tls(&self) -> bool {
+        self.as_sip().is_some_and(SipUri::is_sips)
+            || self.param("transport").is_some_and(|t| t.eq_ignore_ascii_case("tls"))
+    }
+    /// The port that is written, or the default one of its transport, section 19.1.2.
+    pub fn port_or_default(&self) -> u16 {
+        self.port().unwrap_or(if self.is_tls() { DEFAULT_TLS_PORT } else { DEFAULT_PORT })
     }
 
     /// The value of the URI parameter `name`; empty for a parameter without value.

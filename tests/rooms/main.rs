@@ -25,6 +25,7 @@ mod sip_dialogs;
 mod sip_flows;
 mod sip_refer;
 mod sip_registrar;
+mod sip_streams;
 mod sip_torture;
 mod sip_transactions;
 mod sip_wire;

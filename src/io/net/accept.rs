@@ -30,8 +30,8 @@ pub(super) struct House {
 }
 
 impl House {
-    pub(super) fn number(&self) -> ConnId {
-        ConnId(self.numbers.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn number(&self, listener: ListenerId) -> ConnId {
+        ConnId::of(listener, self.numbers.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A place among all, or a refusal that is counted.
@@ -103,7 +103,7 @@ async fn begin<S>(house: House, listener: ListenerId, remote: SocketAddr, places
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send,
 {
-    let conn = house.number();
+    let conn = house.number(listener);
     let (bytes, writes) = mpsc::channel(WAITING_WRITES);
     let writer = Writer { listener, remote, bytes };
     // Bounded by the places: one accepted connection, one message.

@@ -318,7 +318,7 @@ impl Net {
     }
 
     fn connect(&mut self, listener: ListenerId, to: SocketAddr, first: Vec<u8>) {
-        let conn = self.house.number();
+        let conn = self.house.number(listener);
         let failed = NetEvent::ConnectFailed { conn, listener, to };
         let kind = self.streams.get(&listener).copied();
         let thread = self.tls.as_ref().filter(|_| kind.is_some_and(|k| k.tls));

@@ -12,10 +12,10 @@ use crate::sip::event::{EndReason, Identity, InviteId, OutgoingInvite, SipEvent}
 use crate::sip::lex;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
-use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, SUPPORTED, Station};
+use crate::sip::station::{ALLOW, InviteTimer, Owner, Role, SUPPORTED, Station, contact_for};
 use crate::sip::transaction::TransactionId;
 use crate::sip::transport::Destination;
-use crate::sip::uri::AddrSpec;
+use crate::sip::uri::{AddrSpec, SipUri};
 use crate::sip::value::{CSeq, NameAddr};
 
 /// Text for a header: line breaks and other controls become spaces.
@@ -53,7 +53,8 @@ fn compose(station: &mut Station, wanted: OutgoingInvite, local_tag: &str) -> Op
         request.headers.push(HeaderName::Route, NameAddr::parse(route)?.to_string());
     }
     let call_id = station.call_id();
-    let contact = station.contact(&wanted.to, &wanted.from.user);
+    let is_sips = uri.as_sip().is_some_and(SipUri::is_sips);
+    let contact = contact_for(is_sips, station.contact(&wanted.to, &wanted.from.user));
     let mut request = request
         .with(HeaderName::MaxForwards, "70")
         .with(HeaderName::From, from.with_tag(local_tag).to_string())

@@ -34,7 +34,8 @@ use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
 use super::refer::redirected;
 use super::station::{
-    InviteTimer, Owner, Role, Station, challenges, is_challenge, method_of, with_credentials,
+    InviteTimer, Owner, Role, Station, challenges, contact_for, is_challenge, is_secured, method_of,
+    with_credentials,
 };
 use super::transaction::TransactionId;
 use super::transport::{Destination, Source};
@@ -442,7 +443,8 @@ impl Invite {
         match &self.opening {
             Opening::Incoming { request, source, .. } => {
                 let to = source.response_to(None);
-                station.contact(&to, &request.uri.user().unwrap_or_default())
+                let contact = station.contact(&to, &request.uri.user().unwrap_or_default());
+                contact_for(is_secured(request), contact)
             }
             Opening::Outgoing { request, .. } => {
                 request.headers.get(HeaderName::Contact).unwrap_or_default().to_owned()

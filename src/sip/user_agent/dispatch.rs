@@ -9,6 +9,7 @@ use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{EXTENSIONS, Owner};
 use crate::sip::transaction::{TransactionEvent, TransactionId};
+use crate::sip::uri::SipUri;
 
 impl UserAgent {
     /// Handles all that transactions have to report.
@@ -92,8 +93,12 @@ impl UserAgent {
     }
 
     fn handle_request(&mut self, now: Instant, arrived: Arrived) {
-        let Arrived { tx, request, .. } = &arrived;
+        let Arrived { tx, request, source } = &arrived;
         let tx = *tx;
+        if request.uri.as_sip().is_some_and(SipUri::is_sips) && !self.station.is_tls(source.listener) {
+            // `sips` in the clear is no `sips`, section 26.2.2.
+            return self.station.refuse(now, tx, request, Status::UNSUPPORTED_URI_SCHEME);
+        }
         if let Some(response) = self.bad_extension(request) {
             return self.station.respond_tagged(now, tx, response);
         }

@@ -100,7 +100,7 @@ impl UserAgent {
 
     /// A connection stands: accepted, or opened for a [`Destination::Connect`].
     pub fn stream_opened(&mut self, now: Instant, conn: ConnId, listener: ListenerId, remote: SocketAddr) {
-        self.lift(now);
+        let now = self.lift(now);
         if self.station.connections() >= self.settings.limits.connections {
             self.station.counts.connections_refused += 1;
             self.closing.push_back(conn);
@@ -108,6 +108,7 @@ impl UserAgent {
         }
         self.station.open(conn, listener, remote);
         self.framers.insert(conn, Framer::default());
+        self.station.timers.set(TimerName::Stream(conn), now + self.settings.limits.request);
     }
 
     /// Bytes came in on a connection.
@@ -118,23 +119,42 @@ impl UserAgent {
             return;
         };
         framer.push(bytes);
+        let mut whole = false;
         while let Some(frame) = framer.poll() {
             match frame {
-                Frame::Message(message) => self.handle_message(now, source, &message),
+                Frame::Message(message) => {
+                    whole = true;
+                    self.handle_message(now, source, &message);
+                }
                 Frame::Ping => {
                     let pong = Transmit { to: Destination::Stream { conn }, bytes: PONG.to_vec() };
                     self.station.send_raw(pong);
                 }
-                Frame::Close(_) => self.closing.push_back(conn),
+                Frame::Close(_) => {
+                    self.station.counts.connections_garbled += 1;
+                    self.closing.push_back(conn);
+                }
             }
         }
+        self.watch_stream(now, conn, whole, framer.is_amid_message());
         self.framers.insert(conn, framer);
+    }
+
+    /// A message must be whole within its time; what came in between does not count, however often it comes.
+    fn watch_stream(&mut self, now: Instant, conn: ConnId, whole: bool, amid: bool) {
+        let timer = TimerName::Stream(conn);
+        if amid && (whole || !self.station.timers.has(&timer)) {
+            self.station.timers.set(timer, now + self.settings.limits.request);
+        } else if whole {
+            self.station.timers.clear(&timer);
+        }
     }
 
     /// A connection is gone, whoever closed it.
     pub fn stream_closed(&mut self, now: Instant, conn: ConnId) {
         let now = self.lift(now);
         self.framers.remove(&conn);
+        self.station.timers.clear(&TimerName::Stream(conn));
         if let Some(source) = self.station.stream_source(conn) {
             self.station.close(conn);
             self.registrar.connection_lost(conn, source.listener);
@@ -174,6 +194,10 @@ impl UserAgent {
                     });
                 }
                 TimerName::Registration(id) => self.registrations.refresh(&mut self.station, now, id),
+                TimerName::Stream(conn) => {
+                    self.station.counts.connections_slow += 1;
+                    self.closing.push_back(conn);
+                }
             }
             self.settle(now);
         }

@@ -12,6 +12,7 @@ use crate::sip::invite::Arrived;
 use crate::sip::message::Status;
 use crate::sip::name::HeaderName;
 use crate::sip::registrar::{Asked, Outcome};
+use crate::sip::uri::SipUri;
 
 impl UserAgent {
     /// A REGISTER, section 10.3.
@@ -23,6 +24,11 @@ impl UserAgent {
             Proof::Stale => return self.ask_for_digest(now, arrived, true),
         };
         let station = &mut self.station;
+        let wants_tls =
+            request.headers.contact().is_some_and(|c| c.uri.as_sip().is_some_and(SipUri::is_sips));
+        if wants_tls && !station.is_tls(arrived.source.listener) {
+            return station.refuse(now, arrived.tx, request, Status::FORBIDDEN);
+        }
         if request.to().and_then(|to| to.uri.user()).as_deref() != Some(user.as_str()) {
             return station.refuse(now, arrived.tx, request, Status::FORBIDDEN);
         }

@@ -2,6 +2,7 @@
 //! CRLF keep-alives between them. Invariants: every cut of the same bytes gives the same frames; no byte is searched
 //! twice; memory is bounded by the limits and what was pushed since the last poll.
 use crate::base::limits::{SIP_BODY_BYTES, SIP_HEADER_BYTES};
+use crate::sip::lex::is_token;
 use crate::sip::wire::read::declared_length;
 use crate::sip::wire::scan::Spans;
 use crate::sip::wire::start::Start;
@@ -128,8 +129,17 @@ impl Framer {
     /// Looks for the end of the header part and learns the length of the whole. `false`: more bytes are needed.
     fn read_head(&mut self) -> Result<bool, CloseCause> {
         if !self.is_started {
-            let Some(end) = memchr::memchr(b'\n', self.rest()) else {
-                let is_too_long = self.rest().len() > SIP_HEADER_BYTES;
+            if self.rest() == b"\r" {
+                return Ok(false);
+            }
+            // TLS and the like on a plain port: no token begins so.
+            if self.rest().first().is_some_and(|first| !is_token(&[*first])) {
+                return Err(CloseCause::NotSip);
+            }
+            let rest = self.rest().get(self.searched..).unwrap_or(&[]);
+            let Some(end) = memchr::memchr(b'\n', rest).map(|end| self.searched + end) else {
+                self.searched = self.rest().len();
+                let is_too_long = self.searched > SIP_HEADER_BYTES;
                 return if is_too_long { Err(CloseCause::HeaderTooLong) } else { Ok(false) };
             };
             let line = self.rest().get(..end).unwrap_or(&[]);
