@@ -45,6 +45,10 @@ pub(super) struct NodeLeg {
     /// Our 200 carried an offer: its answer comes with the ACK.
     pub(super) late_offer: bool,
     pub(super) reoffer: Reoffer,
+    /// Offer and answer are settled before the 200, which says nothing about sound.
+    pub(super) agreed_early: bool,
+    /// Made no offer and wants reliable ringing, which must hold ours (RFC 3262 section 5).
+    pub(super) rings_by_offer: bool,
     /// The far end put us on hold.
     pub(super) held_by_peer: bool,
 }
@@ -62,6 +66,8 @@ impl NodeLeg {
             ending: None,
             late_offer: false,
             reoffer: Reoffer::No,
+            agreed_early: false,
+            rings_by_offer: false,
             held_by_peer: false,
         }
     }

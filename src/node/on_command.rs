@@ -26,11 +26,7 @@ impl Node {
     pub(super) fn on_command(&mut self, command: Command) {
         match command {
             Command::Answer { leg } => self.answer(leg),
-            Command::Alert { leg } => {
-                if let Some(l) = self.legs.get(leg) {
-                    self.sip.ring(self.now().mono, l.invite);
-                }
-            }
+            Command::Alert { leg } => self.alert(leg),
             Command::Reject { leg, cause } => self.reject(leg, cause),
             Command::Ring { leg, call, target, card, ring_for, transfer: _ } => {
                 let target = match &target {
@@ -75,11 +71,26 @@ impl Node {
             return;
         }
         node_leg.progress = Progress::Up;
-        node_leg.late_offer = !node_leg.sound.has_answer();
-        let sdp = node_leg.sound.take_answer();
+        let sdp = if node_leg.agreed_early {
+            Vec::new()
+        } else {
+            node_leg.late_offer = !node_leg.sound.has_answer();
+            node_leg.sound.take_answer()
+        };
         self.sip.answer(now, node_leg.invite, sdp);
         self.tell_remote(leg);
         self.watch(leg);
+    }
+
+    fn alert(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        if std::mem::take(&mut node_leg.rings_by_offer) {
+            let offer = node_leg.sound.offer();
+            self.sip.progress(now, node_leg.invite, offer);
+        } else {
+            self.sip.ring(now, node_leg.invite);
+        }
     }
 
     fn reject(&mut self, leg: LegId, cause: Cause) {

@@ -8,7 +8,7 @@ use super::status;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
 use crate::media::{MediaCommand, MediaEvent};
-use crate::sip::{EndReason, Incoming, InviteId, SipEvent, Status};
+use crate::sip::{EndReason, ForkId, Incoming, InviteId, SipEvent, Status};
 
 impl Node {
     pub(super) fn on_sip_event(&mut self, event: SipEvent) {
@@ -20,6 +20,14 @@ impl Node {
             SipEvent::Failed { invite, status, .. } => {
                 if let Some((_, leg)) = self.legs.of_invite(invite) {
                     leg.ending.get_or_insert(status::failed(status));
+                }
+            }
+            SipEvent::EarlyAnswer { invite, sdp } => self.on_early_answer(invite, &sdp),
+            SipEvent::EarlyOffer { invite, fork, offer } => self.on_early_offer((invite, fork), &offer),
+            SipEvent::Refreshed { invite, sdp } => self.on_refreshed(invite, &sdp),
+            SipEvent::OfferWanted { invite } => {
+                if let Some((leg, _)) = self.legs.of_invite(invite) {
+                    self.reoffer(leg);
                 }
             }
             SipEvent::Reoffer { invite, offer } => self.on_reoffer(invite, offer.as_deref()),
@@ -80,7 +88,9 @@ impl Node {
         }
         let leg = self.new_leg();
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Open { leg, port }));
-        self.legs.insert(leg, NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound));
+        let mut node_leg = NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound);
+        node_leg.rings_by_offer = incoming.wants_reliable && incoming.offer.is_none();
+        self.legs.insert(leg, node_leg);
         let arrival = Arrival {
             dialled: incoming.request_user.clone(),
             caller: incoming.from.user.clone(),
@@ -138,7 +148,15 @@ impl Node {
         let Some((leg, _)) = self.legs.of_invite(invite) else { return };
         self.legs.stop_ring_timer(leg);
         let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
-        match node_leg.sound.accept(sdp.unwrap_or_default()) {
+        let accepted = match sdp {
+            // Agreed before the answer, by a reliable provisional or an UPDATE after it.
+            None if node_leg.sound.remote().is_some() => {
+                node_leg.sound.forget_offer();
+                Ok(())
+            }
+            sdp => node_leg.sound.accept(sdp.unwrap_or_default()),
+        };
+        match accepted {
             Ok(()) => {
                 node_leg.progress = Progress::Up;
                 self.tell_remote(leg);
@@ -147,6 +165,41 @@ impl Node {
                 self.tell_hold(leg);
             }
             Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    /// The answer to the offer in our 183, before we answer.
+    fn on_early_answer(&mut self, invite: InviteId, sdp: &[u8]) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        match node_leg.sound.accept(sdp) {
+            Ok(()) => {
+                (node_leg.agreed_early, node_leg.late_offer) = (true, false);
+                self.tell_remote(leg);
+            }
+            Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    /// A phone that rings offers; ours was not asked for.
+    fn on_early_offer(&mut self, (invite, fork): (InviteId, ForkId), offer: &[u8]) {
+        let now = self.now().mono;
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        match node_leg.sound.answer(offer) {
+            Ok(()) => {
+                let ours = node_leg.sound.take_answer();
+                self.sip.answer_early(now, invite, fork, ours);
+                self.tell_remote(leg);
+            }
+            Err(refusal) => self.no_sound(leg, &refusal),
+        }
+    }
+
+    /// We repeated what we said last, and the peer answered: mostly what it said last, too. What we cannot use changes
+    /// nothing, and where an offer of ours waits, its answer counts.
+    fn on_refreshed(&mut self, invite: InviteId, sdp: &[u8]) {
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        if node_leg.reoffer == Reoffer::No && node_leg.sound.accept_again(sdp).is_ok() {
+            self.sound_agreed(leg);
         }
     }
 
@@ -162,6 +215,7 @@ impl Node {
             }
             Some(Ok(())) => {
                 let ours = node_leg.sound.take_answer();
+                node_leg.agreed_early |= node_leg.progress == Progress::Arrived;
                 self.sip.answer_reoffer(now, invite, ours);
                 // An offer of ours that waits out a glare would be older than this answer: say it anew.
                 if node_leg.reoffer != Reoffer::No {
@@ -208,7 +262,7 @@ impl Node {
     fn tell_hold(&mut self, leg: LegId) {
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
         let held = node_leg.sound.held_by_peer();
-        if held != node_leg.held_by_peer {
+        if held != node_leg.held_by_peer && node_leg.progress == Progress::Up {
             node_leg.held_by_peer = held;
             self.input(Input::LegHeld { leg, held });
         }

@@ -114,6 +114,13 @@ impl LegSound {
         Ok(())
     }
 
+    /// The far end's answer to what we said last and now said again: to refresh the session, not to change anything.
+    pub fn accept_again(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        let said = self.local.before.clone().map(SdpOffer).ok_or(Refusal::NotAnAnswer)?;
+        self.agreed = Some(accept_answer(&said, body, self.capabilities.ptime)?);
+        Ok(())
+    }
+
     /// Our offer was refused: nothing changed.
     pub fn forget_offer(&mut self) {
         self.offered = None;

@@ -53,7 +53,11 @@ pub(super) const fn ended(why: EndReason) -> Cause {
         EndReason::Rejected | EndReason::EndedByUs => Cause::Completed,
         EndReason::Challenged => Cause::Forbidden,
         EndReason::Refused => Cause::Declined,
-        EndReason::AckTimeout | EndReason::RequestTimeout | EndReason::TransportLost => Cause::PeerLost,
+        EndReason::AckTimeout
+        | EndReason::PrackTimeout
+        | EndReason::RequestTimeout
+        | EndReason::SessionExpired
+        | EndReason::TransportLost => Cause::PeerLost,
         EndReason::ProtocolError => Cause::ProtocolError,
     }
 }

@@ -92,6 +92,12 @@ impl Dialog {
         })
     }
 
+    /// The early dialog of the same fork, which this one follows: its numbers hold on, section 13.2.2.4.
+    pub(crate) fn go_on_from(&mut self, early: &Self) {
+        self.local_number = self.local_number.max(early.local_number);
+        self.remote_number = early.remote_number;
+    }
+
     /// The peer's tag.
     pub(crate) fn remote_tag(&self) -> Option<&str> {
         self.remote_tag.as_deref()
@@ -110,7 +116,7 @@ impl Dialog {
         Order::InOrder
     }
 
-    /// A re-INVITE or its 2xx moves the peer's target, sections 12.2.1.2 and 12.2.2.
+    /// A re-INVITE or UPDATE, or its 2xx, moves the peer's target, sections 12.2.1.2 and 12.2.2.
     pub(crate) fn refresh_target(&mut self, contact: Option<NameAddr>) {
         if let Some(contact) = contact {
             self.remote_target = contact.uri;

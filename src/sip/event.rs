@@ -33,6 +33,8 @@ number! {
     RequestId;
     /// A registration of ours with somebody else's registrar.
     RegistrationId;
+    /// A phone behind a fork, among those of one INVITE of ours.
+    ForkId;
 }
 
 /// Who is at the other end by his own word: text from outside, never trusted; without control characters, at most
@@ -95,6 +97,9 @@ pub struct Incoming {
     pub claims_account: bool,
     /// The SDP offer; `None`: the peer wants ours in the answer, and its answer comes in `Acknowledged`.
     pub offer: Option<Vec<u8>>,
+    /// The peer requires reliable provisional responses (RFC 3262). Without an offer of its own it then sees no ringing
+    /// but by `progress` with ours, whose answer comes in `EarlyAnswer`.
+    pub wants_reliable: bool,
     /// The Call-ID header's text.
     pub sip_call_id: String,
     /// The dialog whose place it wants to take (RFC 3891).
@@ -160,6 +165,10 @@ pub enum EndReason {
     TransportLost,
     /// The peer broke the protocol.
     ProtocolError,
+    /// No PRACK came for our reliable provisional response within 64*T1; we refused with 504.
+    PrackTimeout,
+    /// The session was not refreshed in time (RFC 4028); we said BYE.
+    SessionExpired,
 }
 
 impl EndReason {
@@ -176,6 +185,8 @@ impl EndReason {
             Self::RequestTimeout => "request_timeout",
             Self::TransportLost => "transport_lost",
             Self::ProtocolError => "protocol_error",
+            Self::PrackTimeout => "prack_timeout",
+            Self::SessionExpired => "session_expired",
         }
     }
 }
@@ -192,6 +203,22 @@ pub enum SipEvent {
         /// The answer to the offer in our 200.
         sdp: Option<Vec<u8>>,
     },
+    /// The peer answered the offer that was in our `progress`: the 200 says nothing more about it.
+    EarlyAnswer {
+        /// Whose.
+        invite: InviteId,
+        /// Its answer.
+        sdp: Vec<u8>,
+    },
+    /// Our INVITE had no offer, and a phone rings with its own: answer with `answer_early`. A `Progress` follows.
+    EarlyOffer {
+        /// Which.
+        invite: InviteId,
+        /// Which of the phones behind a fork.
+        fork: ForkId,
+        /// Its offer.
+        offer: Vec<u8>,
+    },
     /// Our INVITE is being worked on: 180, 181, 182, 183. With forks, each fork's comes here.
     Progress {
         /// Which.
@@ -205,7 +232,8 @@ pub enum SipEvent {
     Answered {
         /// Which.
         invite: InviteId,
-        /// The peer's answer; its offer when our INVITE had none.
+        /// The peer's answer, from a reliable provisional if not from the 2xx; its offer when our INVITE had none.
+        /// `None`: what was agreed before the answer holds.
         sdp: Option<Vec<u8>>,
     },
     /// Our INVITE was refused (300-699), timed out (408) or could not be sent (503). `Ended` follows.
@@ -225,21 +253,35 @@ pub enum SipEvent {
         /// By whom.
         referral: Box<Referral>,
     },
-    /// The peer sent a re-INVITE: answer with `answer_reoffer` or `refuse_reoffer`.
+    /// The peer offers anew, by re-INVITE, UPDATE (before the answer too) or in a PRACK: answer with `answer_reoffer` or
+    /// `refuse_reoffer`.
     Reoffer {
         /// Which.
         invite: InviteId,
         /// Its offer; `None`: it wants ours, and its answer comes in `Acknowledged`.
         offer: Option<Vec<u8>>,
     },
-    /// Our re-INVITE was answered; the ACK is sent.
+    /// The session must be refreshed by an offer, and only its owner knows one: `reoffer` is awaited.
+    OfferWanted {
+        /// Which.
+        invite: InviteId,
+    },
+    /// The session was refreshed by a re-INVITE of ours with what we said last; the peer's answer mostly is what it said
+    /// last, too.
+    Refreshed {
+        /// Which.
+        invite: InviteId,
+        /// The peer's answer.
+        sdp: Vec<u8>,
+    },
+    /// Our re-INVITE or UPDATE was answered; the ACK is sent.
     ReofferAnswered {
         /// Which.
         invite: InviteId,
         /// The peer's answer.
         sdp: Option<Vec<u8>>,
     },
-    /// Our re-INVITE was refused; what was agreed before still holds.
+    /// Our re-INVITE or UPDATE was refused; what was agreed before still holds.
     ReofferRefused {
         /// Which.
         invite: InviteId,
@@ -375,6 +417,16 @@ pub struct UserAgentCounts {
     pub referral_news_lost: u64,
     /// Forks of our INVITE beyond the first answer, ended by BYE.
     pub forks_ended: u64,
+    /// Reliable provisional responses of ours that nobody acknowledged.
+    pub pracks_missing: u64,
+    /// Sessions that were ours to refresh, each time.
+    pub sessions_refreshed: u64,
+    /// Calls ended because their session was not refreshed.
+    pub sessions_expired: u64,
+    /// Requests too large for a datagram, sent over a connection.
+    pub large_requests: u64,
+    /// Those that went as datagrams after all, for there was no connection.
+    pub large_as_datagrams: u64,
     /// Responses and ACKs that fit nothing.
     pub strays: u64,
     /// Invites, registrations and requests looked at: the work done, for tests.

@@ -91,6 +91,7 @@ statuses! {
     UNSUPPORTED_URI_SCHEME 416 "Unsupported URI Scheme";
     BAD_EXTENSION 420 "Bad Extension";
     EXTENSION_REQUIRED 421 "Extension Required";
+    SESSION_INTERVAL_TOO_SMALL 422 "Session Interval Too Small";
     INTERVAL_TOO_BRIEF 423 "Interval Too Brief";
     BAD_INFO_PACKAGE 469 "Bad Info Package";
     TEMPORARILY_UNAVAILABLE 480 "Temporarily Unavailable";

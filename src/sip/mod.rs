@@ -29,7 +29,7 @@ mod wire;
 
 pub use auth::{Account, Credentials, DigestAlgorithm};
 pub use event::{
-    Binding, EndReason, Identity, Incoming, InviteId, OutgoingInvite, Registration, RegistrationId,
+    Binding, EndReason, ForkId, Identity, Incoming, InviteId, OutgoingInvite, Registration, RegistrationId,
     RequestId, SipEvent, StoredBinding, Trace, UserAgentCounts, Vouched,
 };
 pub use header::Headers;
@@ -37,7 +37,7 @@ pub use ladder::Ladder;
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;
 pub use refer::{NamedDialog, ReferTarget, Referral, Replaces};
-pub use settings::{Listener, ListenerTransport, UserAgentLimits, UserAgentSettings};
+pub use settings::{Listener, ListenerTransport, SessionSettings, UserAgentLimits, UserAgentSettings};
 pub use timers::{Timer, TimerSettings};
 pub(crate) use trace::trace_key;
 pub use transaction::{

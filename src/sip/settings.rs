@@ -56,6 +56,21 @@ pub struct Listener {
     pub advertised: SocketAddr,
 }
 
+/// Session timers, RFC 4028. Both are at least 90 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How long a session lasts unless refreshed: what we ask for, and the most that we grant.
+    pub interval: Duration,
+    /// The shortest interval that we take. Below: 422.
+    pub least: Duration,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { interval: Duration::from_mins(30), least: Duration::from_secs(90) }
+    }
+}
+
 /// How much a user agent holds before it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserAgentLimits {
@@ -114,6 +129,8 @@ pub struct UserAgentSettings {
     pub accounts: BTreeMap<String, Account>,
     /// Hand every message in and out to `poll_trace`.
     pub trace: bool,
+    /// How long a call lives unless it is refreshed.
+    pub session: SessionSettings,
     /// How much it holds.
     pub limits: UserAgentLimits,
 }
@@ -128,6 +145,7 @@ impl UserAgentSettings {
             digest: vec![DigestAlgorithm::Md5],
             accounts: BTreeMap::new(),
             trace: false,
+            session: SessionSettings::default(),
             limits: UserAgentLimits::default(),
         }
     }

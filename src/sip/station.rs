@@ -10,7 +10,7 @@ use super::event::{EndReason, InviteId, RegistrationId, RequestId, SipEvent, Use
 use super::message::{Request, Response, Status};
 use super::name::HeaderName;
 use super::schedule::Schedule;
-use super::settings::{Listener, ListenerTransport};
+use super::settings::{Listener, ListenerTransport, SessionSettings};
 use super::timers::TimerSettings;
 use super::transaction::{TransactionId, TransactionSettings, Transactions};
 use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
@@ -19,11 +19,12 @@ use super::value::{BRANCH_COOKIE, Via};
 use crate::base::{Instant, Lookup, Rng};
 
 /// What we support, in 405 and 200. SUBSCRIBE and NOTIFY are within a dialog alone, for what a REFER began.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, REFER, SUBSCRIBE, NOTIFY";
 /// Extensions that a peer may require of us, section 8.2.2.3; [`SUPPORTED`] says the same on the wire.
-pub(crate) const EXTENSIONS: [&str; 2] = ["replaces", "norefersub"];
+pub(crate) const EXTENSIONS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 /// The extensions in a Supported header.
-pub(crate) const SUPPORTED: &str = "replaces, norefersub";
+pub(crate) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// What a transaction of an invite is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,12 @@ pub(crate) enum Role {
     InviteServer,
     /// The INVITE that we sent.
     InviteClient,
-    /// A re-INVITE of the peer.
+    /// A re-INVITE of the peer, or an UPDATE or PRACK with an offer.
     ReofferServer,
-    /// A re-INVITE of ours.
+    /// A re-INVITE or UPDATE of ours.
     ReofferClient,
+    /// Our PRACK.
+    Prack,
     /// Our BYE.
     Bye,
     /// Our INFO.
@@ -72,6 +75,14 @@ pub(crate) enum InviteTimer {
     Glare,
     /// What a REFER asked for takes too long: its subscription ends.
     Referral,
+    /// Send the reliable provisional again.
+    ReliableAgain,
+    /// No PRACK came.
+    PrackMissing,
+    /// Half of the session is over: refresh it.
+    Refresh,
+    /// Nobody refreshed the session.
+    SessionOver,
 }
 
 /// Whose timer.
@@ -94,6 +105,10 @@ impl TimerName {
             Self::Invite(_, InviteTimer::Forsaken) => "sip forsaken INVITE unanswered",
             Self::Invite(_, InviteTimer::Glare) => "sip re-INVITE after glare",
             Self::Invite(_, InviteTimer::Referral) => "sip REFER unfinished",
+            Self::Invite(_, InviteTimer::ReliableAgain) => "sip reliable 1xx again",
+            Self::Invite(_, InviteTimer::PrackMissing) => "sip reliable 1xx: no PRACK",
+            Self::Invite(_, InviteTimer::Refresh) => "sip session refresh",
+            Self::Invite(_, InviteTimer::SessionOver) => "sip session over",
             Self::Registration(_) => "sip registration refresh",
             Self::Stream(_) => "sip message of a stream overdue",
         }
@@ -113,6 +128,7 @@ pub(crate) struct Station {
     pub(crate) transactions: Transactions,
     pub(crate) timers: Schedule<TimerName>,
     pub(crate) timing: TimerSettings,
+    pub(crate) session: SessionSettings,
     pub(crate) counts: UserAgentCounts,
 }
 
@@ -133,6 +149,7 @@ impl Station {
             ),
             timers: Schedule::new(),
             timing,
+            session: SessionSettings::default(),
             counts: UserAgentCounts::default(),
         }
     }

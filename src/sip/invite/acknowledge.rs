@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::table::Happening;
 use super::{Cargo, Invite, Opening};
 use crate::base::Instant;
-use crate::sip::dialog::{Dialog, Path};
+use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{InviteTimer, Owner, Role, Station, TimerName};
@@ -78,6 +78,10 @@ impl Invite {
             InviteTimer::Forsaken => self.give_up(station, now),
             InviteTimer::Glare => self.resume_after_glare(station, now),
             InviteTimer::Referral => self.end_unfinished_referral(station, now),
+            InviteTimer::ReliableAgain => self.provide_again(station, now),
+            InviteTimer::PrackMissing => self.miss_prack(station, now),
+            InviteTimer::Refresh => self.refresh_session(station, now),
+            InviteTimer::SessionOver => self.expire_session(station, now),
         }
     }
 
@@ -114,6 +118,11 @@ impl Invite {
         }
     }
 
+    /// Our offer is in a 200, and its answer comes in the ACK.
+    pub(super) fn awaits_answer_in_ack(&self) -> bool {
+        self.unacked.as_ref().is_some_and(|answer| answer.late_offer)
+    }
+
     // Our ACK.
 
     /// Acknowledges the 2xx at hand, or the one that waited for `ack_with`.
@@ -122,6 +131,9 @@ impl Invite {
         let number = request.cseq().map_or(0, |c| c.number);
         // In `AckWanted` the cargo's SDP is our answer; else it is the peer's and stays for the report.
         let sdp = if cargo.response.is_none() { cargo.sdp.take() } else { None };
+        if let Some(sdp) = &sdp {
+            self.remember(sdp);
+        }
         self.acknowledge(station, Role::InviteClient, number, sdp);
     }
 
@@ -160,13 +172,17 @@ impl Invite {
 
     /// A second phone answered our INVITE: ACK and BYE, section 13.2.2.4.
     pub(super) fn end_fork(&mut self, station: &mut Station, now: Instant, response: &Response) {
-        let Opening::Outgoing { request, to, .. } = &self.opening else { return };
         if self.acks.len() >= ACKS_KEPT {
             return;
         }
-        let path = Path { known: *to, address: station.peer(to), own_host: request.uri.host() };
+        let Some(path) = self.path_out(station) else { return };
+        let early = self.take_fork(response.to_tag().as_deref());
+        let Opening::Outgoing { request, .. } = &self.opening else { return };
         let number = request.cseq().map_or(0, |c| c.number);
         let Some(mut fork) = Dialog::of_response(request, response, path) else { return };
+        if let Some(early) = early {
+            fork.go_on_from(&early.dialog);
+        }
         station.counts.forks_ended += 1;
         let destination = station.live(fork.destination(), fork.reconnect_to());
         let ack = station.send_ack(complete_ack(request, fork.ack(number), None), destination);

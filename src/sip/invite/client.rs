@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::table::{Happening, State};
-use super::{Cargo, Invite, Invites, Opening, is_dialog_lost, sdp_in};
+use super::{Cargo, Invite, Invites, Opening, is_dialog_lost, sdp_in, session};
 use crate::base::Instant;
 use crate::sip::auth::DigestClient;
-use crate::sip::dialog::{Dialog, Path};
+use crate::sip::dialog::Dialog;
 use crate::sip::event::{EndReason, Identity, InviteId, OutgoingInvite, SipEvent};
 use crate::sip::lex;
 use crate::sip::message::{Method, Request, Response, Status};
@@ -64,6 +64,7 @@ fn compose(station: &mut Station, wanted: OutgoingInvite, local_tag: &str) -> Op
         .with(HeaderName::Contact, contact)
         .with(HeaderName::Allow, ALLOW)
         .with(HeaderName::Supported, SUPPORTED);
+    session::ask(&mut request.headers, station.session);
     for (name, value) in &wanted.extra_headers {
         if lex::is_token(name.as_bytes()) {
             request.headers.push_named(name, one_line(value));
@@ -120,7 +121,8 @@ impl Invite {
             return self.handle_accepted(station, now, response);
         }
         if status.is_provisional() {
-            let cargo = Cargo { status, sdp: sdp_in(response), ..Cargo::new(now) };
+            let Some(sdp) = self.take_provisional(station, now, response) else { return };
+            let cargo = Cargo { status, sdp, ..Cargo::new(now) };
             let what = if status == Status::TRYING { Happening::Trying } else { Happening::Provisional };
             return self.happen(station, what, cargo);
         }
@@ -132,10 +134,15 @@ impl Invite {
         self.happen(station, Happening::Failure, cargo);
     }
 
-    /// The same INVITE with credentials; `false`: there is nothing more to say.
+    /// The same INVITE with credentials, or for a longer session; `false`: there is nothing more to say.
     fn invite_again(&mut self, station: &mut Station, now: Instant, response: &Response) -> bool {
         let request = Arc::clone(self.opening_request());
-        let Some(again) = self.answer_challenge(station, &request, response) else { return false };
+        let Some(again) = self
+            .with_longer_interval(&request, response)
+            .or_else(|| self.answer_challenge(station, &request, response))
+        else {
+            return false;
+        };
         let Opening::Outgoing { to, .. } = &self.opening else { return false };
         let to = station.live(*to, None);
         let (tx, request) = station.start(now, again, to, Owner::Invite(self.id, Role::InviteClient));
@@ -149,24 +156,39 @@ impl Invite {
         if self.ack_again(station, response) {
             return;
         }
-        let Opening::Outgoing { request, to, .. } = &self.opening else { return };
         match self.state {
             State::Calling | State::Ringing | State::CancelHeld | State::Cancelling => {
-                let path = Path { known: *to, address: station.peer(to), own_host: request.uri.host() };
-                let late_offer = request.body.is_empty();
-                self.dialog = Dialog::of_response(request, response, path);
-                if let Some(digest) = self.digest.as_mut() {
-                    digest.accepted();
-                }
-                let what = if late_offer { Happening::AcceptedWithOffer } else { Happening::Accepted };
-                let cargo = Cargo { sdp: sdp_in(response), response: Some(response), ..Cargo::new(now) };
-                self.happen(station, what, cargo);
+                self.take_answer(station, now, response);
             }
             // A copy of the 2xx whose ACK waits for `ack_with`.
             State::AckWanted | State::Confirmed | State::Over
                 if self.is_with(response.to_tag().as_deref()) => {}
             State::AckWanted | State::Confirmed | State::Over => self.end_fork(station, now, response),
             State::Proceeding | State::Answered | State::Leaving => {}
+        }
+    }
+
+    /// The first 2xx: its dialog is the one that stands. What its early dialog agreed on holds on.
+    fn take_answer(&mut self, station: &mut Station, now: Instant, response: &Response) {
+        let Some(path) = self.path_out(station) else { return };
+        let early = self.take_fork(response.to_tag().as_deref());
+        let request = self.opening_request();
+        let agreed = early.as_ref().is_some_and(|fork| fork.agreed);
+        let late_offer = request.body.is_empty() && !agreed;
+        self.dialog = Dialog::of_response(request, response, path);
+        if let (Some(dialog), Some(early)) = (self.dialog.as_mut(), &early) {
+            dialog.go_on_from(&early.dialog);
+        }
+        if let Some(digest) = self.digest.as_mut() {
+            digest.accepted();
+        }
+        self.learn_methods(&response.headers);
+        // A 2xx may repeat an answer that is known; after an UPDATE it would be an old one.
+        let sdp = if agreed { early.and_then(|fork| fork.answer) } else { sdp_in(response) };
+        let what = if late_offer { Happening::AcceptedWithOffer } else { Happening::Accepted };
+        self.happen(station, what, Cargo { sdp, response: Some(response), ..Cargo::new(now) });
+        if self.state.is_live() {
+            self.take_session(station, now, response);
         }
     }
 

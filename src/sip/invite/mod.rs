@@ -11,11 +11,15 @@
 //! Invariant: every way into `Over`, `Leaving`, `CancelHeld` or `Cancelling` reports `Ended`, and none out of them does.
 mod acknowledge;
 mod client;
+mod early;
 mod keys;
 mod refer;
+mod reliable;
 mod reoffer;
 mod server;
+mod session;
 mod table;
+mod update;
 
 use std::sync::Arc;
 
@@ -23,10 +27,14 @@ pub(crate) use client::address_of_identity;
 pub(crate) use refer::refused_outside;
 use reoffer::Reoffer;
 pub(crate) use server::{Arrived, capabilities, not_allowed};
+pub(crate) use session::too_brief;
 use table::{Effect, Happening, State, step};
 
 use self::acknowledge::{AnswerSent, SentAck};
 use self::refer::Referrals;
+use self::early::Fork;
+use self::reliable::Reliable;
+use self::session::Session;
 use super::auth::DigestClient;
 use super::dialog::Dialog;
 use super::event::{EndReason, InviteId, SipEvent};
@@ -34,8 +42,7 @@ use super::message::{Method, Request, Response, Status};
 use super::name::HeaderName;
 use super::refer::redirected;
 use super::station::{
-    InviteTimer, Owner, Role, Station, challenges, contact_for, is_challenge, is_secured, method_of,
-    with_credentials,
+    Owner, Role, Station, challenges, contact_for, is_challenge, is_secured, method_of, with_credentials,
 };
 use super::transaction::TransactionId;
 use super::transport::{Destination, Source};
@@ -72,6 +79,17 @@ pub(crate) struct Invite {
     forsaken: Option<TransactionId>,
     /// Transactions that may still report.
     open: usize,
+    /// Our reliable provisionals, once there was one.
+    reliable: Option<Box<Reliable>>,
+    /// Early dialogs of an INVITE of ours.
+    forks: Vec<Fork>,
+    session: Option<Session>,
+    /// The interval that a 422 of the peer asked for, in seconds; 0: none did.
+    least_s: u32,
+    /// Our latest SDP, kept while there is a session: a re-INVITE that refreshes it says the same.
+    said: Vec<u8>,
+    /// Whether the peer takes UPDATE, as far as it said so after its INVITE.
+    takes_update: Option<bool>,
 }
 
 /// What comes with a happening: the effects take out of it what they need.
@@ -116,6 +134,12 @@ impl Invite {
             bye: None,
             forsaken: None,
             open: 1,
+            reliable: None,
+            forks: Vec::new(),
+            session: None,
+            least_s: 0,
+            said: Vec::new(),
+            takes_update: None,
         }
     }
     /// State in a word, for logs.
@@ -137,7 +161,11 @@ impl Invite {
     fn happen(&mut self, station: &mut Station, what: Happening, mut cargo: Cargo<'_>) {
         let (next, effects) = step(self.state, what);
         if self.state == State::Proceeding && next != State::Proceeding {
-            station.timers.clear(&self.timer(InviteTimer::ProvisionalAgain));
+            self.stop_providing(station);
+        }
+        if self.state.is_live() && !next.is_live() {
+            self.end_session(station);
+            self.leave_reoffer(station, cargo.now);
         }
         self.state = next;
         for effect in effects {
@@ -168,7 +196,6 @@ impl Invite {
             Effect::SendAck => self.ack_response(station, cargo),
             Effect::SendCancel => self.send_cancel(station, now),
             Effect::SendBye => self.send_bye(station, now),
-            Effect::LeaveReoffer => self.leave_reoffer(station, now),
             Effect::ResumeReoffer => self.resume_reoffer(station, now),
             Effect::ReportAcknowledged => {
                 station.report(SipEvent::Acknowledged { invite: self.id, sdp: cargo.sdp.take() });
@@ -212,8 +239,18 @@ impl Invite {
     ) -> Option<(TransactionId, Request)> {
         let dialog = self.dialog.as_ref()?;
         let to = station.live(dialog.destination(), dialog.reconnect_to());
+        Some(self.start_toward(station, now, (to, role), request))
+    }
+
+    fn start_toward(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        (to, role): (Destination, Role),
+        request: Request,
+    ) -> (TransactionId, Request) {
         self.open += 1;
-        Some(station.start(now, request, to, Owner::Invite(self.id, role)))
+        station.start(now, request, to, Owner::Invite(self.id, role))
     }
 
     fn send_bye(&mut self, station: &mut Station, now: Instant) {
@@ -260,6 +297,7 @@ impl Invite {
             Role::InviteClient => self.handle_invite_response(station, now, response),
             Role::ReofferClient => self.handle_reoffer_response(station, now, response),
             Role::Bye => self.handle_bye_response(station, now, response),
+            Role::Prack => self.handle_prack_response(station, now, tx, response),
             Role::Key => {
                 if is_dialog_lost(response.status) {
                     self.lose_peer(station, now);
@@ -296,15 +334,11 @@ impl Invite {
                 let cargo = Cargo { why: EndReason::TransportLost, ..Cargo::new(now) };
                 self.happen(station, Happening::TransportLost, cargo);
             }
-            Role::ReofferClient => {
-                if self.forget_reoffer(tx) {
-                    self.lose_peer(station, now);
-                }
-            }
+            Role::ReofferClient => self.miss_answer(station, now, tx),
             Role::Key => self.lose_peer(station, now),
-            Role::ReofferServer => self.forget_reoffer_of_peer(),
+            Role::ReofferServer => self.forget_reoffer_of_peer(station, now),
             Role::Notify => self.lose_subscriber(station),
-            Role::Bye | Role::Background => {}
+            Role::Bye | Role::Prack | Role::Background => {}
         }
     }
 

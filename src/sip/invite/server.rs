@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acknowledge::AnswerSent;
+use super::reliable::Agreement;
 use super::table::{Happening, State};
 use super::{Cargo, Invite, Invites, Opening};
 use crate::base::Instant;
@@ -72,12 +73,17 @@ impl Invite {
         status: Status,
         sdp: Option<Vec<u8>>,
     ) {
+        if self.state == State::Proceeding && self.wants_reliable(sdp.is_some()) {
+            return self.provide_reliably(station, now, (status, sdp));
+        }
         self.happen(station, Happening::Provide, Cargo { status, sdp, ..Cargo::new(now) });
     }
 
     /// 200 with our answer, or with our offer when the INVITE had none.
     pub(crate) fn answer(&mut self, station: &mut Station, now: Instant, sdp: Vec<u8>) {
-        self.happen(station, Happening::Answer, Cargo { sdp: Some(sdp), ..Cargo::new(now) });
+        if let Some(sdp) = self.hold_answer(sdp) {
+            self.happen(station, Happening::Answer, Cargo { sdp: Some(sdp), ..Cargo::new(now) });
+        }
     }
 
     /// A final refusal.
@@ -106,7 +112,7 @@ impl Invite {
         station.transactions.respond(now, *tx, response);
         self.state = State::Over;
         self.release_opening(station);
-        station.timers.clear(&self.timer(InviteTimer::ProvisionalAgain));
+        self.stop_providing(station);
         station.report_ended(self.id, EndReason::Challenged);
     }
 
@@ -122,7 +128,7 @@ impl Invite {
     }
 
     /// A response to the opening INVITE that makes or confirms the dialog.
-    fn dialog_response(&self, station: &Station, request: &Request, status: Status) -> Response {
+    pub(super) fn dialog_response(&self, station: &Station, request: &Request, status: Status) -> Response {
         let mut response = station.response(request, status);
         response.set_to_tag(&self.local_tag);
         for route in request.headers.all(HeaderName::RecordRoute) {
@@ -141,7 +147,12 @@ impl Invite {
             response = response.with_body("application/sdp", sdp);
         }
         station.transactions.respond(cargo.now, *tx, response);
-        station.timers.set(self.timer(InviteTimer::ProvisionalAgain), cargo.now + PROVISIONAL_AGAIN);
+        self.show_again_later(station, cargo.now);
+    }
+
+    /// A sign of life in a minute.
+    pub(super) fn show_again_later(&self, station: &mut Station, now: Instant) {
+        station.timers.set(self.timer(InviteTimer::ProvisionalAgain), now + PROVISIONAL_AGAIN);
     }
 
     pub(super) fn send_refusal(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {
@@ -156,10 +167,17 @@ impl Invite {
 
     pub(super) fn send_answer(&mut self, station: &mut Station, cargo: &mut Cargo<'_>) {
         let Opening::Incoming { tx, request, .. } = &self.opening else { return };
-        let (tx, late) = (*tx, request.body.is_empty());
+        let (tx, request) = (*tx, Arc::clone(request));
         let number = request.cseq().map_or(0, |c| c.number);
-        let sdp = cargo.sdp.take().unwrap_or_default();
-        let response = self.dialog_response(station, request, Status::OK).with_body("application/sdp", sdp);
+        let mut response = self.dialog_response(station, &request, Status::OK);
+        self.agree_on_session(station, cargo.now, &request, &mut response);
+        let is_open = self.agreement() == Agreement::Open;
+        if is_open {
+            let sdp = cargo.sdp.take().unwrap_or_default();
+            self.remember(&sdp);
+            response = response.with_body("application/sdp", sdp);
+        }
+        let late = request.body.is_empty() && is_open;
         self.await_ack(station, cargo.now, AnswerSent::new(tx, number, late, response));
     }
 
@@ -170,21 +188,46 @@ impl Invite {
         self.dialog.as_ref().is_some_and(|d| d.is_with(from_tag))
     }
 
-    /// A request other than ACK and CANCEL whose tags are those of the dialog.
-    pub(crate) fn handle_request(&mut self, station: &mut Station, now: Instant, arrived: Arrived) {
+    /// A request other than ACK and CANCEL in one of our dialogs. An error: its tag, `from_tag`, is not of one.
+    pub(crate) fn handle_request(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        arrived: Arrived,
+        from_tag: Option<&str>,
+    ) -> Result<(), Arrived> {
         let Arrived { tx, request, .. } = &arrived;
         let number = request.cseq().map_or(0, |c| c.number);
-        let order = self.dialog.as_mut().map_or(Order::OutOfOrder, |d| d.receive(number));
-        if order == Order::OutOfOrder {
-            return station.refuse(now, *tx, request, Status::SERVER_ERROR);
+        let Some(dialog) = self.dialog_with(from_tag) else { return Err(arrived) };
+        if dialog.receive(number) == Order::OutOfOrder {
+            station.refuse(now, *tx, request, Status::SERVER_ERROR);
+        } else {
+            self.handle_in_order(station, now, arrived, from_tag);
         }
+        Ok(())
+    }
+
+    fn handle_in_order(
+        &mut self,
+        station: &mut Station,
+        now: Instant,
+        arrived: Arrived,
+        from_tag: Option<&str>,
+    ) {
+        let Arrived { tx, request, .. } = &arrived;
         match request.method {
+            // Who was called leaves an early dialog by a final response.
+            Method::Bye if !self.is_with(from_tag) => {
+                station.refuse(now, *tx, request, Status::NO_SUCH_TRANSACTION);
+            }
             Method::Bye => {
                 station.refuse(now, *tx, request, Status::OK);
                 self.handle_bye(station, now);
             }
             Method::Invite => self.handle_reinvite(station, now, arrived),
             Method::Info => self.handle_key(station, now, &arrived),
+            Method::PRack => self.handle_prack(station, now, arrived),
+            Method::Update => self.handle_update(station, now, arrived, from_tag),
             Method::Options => {
                 let response = capabilities(station, request);
                 station.respond_tagged(now, *tx, response);
@@ -197,9 +240,7 @@ impl Invite {
             | Method::Cancel
             | Method::Register
             | Method::Message
-            | Method::PRack
-            | Method::Publish
-            | Method::Update => {
+            | Method::Publish => {
                 let response = not_allowed(station, request);
                 station.respond_tagged(now, *tx, response);
             }

@@ -105,8 +105,6 @@ pub(super) enum Effect {
     SendAck,
     SendCancel,
     SendBye,
-    /// Give up on re-INVITEs in progress.
-    LeaveReoffer,
     /// Send a re-INVITE that had to wait.
     ResumeReoffer,
     ReportAcknowledged,
@@ -323,9 +321,9 @@ const fn confirmed(what: Happening) -> Step {
         // An ACK here belongs to a re-INVITE.
         H::Ack => (State::Confirmed, &[E::StopAnswering, E::ReportAcknowledged, E::ResumeReoffer]),
         H::Leave | H::PeerLost | H::AckMissing => {
-            (State::Over, &[E::LeaveReoffer, E::StopAnswering, E::SendBye, E::ReportEnded])
+            (State::Over, &[E::StopAnswering, E::SendBye, E::ReportEnded])
         }
-        H::Bye => (State::Over, &[E::LeaveReoffer, E::StopAnswering, E::ReportEnded]),
+        H::Bye => (State::Over, &[E::StopAnswering, E::ReportEnded]),
         H::Provide
         | H::Answer
         | H::Refuse

@@ -4,8 +4,10 @@
 use super::UserAgent;
 use crate::base::{Instant, Key};
 use crate::sip::auth::{Claim, Proof};
-use crate::sip::event::{Incoming, InviteId, OutgoingInvite, RequestId, SipEvent, identity_of, outside_text};
-use crate::sip::invite::{Arrived, Invite, offer_in};
+use crate::sip::event::{
+    ForkId, Incoming, InviteId, OutgoingInvite, RequestId, SipEvent, identity_of, outside_text,
+};
+use crate::sip::invite::{Arrived, Invite, offer_in, too_brief};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::refer::{Replaces, vouched};
@@ -42,6 +44,7 @@ impl UserAgent {
             source,
             authenticated,
             offer,
+            wants_reliable: request.headers.lists(HeaderName::Require, "100rel"),
             sip_call_id: request.call_id().to_owned(),
             replaces,
             vouched: vouched(&request.headers),
@@ -61,6 +64,9 @@ impl UserAgent {
             self.station.counts.invites_refused += 1;
             let mut response = self.station.response(request, Status::SERVICE_UNAVAILABLE);
             response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
+            return Err(Box::new(response));
+        }
+        if let Some(response) = too_brief(&self.station, request) {
             return Err(Box::new(response));
         }
         offer_in(&self.station, request)
@@ -105,17 +111,19 @@ impl UserAgent {
         let challenges = self.digest.challenge(now, false);
         self.with(now, invite, |invite, station, now| invite.challenge(station, now, challenges));
     }
-    /// 180.
+    /// 180, reliably where the peer requires it.
     pub fn ring(&mut self, now: Instant, invite: InviteId) {
         self.with(now, invite, |invite, station, now| invite.provide(station, now, Status::RINGING, None));
     }
-    /// 183 with early media.
+    /// 183 with early media, reliably where the peer can: with our answer, or with our offer when the INVITE had none,
+    /// whose answer comes in `EarlyAnswer`.
     pub fn progress(&mut self, now: Instant, invite: InviteId, sdp: Vec<u8>) {
         self.with(now, invite, |invite, station, now| {
             invite.provide(station, now, Status::SESSION_PROGRESS, Some(sdp));
         });
     }
-    /// 200 with our answer, or our offer when the INVITE had none. Sent again until `Acknowledged`.
+    /// 200 with our answer, or our offer when the INVITE had none. Sent again until `Acknowledged`. Where a reliable
+    /// provisional said it already, `sdp` is left out, and the 200 waits for its PRACK.
     pub fn answer(&mut self, now: Instant, invite: InviteId, sdp: Vec<u8>) {
         self.with(now, invite, |invite, station, now| invite.answer(station, now, sdp));
     }
@@ -143,6 +151,11 @@ impl UserAgent {
         self.with(now, invite, |invite, station, now| invite.ack_with(station, now, sdp));
     }
 
+    /// Answers an `EarlyOffer`.
+    pub fn answer_early(&mut self, now: Instant, invite: InviteId, fork: ForkId, sdp: Vec<u8>) {
+        self.with(now, invite, |invite, station, now| invite.answer_early(station, now, fork, sdp));
+    }
+
     // Both.
 
     /// Ends it in whatever state: refusal (480), CANCEL or BYE. `Ended` is reported at once; what the RFC still wants
@@ -150,7 +163,7 @@ impl UserAgent {
     pub fn end(&mut self, now: Instant, invite: InviteId) {
         self.with(now, invite, Invite::leave);
     }
-    /// Offers anew by re-INVITE: `ReofferAnswered` or `ReofferRefused` follows. While another one is in progress, in
+    /// Offers anew by UPDATE where the peer takes it, else by re-INVITE: `ReofferAnswered` or `ReofferRefused` follows. While another one is in progress, in
     /// either direction, it waits; the last offer wins. A glare (491) is repeated inside.
     pub fn reoffer(&mut self, now: Instant, invite: InviteId, sdp: Vec<u8>) {
         self.with(now, invite, |invite, station, now| invite.reoffer(station, now, sdp));

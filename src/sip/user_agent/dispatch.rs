@@ -112,13 +112,15 @@ impl UserAgent {
                 let response = capabilities(&self.station, request);
                 self.station.respond_tagged(now, tx, response);
             }
-            Method::Bye | Method::Info | Method::Notify => self.refuse_missed(now, &arrived),
+            Method::Bye | Method::Info | Method::Notify | Method::PRack | Method::Update => {
+                self.refuse_missed(now, &arrived);
+            }
             Method::Refer | Method::Subscribe => {
                 let response = refused_outside(&self.station, request);
                 self.station.respond_tagged(now, tx, response);
             }
             Method::Ack | Method::Cancel => {}
-            Method::Message | Method::PRack | Method::Publish | Method::Update => {
+            Method::Message | Method::Publish => {
                 let response = not_allowed(&self.station, request);
                 self.station.respond_tagged(now, tx, response);
             }
@@ -146,11 +148,7 @@ impl UserAgent {
         };
         let from_tag = request.from_tag();
         let missed = self.invites.with(&mut self.station, id, |invite, station| {
-            if !invite.is_with(from_tag.as_deref()) {
-                return Some(arrived);
-            }
-            invite.handle_request(station, now, arrived);
-            None
+            invite.handle_request(station, now, arrived, from_tag.as_deref()).err()
         });
         if let Some(Some(arrived)) = missed {
             self.refuse_missed(now, &arrived);

@@ -1,5 +1,5 @@
 //! The door of the room: [`UserAgent`], the SIP of one server. Bytes in, bytes out, and between them calls, phones and
-//! keys. RFC 3261; what is served: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, REFER.
+//! keys. RFC 3261; what is served: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, REFER.
 //!
 //! It only routes: transactions match, `invite` keeps calls, `registrar` phones, `registration` our own registrations,
 //! `auth` proves. Invariant: one input touches the part that it is for, never all of them.
@@ -26,13 +26,15 @@ use super::wire::{Frame, Framer, PONG, Verdict, Wire, WireCounters};
 use crate::base::{Deadline, Instant, Lookup, Rng, earliest};
 
 /// The methods that we serve; the wire layer answers the others.
-const SERVED: [Method; 10] = [
+const SERVED: [Method; 12] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
     Method::Bye,
     Method::Options,
     Method::Info,
+    Method::PRack,
+    Method::Update,
     Method::Register,
     Method::Refer,
     Method::Subscribe,
@@ -67,8 +69,10 @@ impl UserAgent {
             limits.nonces,
             rng.fork("nonces"),
         );
+        let mut station = Station::new(settings.listeners.clone(), settings.server_name.clone(), rng);
+        station.session = settings.session;
         Self {
-            station: Station::new(settings.listeners.clone(), settings.server_name.clone(), rng),
+            station,
             digest,
             invites: Invites::default(),
             registrar: Registrar::new(limits),
