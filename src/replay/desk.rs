@@ -284,7 +284,10 @@ impl Desk {
                 self.tell(PhoneEvent::Ringing(status));
             }
             SipEvent::Answered { invite, sdp } => {
-                self.agree(now, invite, sdp.as_deref().unwrap_or_default());
+                // Without SDP, what an early answer said holds.
+                if sdp.is_some() || !self.has_sound() {
+                    self.agree(now, invite, sdp.as_deref().unwrap_or_default());
+                }
                 if let Some(call) = &mut self.call {
                     call.up = true;
                 }
@@ -292,6 +295,13 @@ impl Desk {
             }
             SipEvent::Failed { invite, status, .. } if self.is_ours(invite) => {
                 self.tell(PhoneEvent::Refused(status));
+            }
+            SipEvent::EarlyAnswer { invite, sdp } => self.agree(now, invite, &sdp),
+            SipEvent::OfferWanted { invite } => {
+                if let Some(call) = self.call.as_mut().filter(|c| c.invite == invite) {
+                    let offer = call.sound.offer();
+                    self.sip.reoffer(now.mono, invite, offer);
+                }
             }
             SipEvent::Reoffer { invite, offer } => self.on_reoffer(now, invite, offer),
             SipEvent::ReofferAnswered { invite, sdp } => {
@@ -307,7 +317,10 @@ impl Desk {
             SipEvent::Referred { invite, .. } => {
                 self.sip.refuse_referral(now.mono, invite, Status::DECLINE);
             }
-            SipEvent::Progress { .. }
+            // It always offers, and what it said last it says again without change.
+            SipEvent::EarlyOffer { .. }
+            | SipEvent::Refreshed { .. }
+            | SipEvent::Progress { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. }
             | SipEvent::Key { .. }
@@ -315,6 +328,10 @@ impl Desk {
             | SipEvent::Registered { .. }
             | SipEvent::Unregistered { .. } => {}
         }
+    }
+
+    fn has_sound(&self) -> bool {
+        self.call.as_ref().is_some_and(|c| c.sound.remote().is_some())
     }
 
     fn is_ours(&self, invite: InviteId) -> bool {

@@ -12,6 +12,7 @@ use crate::sip::header::Headers;
 use crate::sip::name::HeaderName;
 use crate::sip::uri::AddrSpec;
 use crate::sip::value::{CSeq, NameAddr, Via};
+use crate::sip::wire::write_request;
 
 /// Every method that has a name here, in the spelling of the RFCs. Case matters (RFC 3261 7.1).
 const METHODS: [(Method, &str); 14] = [
@@ -200,6 +201,20 @@ impl Request {
             ack.headers.set(HeaderName::To, to);
         }
         ack
+    }
+
+    /// Whether it is longer than `most` bytes on the wire.
+    pub(crate) fn is_longer_than(&self, most: usize) -> bool {
+        // Start line and Content-Length: enough for any that is not itself a reason to look closely.
+        const REST: usize = 300;
+        let fields: usize = self.headers.iter().map(|(_, name, value)| name.len() + value.len() + 4).sum();
+        let about = fields + self.body.len() + REST;
+        if about <= most {
+            return false;
+        }
+        let mut bytes = Vec::with_capacity(about);
+        write_request(self, &mut bytes);
+        bytes.len() > most
     }
 
     /// The CANCEL of this request (RFC 3261 9.1): the same Request-URI, top Via, From, To, Call-ID, Route and `CSeq`

@@ -12,7 +12,7 @@ use super::name::HeaderName;
 use super::schedule::Schedule;
 use super::settings::{Listener, ListenerTransport, SessionSettings};
 use super::timers::TimerSettings;
-use super::transaction::{TransactionId, TransactionSettings, Transactions};
+use super::transaction::{Fallback, TransactionId, TransactionSettings, Transactions};
 use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
 use super::uri::{AddrSpec, SipUri};
 use super::value::{BRANCH_COOKIE, Via};
@@ -25,6 +25,9 @@ pub(crate) const ALLOW: &str =
 pub(crate) const EXTENSIONS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 /// The extensions in a Supported header.
 pub(crate) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
+
+/// A request longer than this may not fit into one packet of an unknown path, section 18.1.1; in bytes.
+const DATAGRAM_MAX: usize = 1_300;
 
 /// What a transaction of an invite is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,11 +242,7 @@ impl Station {
         let branch = format!("{BRANCH_COOKIE}{}", self.rng.token(16));
         let Some(listener) = self.listener_toward(to) else { return String::new() };
         let at = listener.advertised;
-        let host = match at {
-            SocketAddr::V4(v4) => v4.ip().to_string(),
-            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-        };
-        Via::new(listener.transport.as_str(), &host, Some(at.port()), &branch).to_string()
+        Via::new(listener.transport.as_str(), &host_of(at), Some(at.port()), &branch).to_string()
     }
 
     fn address(&mut self, request: &mut Request, to: &Destination) {
@@ -264,9 +263,38 @@ impl Station {
         owner: Owner,
     ) -> (TransactionId, Request) {
         self.address(&mut request, &to);
-        let tx = self.transactions.start_client(now, request.clone(), to);
+        let tx = match self.stream_for(&request, &to) {
+            Some(stream) => {
+                let instead = Fallback { request: request.clone(), to };
+                self.rewrite_via(&mut request, &stream);
+                self.counts.large_requests += 1;
+                self.transactions.start_large(now, request.clone(), stream, instead)
+            }
+            None => self.transactions.start_client(now, request.clone(), to),
+        };
         self.owners.insert(tx, owner);
         (tx, request)
+    }
+
+    /// RFC 3261 section 18.1.1: a request that may not fit into a datagram whole goes over a connection.
+    fn stream_for(&self, request: &Request, to: &Destination) -> Option<Destination> {
+        let Destination::Datagram { to, .. } = *to else { return None };
+        if !request.is_longer_than(DATAGRAM_MAX) {
+            return None;
+        }
+        let is_way =
+            |l: &&Listener| l.transport == ListenerTransport::Tcp && l.local.is_ipv4() == to.is_ipv4();
+        let listener = self.listeners.iter().find(is_way)?.id;
+        Some(Destination::Connect { listener, to })
+    }
+
+    /// The same branch for another transport.
+    fn rewrite_via(&self, request: &mut Request, to: &Destination) {
+        let (Some(listener), Some(mut via)) = (self.listener_toward(to), request.top_via()) else { return };
+        listener.transport.as_str().clone_into(&mut via.transport);
+        via.host = host_of(listener.advertised);
+        via.port = Some(listener.advertised.port());
+        request.headers.replace_top_via(&via);
     }
 
     /// Sends an ACK to a 2xx: outside of transactions. Hands back what was sent, to be sent again.
@@ -275,16 +303,13 @@ impl Station {
         self.transactions.send(&ack, to);
         ack
     }
-    /// Sends a CANCEL in the branch of its INVITE.
-    pub(crate) fn start_same_branch(
-        &mut self,
-        now: Instant,
-        request: Request,
-        to: Destination,
-        owner: Owner,
-    ) {
-        let tx = self.transactions.start_client(now, request, to);
-        self.owners.insert(tx, owner);
+    /// Sends the CANCEL of an INVITE; `false`: that is over.
+    pub(crate) fn cancel(&mut self, now: Instant, invite: TransactionId, owner: Owner) -> bool {
+        let cancel = self.transactions.cancel(now, invite);
+        if let Some(tx) = cancel {
+            self.owners.insert(tx, owner);
+        }
+        cancel.is_some()
     }
     /// Sends what is written already.
     pub(crate) fn send_raw(&mut self, transmit: Transmit) {
@@ -370,6 +395,14 @@ pub(crate) fn contact_for(is_secured: bool, contact: String) -> String {
         contact.replacen("<sip:", "<sips:", 1).replacen(";transport=tls>", ">", 1)
     } else {
         contact
+    }
+}
+
+/// An address as the host of a Via.
+fn host_of(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     }
 }
 

@@ -25,6 +25,8 @@ mod sip_dialogs;
 mod sip_flows;
 mod sip_refer;
 mod sip_registrar;
+mod sip_reliable;
+mod sip_sessions;
 mod sip_streams;
 mod sip_torture;
 mod sip_transactions;

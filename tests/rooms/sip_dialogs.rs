@@ -105,10 +105,14 @@ fn a_reinvite_before_the_ack_shows_that_the_200_came() {
 #[test]
 fn an_extension_that_we_lack_is_420() {
     let mut p = Peer::new(|_| ());
-    let sent =
-        p.within("INVITE", ("", "pt", 1), "Require: 100rel, gruu\nContent-Type: application/sdp", "v=0\n");
+    let sent = p.within(
+        "INVITE",
+        ("", "pt", 1),
+        "Require: 100rel, gruu, timer\nContent-Type: application/sdp",
+        "v=0\n",
+    );
     assert_eq!(statuses(&sent), ["100", "420"]);
-    assert_eq!(sent[1].field("Unsupported"), "100rel, gruu");
+    assert_eq!(sent[1].field("Unsupported"), "gruu");
     assert_eq!(p.events(), []);
 }
 
@@ -121,7 +125,8 @@ fn what_we_cannot_take_is_refused_by_its_name() {
     assert_eq!(statuses(&p.request("INVITE", "sips:x@192.0.2.1", head, "")), ["100", "416"]);
     let head = "From: <sip:a@b>;tag=2\nTo: <sip:x@y>\nCall-ID: c3\nCSeq: 1 INVITE";
     assert_eq!(statuses(&p.request("INVITE", "sip:x@192.0.2.1", head, "")), ["100", "400"]);
-    let sent = p.within("UPDATE", ("", "pt", 1), "", "");
+    assert_eq!(statuses(&p.within("UPDATE", ("", "pt", 1), "", "")), ["481"]);
+    let sent = p.within("PUBLISH", ("", "pt", 1), "", "");
     assert_eq!((sent[0].status(), sent[0].field("Allow").contains("INVITE")), ("405", true));
     assert_eq!(statuses(&p.within("INFO", ("", "pt", 1), "Content-Type: application/dtmf", "5")), ["481"]);
     assert_eq!(statuses(&p.within("BYE", ("", "pt", 1), "", "")), ["481"]);

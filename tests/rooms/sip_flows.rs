@@ -348,6 +348,7 @@ fn a_wrong_password_is_told_once() {
 #[test]
 fn hold_is_a_reoffer_in_either_direction() {
     let mut w = World::two(1, Weather::FINE);
+    w.hides_update = true;
     let (out, incoming) = w.talk();
     for (one, other, mine, theirs) in [(ALICE, BOB, out, incoming), (BOB, ALICE, incoming, out)] {
         w.run_for(Duration::from_secs(1));
@@ -389,6 +390,7 @@ fn hold_is_a_reoffer_in_either_direction() {
 #[test]
 fn a_glare_is_settled_by_waiting() {
     let mut w = World::two(1, Weather::FINE);
+    w.hides_update = true;
     let (out, incoming) = w.talk();
     w.run_for(Duration::from_secs(1));
     w.with(ALICE, |ua, now| ua.reoffer(now, out, b"of alice".to_vec()));

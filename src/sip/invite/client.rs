@@ -198,10 +198,10 @@ impl Invite {
     }
 
     pub(super) fn send_cancel(&mut self, station: &mut Station, now: Instant) {
-        let Opening::Outgoing { tx, request, to } = &self.opening else { return };
-        let tx = *tx;
-        station.start_same_branch(now, request.cancel(), *to, Owner::Invite(self.id, Role::Background));
-        self.open += 1;
+        let Opening::Outgoing { tx, .. } = self.opening else { return };
+        if station.cancel(now, tx, Owner::Invite(self.id, Role::Background)) {
+            self.open += 1;
+        }
         self.forsake(station, now, tx);
     }
 

@@ -31,8 +31,8 @@ pub(crate) use session::too_brief;
 use table::{Effect, Happening, State, step};
 
 use self::acknowledge::{AnswerSent, SentAck};
-use self::refer::Referrals;
 use self::early::Fork;
+use self::refer::Referrals;
 use self::reliable::Reliable;
 use self::session::Session;
 use super::auth::DigestClient;

@@ -57,16 +57,16 @@ pub(super) struct Reliable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RAck {
     number: u32,
-    invite: u32,
+    /// `None`: the response was not to an INVITE.
+    invite: Option<u32>,
 }
 
 impl RAck {
-    /// `None` also where the response was not to an INVITE.
     fn of(prack: &Request) -> Option<Self> {
         let mut parts = prack.headers.get(HeaderName::RAck)?.split(lex::is_lws).filter(|p| !p.is_empty());
-        let (number, invite) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        (parts.next()? == method_text(Method::Invite) && parts.next().is_none())
-            .then_some(Self { number, invite })
+        let (number, cseq): (_, u32) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let invite = (parts.next()? == method_text(Method::Invite)).then_some(cseq);
+        parts.next().is_none().then_some(Self { number, invite })
     }
 }
 
@@ -74,7 +74,7 @@ impl Reliable {
     fn is_awaited(&self, rack: RAck, invite: &Request) -> bool {
         self.pending.is_some()
             && self.number == rack.number
-            && invite.cseq().is_some_and(|cseq| cseq.number == rack.invite)
+            && invite.cseq().is_some_and(|cseq| Some(cseq.number) == rack.invite)
     }
     /// A provisional with SDP waits for its PRACK.
     fn holds_answer(&self) -> bool {

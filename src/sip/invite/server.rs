@@ -236,11 +236,7 @@ impl Invite {
             Method::Subscribe => self.handle_subscribe(station, now, &arrived),
             // We subscribe to nothing.
             Method::Notify => station.refuse(now, *tx, request, Status::NO_SUCH_TRANSACTION),
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Message
-            | Method::Publish => {
+            Method::Ack | Method::Cancel | Method::Register | Method::Message | Method::Publish => {
                 let response = not_allowed(station, request);
                 station.respond_tagged(now, *tx, response);
             }

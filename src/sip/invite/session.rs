@@ -132,8 +132,14 @@ impl Invite {
         let least = response.headers.number(HeaderName::MinSe)?.max(LEAST_S);
         self.least_s = least;
         let mut again = request.clone();
-        let interval = said(&request.headers).map_or(least, |said| said.interval_s.max(least));
-        again.headers.set(HeaderName::SessionExpires, interval.to_string());
+        let asked = said(&request.headers);
+        let interval = asked.map_or(least, |said| said.interval_s.max(least));
+        let refresher = match asked.and_then(|said| said.refresher) {
+            Some(Refresher::Uac) => ";refresher=uac",
+            Some(Refresher::Uas) => ";refresher=uas",
+            None => "",
+        };
+        again.headers.set(HeaderName::SessionExpires, format!("{interval}{refresher}"));
         again.headers.set(HeaderName::MinSe, least.to_string());
         let mut cseq = request.cseq()?;
         cseq.number = cseq.number.saturating_add(1);
@@ -203,7 +209,8 @@ impl Invite {
     /// A refresh was refused, but not the dialog: the session may still be saved, section 7.3.
     pub(super) fn refresh_later(&mut self, station: &mut Station, now: Instant) {
         if let Some(session) = self.session.filter(|session| session.we_refresh) {
-            let wait = Duration::from_secs(session.interval_s.into()) / 8;
+            // A seventh: the last try is not at the end itself.
+            let wait = Duration::from_secs(session.interval_s.into()) / 7;
             station.timers.set(self.timer(InviteTimer::Refresh), now + wait);
         }
     }

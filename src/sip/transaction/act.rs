@@ -2,12 +2,13 @@
 //! is forgotten in the same step, with every name and timer.
 use std::time::Duration;
 
+use crate::sip::message::Method;
 use crate::sip::timers::Timer;
 use crate::sip::transaction::step::Action;
-use crate::sip::transaction::table::{Armed, Input, Machine, Transaction};
+use crate::sip::transaction::table::{Armed, Fallback, Input, Machine, Transaction};
 use crate::sip::transaction::{Load, TransactionEvent, TransactionId, Transactions, server_invite};
 use crate::sip::transport::Transmit;
-use crate::sip::wire::write_response;
+use crate::sip::wire::{write_request, write_response};
 
 impl Transactions {
     /// One input to one machine, and all that follows from it.
@@ -81,6 +82,21 @@ impl Transactions {
 
     fn arm(&mut self, id: TransactionId, tx: &mut Transaction, timer: Timer, ran: Duration) {
         self.table.arm(id, tx, Armed { timer, at: self.now + ran, ran });
+    }
+
+    /// RFC 3261 18.1.1: a large request whose stream cannot be had goes as a datagram after all.
+    pub(super) fn fall_back(&mut self, id: TransactionId, mut tx: Transaction, instead: Fallback) {
+        let Fallback { request, to } = instead;
+        self.counters.fell_back += 1;
+        self.table.redirect(id, &mut tx, to);
+        let mut bytes = Vec::new();
+        write_request(&request, &mut bytes);
+        tx.bytes.clone_from(&bytes);
+        self.transmits.push_back(Transmit { to, bytes });
+        let again = if request.method == Method::Invite { Timer::A } else { Timer::E };
+        tx.invite = (request.method == Method::Invite).then(|| Box::new(request));
+        self.start(id, &mut tx, again);
+        self.table.put_back(id, tx);
     }
 
     fn resend(&mut self, tx: &Transaction) {

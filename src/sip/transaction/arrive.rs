@@ -86,6 +86,7 @@ impl Transactions {
             after_loss: source.conn.map(|_| source.response_after_loss(via.as_ref())),
             bytes: Vec::new(),
             invite: None,
+            fallback: None,
             to_tag: None,
             merge_key: if is_internal { None } else { key::merge_key(request) },
             is_internal,

@@ -24,6 +24,7 @@ use crate::sip::transport::{ConnId, Destination, ListenerId, Source, Transmit};
 use crate::sip::wire::write_request;
 use key::{ClientKey, ServerKey};
 use step::{ClientInput, ServerInput};
+pub(crate) use table::Fallback;
 use table::{Input, Key, Machine, Table, Transaction};
 
 /// The name of a transaction; never used twice within a process.
@@ -122,6 +123,8 @@ pub struct TransactionCounters {
     pub timed_out: u64,
     /// Transactions whose transport failed.
     pub transport_failed: u64,
+    /// Large requests of ours that found no connection and went as datagrams (RFC 3261 18.1.1).
+    pub fell_back: u64,
 }
 
 /// What is at hand while a transaction takes a step.
@@ -209,6 +212,35 @@ impl Transactions {
     /// Sends `request` and waits for its responses. Its top Via, with a fresh branch, is the caller's; a CANCEL has its
     /// INVITE's. Without a branch the request fails at once. An ACK is no transaction: [`Transactions::send`].
     pub fn start_client(&mut self, now: Instant, request: Request, to: Destination) -> TransactionId {
+        self.begin_client(now, request, to, None)
+    }
+
+    /// The same for a large request over a stream; where no connection can be had it goes as the datagram `instead`, with
+    /// the same branch.
+    pub(crate) fn start_large(
+        &mut self,
+        now: Instant,
+        request: Request,
+        to: Destination,
+        instead: Fallback,
+    ) -> TransactionId {
+        self.begin_client(now, request, to, Some(Box::new(instead)))
+    }
+
+    /// The CANCEL of an INVITE of ours, sent the way that it went (RFC 3261 9.1). `None`: it is over.
+    pub(crate) fn cancel(&mut self, now: Instant, invite: TransactionId) -> Option<TransactionId> {
+        let tx = self.table.get(invite)?;
+        let (cancel, to) = (tx.invite.as_ref()?.cancel(), tx.to);
+        Some(self.start_client(now, cancel, to))
+    }
+
+    fn begin_client(
+        &mut self,
+        now: Instant,
+        request: Request,
+        to: Destination,
+        fallback: Option<Box<Fallback>>,
+    ) -> TransactionId {
         self.lift(now);
         let id = self.next_id();
         let Some(key) = ClientKey::of_request(&request) else {
@@ -233,6 +265,7 @@ impl Transactions {
             after_loss: None,
             bytes,
             invite,
+            fallback,
             to_tag: None,
             merge_key: None,
             is_internal: false,
@@ -299,6 +332,12 @@ impl Transactions {
         self.lift(now);
         for id in self.table.on_stream(to) {
             let Some(mut tx) = self.table.take(id) else { continue };
+            if tx.is_unheard()
+                && let Some(instead) = tx.fallback.take()
+            {
+                self.fall_back(id, tx, *instead);
+                continue;
+            }
             let elsewhere = tx.after_loss.take();
             if let Some(elsewhere) = elsewhere {
                 self.table.redirect(id, &mut tx, elsewhere);

@@ -95,6 +95,14 @@ pub(crate) struct Armed {
     pub(crate) ran: Duration,
 }
 
+/// A request as it goes where its stream cannot be had.
+#[derive(Debug)]
+pub(crate) struct Fallback {
+    /// With a Via of that transport.
+    pub(crate) request: Request,
+    pub(crate) to: Destination,
+}
+
 /// One transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
@@ -107,12 +115,22 @@ pub(crate) struct Transaction {
     pub(crate) bytes: Vec<u8>,
     /// The INVITE of a client transaction: its ACK is made from it.
     pub(crate) invite: Option<Box<Request>>,
+    /// For a large request of ours over a stream.
+    pub(crate) fallback: Option<Box<Fallback>>,
     /// The To tag of our latest response.
     pub(crate) to_tag: Option<String>,
     pub(crate) merge_key: Option<String>,
     /// Nobody outside knows of it: a CANCEL, or a request that was refused here.
     pub(crate) is_internal: bool,
     pub(crate) armed: Vec<Armed>,
+}
+
+impl Transaction {
+    /// A request of ours without any response yet.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.machine == Machine::InviteClient(client_invite::State::Calling)
+            || self.machine == Machine::Client(client::State::Trying)
+    }
 }
 
 /// All transactions.

@@ -253,6 +253,7 @@ impl UserAgent {
             nonces_displaced: self.digest.displaced(),
             digests_refused: self.digest.refused(),
             traces_dropped: self.trace.dropped(),
+            large_as_datagrams: self.station.transactions.counters().fell_back,
             ..self.station.counts
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) ladder: Ladder,
     /// Messages to lose on purpose: a beginning, and how many of them still.
     pub(crate) drop_next: Vec<(&'static str, usize)>,
+    /// Nobody is told of UPDATE: all offers go by re-INVITE.
+    pub(crate) hides_update: bool,
     rng: Rng,
     flights: BTreeMap<(Instant, u64), Flight>,
     last: u64,
@@ -88,6 +90,7 @@ impl World {
             weather,
             ladder: Ladder::default(),
             drop_next: Vec::new(),
+            hides_update: false,
             rng: Rng::from_number(seed),
             flights: BTreeMap::new(),
             last: 0,
@@ -180,7 +183,11 @@ impl World {
     }
 
     fn send(&mut self, from: usize, transmit: Transmit) {
-        let Transmit { to, bytes } = transmit;
+        let Transmit { to, mut bytes } = transmit;
+        if self.hides_update {
+            let text = String::from_utf8_lossy(&bytes).replace(", UPDATE", "");
+            bytes = text.into_bytes();
+        }
         match to {
             Destination::Datagram { to, .. } => self.send_datagram(from, to, &bytes),
             Destination::Stream { conn } => self.send_bytes(from, conn, bytes),
