@@ -1,6 +1,7 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
 mod check;
+mod load;
 mod robots;
 mod serve;
 mod terminal;
@@ -25,6 +26,8 @@ enum Command {
     Check(check::Check),
     /// Run an agent and a merchant who answer by themselves.
     Robots(robots::Robots),
+    /// Play many phones against a running server and measure what they hear.
+    Load(load::Load),
     /// Show the last calls of the running server, or one call's story.
     Calls(ask::Calls),
     /// Draw the SIP of a call as a ladder.
@@ -38,6 +41,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Check(check)) => check.run(),
         Some(Command::Robots(robots)) => robots.run(),
+        Some(Command::Load(load)) => load.run(),
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
     }

@@ -3,6 +3,7 @@
 mod desk;
 mod ear;
 mod line;
+pub mod load;
 mod phone;
 pub mod robots;
 mod voice;

@@ -1,0 +1,166 @@
+//! The load tool's sockets: one for SIP, a few for the sound of many phones each. Sound is read and sent in batches, so
+//! that the tool leaves the machine to the server; what comes in carries the kernel's time of arrival.
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::{AsRawFd as _, RawFd};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, setsockopt, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Packets read or sent with one system call.
+const BATCH: usize = 64;
+/// Longest packet read: a frame of 60 ms.
+const LONGEST: usize = 512;
+/// The kernel's buffer of one socket, in bytes: half a second of its phones' sound.
+const BUFFER: usize = 8 * 1024 * 1024;
+
+/// A UDP socket with a large buffer.
+pub(super) fn udp(at: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_recv_buffer_size(BUFFER)?;
+    socket.set_send_buffer_size(BUFFER)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::V4(at).into())?;
+    Ok(socket.into())
+}
+
+/// One packet that came in.
+pub(super) struct Heard<'a> {
+    /// Who sent it.
+    pub from: SocketAddrV4,
+    /// When the kernel took it, in nanoseconds since 1970.
+    pub at_ns: u64,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A socket for the sound of many phones, told apart by whom they hear.
+pub(super) struct Wire {
+    socket: UdpSocket,
+    /// RTCP's neighbour: read by nobody, there so that no ICMP is sent.
+    _rtcp: UdpSocket,
+    port: u16,
+    headers: MultiHeaders<SockaddrIn>,
+    out: MultiHeaders<SockaddrIn>,
+    buffers: Vec<[u8; LONGEST]>,
+    waiting: Vec<(SocketAddrV4, Vec<u8>)>,
+    spare: Vec<Vec<u8>>,
+    /// Packets that the kernel did not take.
+    pub(super) unsent: u64,
+}
+
+impl Wire {
+    /// An even port and the odd one after it.
+    pub(super) fn open(at: Ipv4Addr) -> io::Result<Self> {
+        let mut tries = 0;
+        let (socket, rtcp, port) = loop {
+            let socket = udp(SocketAddrV4::new(at, 0))?;
+            let port = socket.local_addr()?.port();
+            match port.checked_add(1).map(|next| udp(SocketAddrV4::new(at, next))) {
+                Some(Ok(rtcp)) if port % 2 == 0 => break (socket, rtcp, port),
+                _ if tries < 100 => tries += 1,
+                _ => return Err(io::Error::other("no pair of free ports")),
+            }
+        };
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+        Ok(Self {
+            socket,
+            _rtcp: rtcp,
+            port,
+            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(TimeSpec))),
+            out: MultiHeaders::preallocate(BATCH, None),
+            buffers: vec![[0; LONGEST]; BATCH],
+            waiting: Vec::with_capacity(BATCH),
+            spare: Vec::new(),
+            unsent: 0,
+        })
+    }
+
+    /// Its RTP port.
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `poll` watches.
+    pub(super) fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Hands every packet that is there to `take`.
+    pub(super) fn read(&mut self, mut take: impl FnMut(Heard<'_>)) -> io::Result<()> {
+        loop {
+            let told = match self.receive() {
+                Ok(told) => told,
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR | Errno::ECONNREFUSED) => continue,
+                Err(e) => return Err(e.into()),
+            };
+            for ((from, at_ns, length), buffer) in told.iter().zip(&self.buffers) {
+                let bytes = buffer.get(..*length).unwrap_or_default();
+                if let Some(from) = from {
+                    let from = SocketAddrV4::new(from.ip(), from.port());
+                    take(Heard { from, at_ns: *at_ns, bytes });
+                }
+            }
+            if told.len() < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One batch into the buffers: from whom, when, how long each.
+    fn receive(&mut self) -> Result<Vec<(Option<SockaddrIn>, u64, usize)>, Errno> {
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+            self.buffers.iter_mut().map(|b| [IoSliceMut::new(b)]).collect();
+        let fd = self.socket.as_raw_fd();
+        let got = recvmmsg(fd, &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+        let stamp = |c: ControlMessageOwned| match c {
+            ControlMessageOwned::ScmTimestampns(t) => Some(nanoseconds(t)),
+            _ => None,
+        };
+        Ok(got
+            .map(|m| {
+                let at_ns = m.cmsgs().ok().and_then(|mut c| c.find_map(stamp));
+                (m.address, at_ns.unwrap_or(0), m.bytes)
+            })
+            .collect())
+    }
+
+    /// Sends with the next batch; a full batch goes at once.
+    pub(super) fn send(&mut self, to: SocketAddrV4, head: &[u8], payload: &[u8]) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(head);
+        bytes.extend_from_slice(payload);
+        self.waiting.push((to, bytes));
+        if self.waiting.len() == BATCH {
+            self.flush();
+        }
+    }
+
+    /// Sends what waits.
+    pub(super) fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let slices: Vec<[IoSlice<'_>; 1]> = self.waiting.iter().map(|(_, b)| [IoSlice::new(b)]).collect();
+        let addresses: Vec<Option<SockaddrIn>> =
+            self.waiting.iter().map(|(to, _)| Some(SockaddrIn::from(*to))).collect();
+        let fd = self.socket.as_raw_fd();
+        let sent = sendmmsg(fd, &mut self.out, &slices, &addresses, [], MsgFlags::MSG_DONTWAIT);
+        let sent = sent.map_or(0, Iterator::count);
+        self.unsent += (self.waiting.len().saturating_sub(sent)) as u64;
+        self.spare.extend(self.waiting.drain(..).map(|(_, bytes)| bytes));
+    }
+}
+
+/// A time of the kernel's, in nanoseconds since 1970.
+pub(super) fn nanoseconds(time: TimeSpec) -> u64 {
+    let part = |n: i64| u64::try_from(n).unwrap_or(0);
+    part(time.tv_sec()) * 1_000_000_000 + part(time.tv_nsec())
+}
