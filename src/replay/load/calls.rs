@@ -136,7 +136,7 @@ impl Drive {
             to: None,
             up: false,
             dialled_at: now,
-            ear: Ear { timed: timed && role == Role::Agent, ..Ear::default() },
+            ear: Ear::new(timed && role == Role::Agent),
             sequence: 0,
             ssrc: self.rng.next_u32(),
             keys: Vec::new(),

@@ -54,7 +54,7 @@ pub(super) struct Ear {
     /// Packets listened to that were not silent.
     pub(super) loud: u64,
     /// It hears a partner's bursts with a watch in its hand.
-    pub(super) timed: bool,
+    timed: bool,
     /// When the partner's last burst was said, until it is heard.
     burst_at: Option<u64>,
     /// Frames without a sound before this one.
@@ -62,6 +62,11 @@ pub(super) struct Ear {
 }
 
 impl Ear {
+    /// Has heard nothing yet; `timed`: it takes the time of its partner's bursts.
+    pub(super) fn new(timed: bool) -> Self {
+        Self { timed, ..Self::default() }
+    }
+
     /// The partner began a burst now.
     pub(super) fn expect_burst(&mut self, at_ns: u64) {
         self.burst_at = Some(at_ns);
