@@ -18,8 +18,10 @@ use crate::sip::{
 const BETWEEN_KEYS: Duration = Duration::from_millis(120);
 /// How long a key is held, in milliseconds.
 const HELD_MS: u32 = 80;
-/// After an agent's call stands, before he calls the merchant; after the merchant stands, before he joins him.
+/// After an agent's call stands, before he calls the merchant.
 const PAUSE: Duration = Duration::from_millis(500);
+/// After the merchant was called, before he is joined.
+const BEFORE_JOIN: Duration = Duration::from_secs(2);
 /// Sign-in calls at once.
 const SIGN_INS: usize = 50;
 /// A caller's numbers begin with this.
@@ -141,6 +143,7 @@ impl Drive {
             ssrc: self.rng.next_u32(),
             keys: Vec::new(),
             key_at: None,
+            after_pause: 0,
         };
         if let Some(place) = self.phones.get_mut(at) {
             *place = Some(phone);
@@ -199,7 +202,9 @@ impl Drive {
         let is_agent = self.settings.agents.iter().any(|(user, _)| *user == incoming.request_user);
         let role = if is_agent { Role::Agent } else { Role::Merchant };
         let digits = incoming.from.user.strip_prefix(CALLER).unwrap_or_default();
-        let call = digits.parse().unwrap_or(usize::MAX);
+        // A merchant is not told whose call it is: they are rung in the order in which the calls came.
+        let call = if is_agent { digits.parse().unwrap_or(usize::MAX) } else { self.counts.merchants };
+        self.counts.merchants += usize::from(!is_agent);
         let at = self.place();
         let mut sound = self.sound(at);
         let offer = incoming.offer.as_deref().unwrap_or_default();
@@ -212,14 +217,10 @@ impl Drive {
         self.seat(at, now.mono, role, call, (incoming.invite, sound));
         self.sip.answer(now.mono, incoming.invite, sdp);
         self.up(at, now.mono);
-        if self.settings.scenario == Scenario::Conferences {
-            let (keys, who) = match role {
-                Role::Agent => (self.settings.invite_keys.clone(), Some(at)),
-                Role::Merchant => (self.settings.join_keys.clone(), self.agent_of.get(&call).copied()),
-                Role::Caller | Role::SignIn => return,
-            };
-            if let Some(Some(agent)) = who.and_then(|at| self.phones.get_mut(at)) {
-                agent.press(&keys, now.mono + PAUSE);
+        if self.settings.scenario == Scenario::Conferences && role == Role::Agent {
+            let (invite, join) = (self.settings.invite_keys.clone(), self.settings.join_keys.clone());
+            if let Some(Some(agent)) = self.phones.get_mut(at) {
+                agent.press(&join, &invite, now.mono + PAUSE);
             }
         }
     }
@@ -293,7 +294,8 @@ impl Drive {
                 if let Some(key) = phone.keys.pop() {
                     self.sip.press(now, phone.invite, key, HELD_MS);
                 }
-                phone.key_at = (!phone.keys.is_empty()).then(|| now + BETWEEN_KEYS);
+                let pause = if phone.keys.len() == phone.after_pause { BEFORE_JOIN } else { BETWEEN_KEYS };
+                phone.key_at = (!phone.keys.is_empty()).then(|| now + pause);
             }
         }
         for invite in over {

@@ -59,6 +59,7 @@ pub(super) struct Counts {
     pub(super) statuses: BTreeMap<u16, usize>,
     pub(super) signed_in: usize,
     pub(super) sign_ins: usize,
+    pub(super) merchants: usize,
 }
 
 /// Everything of a load being played.

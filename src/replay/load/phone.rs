@@ -74,12 +74,17 @@ pub(super) struct Phone {
     /// Keys still to be pressed, and when the next one is.
     pub(super) keys: Vec<Key>,
     pub(super) key_at: Option<Instant>,
+    /// When so many keys are left, a pause comes first.
+    pub(super) after_pause: usize,
 }
 
 impl Phone {
-    /// The keys of `text`, one after the other from `at` on.
-    pub(super) fn press(&mut self, text: &str, at: Instant) {
-        self.keys = text.chars().rev().filter_map(Key::from_char).collect();
+    /// The keys of `first`, one after the other from `at` on; after a pause those of `then`.
+    pub(super) fn press(&mut self, then: &str, first: &str, at: Instant) {
+        let keys = |text: &str| -> Vec<Key> { text.chars().rev().filter_map(Key::from_char).collect() };
+        self.keys = keys(then);
+        self.after_pause = self.keys.len();
+        self.keys.extend(keys(first));
         self.key_at = Some(at);
     }
 }
