@@ -62,7 +62,7 @@ impl Drive {
             self.counts.sign_ins += 1;
             let credentials = Credentials { user: user.clone(), password, realm: None };
             let code = self.settings.sign_in.clone();
-            self.ring(now, Role::SignIn, usize::MAX, &user, &code, Some(credentials));
+            self.ring(now, (Role::SignIn, usize::MAX), &user, &code, Some(credentials));
         }
     }
 
@@ -70,14 +70,13 @@ impl Drive {
         let call = self.counts.dialled;
         self.counts.dialled += 1;
         let number = self.settings.number.clone();
-        self.ring(now, Role::Caller, call, &format!("{CALLER}{call:08}"), &number, None);
+        self.ring(now, (Role::Caller, call), &format!("{CALLER}{call:08}"), &number, None);
     }
 
     fn ring(
         &mut self,
         now: Now,
-        role: Role,
-        call: usize,
+        part: (Role, usize),
         user: &str,
         number: &str,
         credentials: Option<Credentials>,
@@ -98,7 +97,7 @@ impl Drive {
                 credentials,
             },
         );
-        self.seat(at, now.mono, role, call, (invite, sound));
+        self.seat(at, now.mono, part, (invite, sound));
         self.settle(now);
     }
 
@@ -118,8 +117,13 @@ impl Drive {
         LegSound::new(self.settings.at.into(), port, &[Codec::Pcma], self.rng.next_u64() >> 2)
     }
 
-    fn seat(&mut self, at: usize, now: Instant, role: Role, call: usize, dialog: (InviteId, LegSound)) {
-        let (invite, sound) = dialog;
+    fn seat(
+        &mut self,
+        at: usize,
+        now: Instant,
+        (role, call): (Role, usize),
+        (invite, sound): (InviteId, LegSound),
+    ) {
         let timed = call < TIMED;
         let mouth = match (self.settings.scenario, role) {
             (Scenario::Calls, _) | (_, Role::SignIn) => Mouth::Shut,
@@ -214,7 +218,7 @@ impl Drive {
             return;
         }
         let sdp = sound.take_answer();
-        self.seat(at, now.mono, role, call, (incoming.invite, sound));
+        self.seat(at, now.mono, (role, call), (incoming.invite, sound));
         self.sip.answer(now.mono, incoming.invite, sdp);
         self.up(at, now.mono);
         if self.settings.scenario == Scenario::Conferences && role == Role::Agent {

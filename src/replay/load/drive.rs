@@ -1,4 +1,10 @@
 //! The tool's loop: read SIP, read sound, speak what is due, go on in the plan. One thread, a step each millisecond.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people: no count comes near 2^52"
+)]
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};

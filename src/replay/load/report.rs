@@ -1,4 +1,5 @@
 //! What a load measured, as values, as text for people and as JSON for programs.
+#![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::fmt;
 
 use hdrhistogram::Histogram;
