@@ -116,6 +116,7 @@ impl Load {
             join_keys: self.join,
             pid: self.pid,
             server_ports: (16_384, 32_767),
+            timed: 16,
             seed: self.seed,
         };
         let shown = std::io::stderr().is_terminal();

@@ -10,6 +10,7 @@ mod holding;
 mod house;
 mod http;
 mod leaving;
+mod load;
 mod locked_doors;
 mod network;
 mod page;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Scenario;
-use super::drive::{Drive, Phase, TIMED, UDP, WANTED_PACKETS};
+use super::drive::{Drive, Phase, UDP, WANTED_PACKETS};
 use super::ear::Ear;
 use super::phone::{Mouth, Phone, Role};
 use crate::base::{Instant, Now};
@@ -62,7 +62,7 @@ impl Drive {
             self.counts.sign_ins += 1;
             let credentials = Credentials { user: user.clone(), password, realm: None };
             let code = self.settings.sign_in.clone();
-            self.ring(now, (Role::SignIn, usize::MAX), &user, &code, Some(credentials));
+            self.ring(now, (Role::SignIn, usize::MAX), (&user, &code), Some(credentials));
         }
     }
 
@@ -70,15 +70,14 @@ impl Drive {
         let call = self.counts.dialled;
         self.counts.dialled += 1;
         let number = self.settings.number.clone();
-        self.ring(now, (Role::Caller, call), &format!("{CALLER}{call:08}"), &number, None);
+        self.ring(now, (Role::Caller, call), (&format!("{CALLER}{call:08}"), &number), None);
     }
 
     fn ring(
         &mut self,
         now: Now,
         part: (Role, usize),
-        user: &str,
-        number: &str,
+        (user, number): (&str, &str),
         credentials: Option<Credentials>,
     ) {
         let at = self.place();
@@ -124,7 +123,7 @@ impl Drive {
         (role, call): (Role, usize),
         (invite, sound): (InviteId, LegSound),
     ) {
-        let timed = call < TIMED;
+        let timed = call < self.settings.timed;
         let mouth = match (self.settings.scenario, role) {
             (Scenario::Calls, _) | (_, Role::SignIn) => Mouth::Shut,
             (Scenario::Callers, Role::Caller) => Mouth::Tone,
@@ -174,7 +173,7 @@ impl Drive {
                 }
                 self.up(at, now.mono);
             }
-            SipEvent::Failed { invite, status } => {
+            SipEvent::Failed { invite, status, .. } => {
                 let role = self.phone_of(invite).map(|p| p.role);
                 if role == Some(Role::Caller) {
                     self.counts.refused += 1;
@@ -317,7 +316,7 @@ impl Drive {
     /// Who heard which tones.
     pub(super) fn what_was_heard(&self) -> Vec<(String, usize)> {
         let mut all = BTreeMap::new();
-        for phone in self.phones.iter().flatten().filter(|p| p.up && p.call >= TIMED) {
+        for phone in self.phones.iter().flatten().filter(|p| p.up && p.call >= self.settings.timed) {
             let whom = [Role::Caller, Role::Agent, Role::Merchant]
                 .into_iter()
                 .filter(|r| phone.ear.tones & (1 << r.tone()) != 0)
@@ -332,7 +331,7 @@ impl Drive {
     /// Ears that heard exactly whom they should; and those that did not. Timed calls are told by their bursts.
     pub(super) fn judge(&self) -> (usize, usize) {
         let (mut right, mut wrong) = (0, 0);
-        for phone in self.phones.iter().flatten().filter(|p| p.up && p.call >= TIMED) {
+        for phone in self.phones.iter().flatten().filter(|p| p.up && p.call >= self.settings.timed) {
             let ok = match (self.settings.scenario, phone.role) {
                 (Scenario::Calls, _) | (_, Role::SignIn) => continue,
                 (Scenario::Callers, _) => phone.ear.loud > 0,

@@ -23,7 +23,7 @@ use super::{LoadError, LoadSettings, Progress, Scenario};
 use crate::base::{Instant, Now, Rng};
 use crate::io::Clock;
 use crate::media::{Codec, FRAME_SAMPLES, Tone};
-use crate::rtp::{Header, Packet};
+use crate::rtp::{Header, Packet, is_rtcp};
 use crate::sip::{
     Destination, InviteId, Listener, ListenerId, ListenerTransport, UserAgent, UserAgentSettings,
 };
@@ -32,8 +32,6 @@ use crate::sip::{
 pub(super) const UDP: ListenerId = ListenerId(0);
 /// Phones that share a socket.
 const OF_ONE_WIRE: usize = 250;
-/// Calls of which the way from mouth to ear is timed.
-pub(super) const TIMED: usize = 16;
 /// Slots of a frame: each phone speaks in its own.
 const SLOTS: usize = 20;
 /// After the last call stands, before it is measured.
@@ -253,6 +251,9 @@ impl Drive {
         let (of_port, phones, ears) = (&self.of_port, &mut self.phones, &mut self.ears);
         for wire in &mut self.wires {
             wire.read(|heard| {
+                if is_rtcp(heard.bytes) {
+                    return;
+                }
                 let at = of_port.get(usize::from(heard.from.port())).copied().unwrap_or(u32::MAX);
                 let phone =
                     usize::try_from(at).ok().and_then(|at| phones.get_mut(at)).and_then(Option::as_mut);
@@ -353,8 +354,9 @@ impl Drive {
         let late =
             self.began + Duration::from_secs_f64(self.settings.size as f64 / self.settings.rate) + RISE;
         if self.settings.scenario == Scenario::Calls {
-            // All of it is measured, but the first second.
-            if self.held.is_none() && passed > 1.0 {
+            // All of it is measured, but the beginning.
+            let beginning = (self.settings.size as f64 / self.settings.rate / 4.0).min(1.0);
+            if self.held.is_none() && passed > beginning {
                 self.begin_hold(now.mono);
                 self.phase = Phase::Rise;
             }
@@ -410,7 +412,7 @@ impl Drive {
                 seconds,
                 server,
                 before: held.server,
-                tool_cpu: (tool.cpu_ns - held.tool.cpu_ns) as f64 / 1e9 / seconds,
+                tool_cpu: tool.cpu_ns.saturating_sub(held.tool.cpu_ns) as f64 / 1e9 / seconds,
                 drops: (drops.0.saturating_sub(held.drops.0), drops.1.saturating_sub(held.drops.1)),
                 standing: self.phones.iter().flatten().filter(caller).count(),
                 listening: self.phones.iter().flatten().filter(|p| p.up).count(),

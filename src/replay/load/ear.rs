@@ -7,7 +7,7 @@ use crate::rtp::Packet;
 /// One frame, in nanoseconds.
 pub(super) const FRAME_NS: u64 = 20_000_000;
 /// Of so many packets one is listened to.
-const LISTENED: u64 = 64;
+const LISTENED: u64 = 16;
 /// A tone is heard from this peak amplitude on; silence and noise are far below.
 const AUDIBLE: f64 = 900.0;
 /// A sample above this begins a burst.
@@ -93,7 +93,7 @@ impl Ear {
         }
         self.last = Some((sequence, at_ns));
         self.packets += 1;
-        if all.counting && self.packets % LISTENED == 0 {
+        if all.counting && self.packets.is_multiple_of(LISTENED) {
             self.listen(packet.payload);
         }
         if self.timed {

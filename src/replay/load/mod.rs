@@ -84,6 +84,8 @@ pub struct LoadSettings {
     pub pid: Option<u32>,
     /// The first and last RTP port of the server, whose drops are counted.
     pub server_ports: (u16, u16),
+    /// The first so many calls say a burst each second, by which the way from mouth to ear is timed.
+    pub timed: usize,
     /// The seed of tags and numbers.
     pub seed: u64,
 }
