@@ -9,11 +9,12 @@ use super::in_menu;
 use super::leg::{LegState, Role};
 use super::menu::{self, MenuRun, MenuSet};
 use super::parties::{Parties, Spoken};
-use super::stage::{Event, Stage};
+use super::stage::{Asked, Event, OfSuccessor, Stage};
 use super::step::Step;
 use super::timers::Timer;
+use super::transfer::Transfer;
 use super::words;
-use super::{AcdInput, AgentWish, Arrival, Cause, Command, Fact};
+use super::{AcdInput, AgentWish, Arrival, Cause, Command, Fact, Peer, TransferTarget};
 use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken};
 
 /// One caller's visit.
@@ -47,7 +48,7 @@ impl Call {
         let id = step.numbers.call();
         let revision = menus.revision.clone();
         step.note(Fact::CallStarted { call: id, leg, arrival: arrival.clone(), menus: revision });
-        let parties = Parties::new(id, leg, step);
+        let parties = Parties::new(id, leg, arrival.peer.clone(), step);
         let mut case = Case {
             id,
             arrival,
@@ -57,6 +58,7 @@ impl Call {
             parties,
             timers: super::timers::Timers::default(),
             way: Way::default(),
+            left: None,
         };
         case.limit(Timer::CallLimit, step.settings.call_max, step);
         step.command(Command::Answer { leg });
@@ -102,6 +104,15 @@ impl Call {
         &self.stage
     }
 
+    /// The stage, for whoever puts another in its place at once.
+    pub(super) fn take_stage(&mut self) -> Stage {
+        std::mem::replace(&mut self.stage, Stage::Ended(Cause::InternalError))
+    }
+
+    pub(super) fn set_stage(&mut self, stage: Stage) {
+        self.stage = stage;
+    }
+
     /// Over, and every leg gone.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Ended(_)) && self.case.parties.is_empty()
@@ -109,8 +120,7 @@ impl Call {
 
     /// Moves on by one event.
     pub(super) fn on(&mut self, event: Event, step: &mut Step<'_>) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Ended(Cause::InternalError));
-        self.stage = stage.on(event, &mut self.case, step);
+        self.stage = self.take_stage().on(event, &mut self.case, step);
     }
 
     /// Ends the visit, whatever stage it is in. A visit that is over stays as it is.
@@ -144,6 +154,7 @@ impl Call {
             | Timer::PartyLimit
             | Timer::DeskKeys
             | Timer::TalkLimit
+            | Timer::ClearingLimit
             | Timer::FarewellLimit => self.on(Event::Timer(timer), step),
         }
     }
@@ -158,10 +169,16 @@ impl Call {
     }
 
     pub(super) fn leg_ringing(&mut self, leg: LegId, early_sound: bool, step: &mut Step<'_>) {
-        match self.case.parties.get_mut(leg).map(|leg| &mut leg.state) {
-            Some(LegState::Ringing { early_sound: now }) => *now = *now || early_sound,
-            Some(LegState::Ending) => {}
-            Some(LegState::Up) | None => step.ignore("ringing of an answered leg"),
+        let Some(leg) = self.case.parties.get_mut(leg) else { return };
+        match &mut leg.state {
+            LegState::Ringing { early_sound: now } => *now = *now || early_sound,
+            LegState::Ending => return,
+            LegState::Up => return step.ignore("ringing of an answered leg"),
+        }
+        match leg.role {
+            Role::Caller | Role::Agent => {}
+            Role::Party => self.on(Event::PartyRings, step),
+            Role::Successor => self.on(Event::Successor(OfSuccessor::Rings), step),
         }
     }
 
@@ -177,6 +194,7 @@ impl Call {
             Role::Caller => {}
             Role::Agent => self.on(Event::AgentAnswered, step),
             Role::Party => self.on(Event::PartyAnswered, step),
+            Role::Successor => self.on(Event::Successor(OfSuccessor::Answered), step),
         }
     }
 
@@ -210,11 +228,64 @@ impl Call {
         self.gone(role, Cause::SoundLost, step);
     }
 
+    /// The far end of a leg asks that somebody else take its place. A caller may not: who calls us has no one to be called
+    /// for him at our cost.
+    pub(super) fn transfer_asked(
+        &mut self,
+        leg: LegId,
+        (transfer, to): (Transfer, TransferTarget),
+        step: &mut Step<'_>,
+    ) {
+        match self.case.parties.get(leg).filter(|leg| leg.is_up()).map(|leg| leg.role) {
+            Some(Role::Caller) => transfer.refuse(Cause::Forbidden, step),
+            Some(by @ (Role::Agent | Role::Party)) => {
+                self.on(Event::Transfer(Box::new(Asked { by, transfer, to })), step);
+            }
+            Some(Role::Successor) | None => transfer.refuse(Cause::Declined, step),
+        }
+    }
+
+    /// Whether somebody may take this leg's place: who is proved to be the same, and an agent for another. Not while secret
+    /// digits are entered: nobody goes on with half of another's.
+    pub(super) fn may_be_replaced(&self, leg: LegId, by: &Peer) -> bool {
+        let is_secret = matches!(&self.stage, Stage::Menu(menu) if menu.takes_secret());
+        let leg = self.case.parties.get(leg).filter(|leg| leg.is_up() && !is_secret);
+        leg.is_some_and(|leg| match (leg.role, by) {
+            (_, Peer::Stranger) => false,
+            (Role::Agent, Peer::Agent(agent)) => self.case.menus.acd.agents.contains_key(agent),
+            (Role::Caller | Role::Agent | Role::Party | Role::Successor, by) => leg.peer == *by,
+        })
+    }
+
+    /// Another leg takes this one's place; it may.
+    pub(super) fn leg_replaced(&mut self, old: LegId, new: LegId, by: &Peer, step: &mut Step<'_>) {
+        let language = self.case.language();
+        self.case.parties.replace(old, (new, by.clone()), language, step);
+        step.note(Fact::LegReplaced { call: self.case.id, old, new });
+        if let (Peer::Agent(agent), Some(talk)) = (by, self.stage.talk_mut())
+            && self.case.parties.get(new).is_some_and(|leg| leg.role == Role::Agent)
+        {
+            talk.taken_over_by(agent.clone(), &mut self.case, step);
+        }
+    }
+
     fn gone(&mut self, role: Role, cause: Cause, step: &mut Step<'_>) {
         match role {
-            Role::Caller => self.over(cause, step),
+            Role::Caller => self.caller_gone(cause, step),
             Role::Agent => self.on(Event::AgentGone(cause), step),
             Role::Party => self.on(Event::PartyGone(cause), step),
+            Role::Successor => self.on(Event::Successor(OfSuccessor::Gone(cause)), step),
+        }
+    }
+
+    /// The visit is his; agent and third party may finish what they were saying where the settings allow it.
+    fn caller_gone(&mut self, cause: Cause, step: &mut Step<'_>) {
+        match self.take_stage().clear_up(cause, &mut self.case, step) {
+            Ok(stage) => self.stage = stage,
+            Err(stage) => {
+                self.stage = stage;
+                self.over(cause, step);
+            }
         }
     }
 
@@ -232,7 +303,7 @@ impl Call {
             Role::Caller => self.on(Event::CallerKey(key), step),
             Role::Agent => self.on(Event::AgentKey(key), step),
             // A third party's keys mean nothing to us.
-            Role::Party => {}
+            Role::Party | Role::Successor => {}
         }
     }
 

@@ -12,8 +12,8 @@ use super::parties::Parties;
 use super::recall::Recall;
 use super::step::Step;
 use super::timers::{Timer, Timers};
-use super::{Arrival, CallCard, Cause, Fact, Peer, Told};
-use crate::base::{AgentId, CallId, EntryId, Instant, Language, PromptId, QueueId};
+use super::{Arrival, CallCard, Cause, Command, Fact, Peer, Told};
+use crate::base::{AgentId, CallId, EntryId, Instant, Key, Language, PromptId, QueueId};
 
 /// Everything about a call but its stage.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Case {
     pub(super) parties: Parties,
     pub(super) timers: Timers,
     pub(super) way: Way,
+    /// When he hung up and why, while agent and third party go on without him.
+    pub(super) left: Option<(Instant, Cause)>,
 }
 
 /// What a caller brings to queues and agents.
@@ -140,6 +142,19 @@ impl Case {
         self.parties.say(Role::Agent, language, words, step);
     }
 
+    /// Whether there is a third party that takes keys: one that holds us does not hear them.
+    pub(super) fn takes_keys(&self) -> bool {
+        self.parties.live(Role::Party).is_some_and(|leg| leg.has_sound() && !leg.holds_us)
+    }
+
+    /// Presses keys at the third party's.
+    pub(super) fn send_keys(&self, keys: &[Key], step: &mut Step<'_>) {
+        let Some(leg) = self.parties.live(Role::Party).map(|leg| leg.id) else { return };
+        for key in keys {
+            step.command(Command::SendKey { leg, key: *key });
+        }
+    }
+
     /// Lets a limit run from now.
     pub(super) fn limit(&mut self, timer: Timer, after: Duration, step: &Step<'_>) {
         self.timers.start(timer, step.at() + after);
@@ -148,12 +163,13 @@ impl Case {
     /// The visit is over: every leg is ended, and only their ends are waited for.
     pub(super) fn close(&mut self, cause: Cause, step: &mut Step<'_>) {
         self.remember(cause, step);
+        let (at, cause) = self.left.unwrap_or((step.at(), cause));
         self.timers.stop_all();
         for role in Role::ALL {
             let why = if role == Role::Caller { cause } else { Cause::PartnerLeft };
             self.parties.hang_up(role, why, step);
         }
-        let lasted = step.at().since(self.started);
+        let lasted = at.since(self.started);
         step.note(Fact::CallEnded { call: self.id, cause, lasted });
         self.limit(Timer::Linger, LINGER, step);
     }

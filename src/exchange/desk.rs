@@ -1,7 +1,10 @@
-//! An agent's keys in a call: sequences such as `*1`, some of them followed by a code and `#`.
+//! An agent's keys in a call: sequences such as `*1`, some of them followed by a code and `#`; all others are for the third
+//! party's menu, when there is one.
 //!
-//! Invariant: a key is either part of a sequence that ops configured, or means nothing; it never reaches another party
-//! and is never acted on for another.
+//! A key that can only be the third party's is passed on at once; one that may begin a sequence of ours (`*`) as soon as
+//! the next key, or the time-out, shows that it does not. Pressed twice it is passed on once: `**1` is the third party's
+//! `*1`. A code (`*2 01 #`) is ours to its end.
+//! Invariant: each key is either part of a sequence that ops configured, or passed on once, or means nothing.
 use crate::base::Key;
 use crate::exchange::menu::AgentKeys;
 
@@ -23,19 +26,19 @@ pub(super) enum DeskWish {
     Leave,
     /// Pass the caller to the queue behind this code.
     PassOn(String),
+    /// The caller only listens in the conference, or is heard again.
+    ListenOnly,
     /// A sequence that means nothing.
     Unknown,
 }
 
 /// What a key did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Pressed {
-    /// Nothing: not the beginning of a sequence.
-    Nothing,
-    /// A sequence is half typed.
-    Half,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pressed {
+    /// Keys that are not ours, in the order in which they were pressed.
+    pub(super) passed: Vec<Key>,
     /// A sequence is complete.
-    Wish(DeskWish),
+    pub(super) wish: Option<DeskWish>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,47 +60,71 @@ impl Desk {
         *self = Self::default();
     }
 
-    /// One key.
-    pub(super) fn press(&mut self, key: Key, keys: &AgentKeys) -> Pressed {
-        let Some((purpose, digits)) = &mut self.code else { return self.sequence(key, keys) };
+    /// Whether a sequence is half typed.
+    pub(super) fn is_half(&self) -> bool {
+        self.code.is_some() || !self.typed.is_empty()
+    }
+
+    /// The rest of a sequence never came: what can be passed on.
+    pub(super) fn stale(&mut self) -> Vec<Key> {
+        std::mem::take(self).typed
+    }
+
+    /// One key. `passing`: there is a third party that takes those that are not ours.
+    pub(super) fn press(&mut self, key: Key, passing: bool, keys: &AgentKeys) -> Pressed {
+        let mut pressed = Pressed::default();
+        let Some((purpose, digits)) = &mut self.code else {
+            self.sequence(key, passing, keys, &mut pressed);
+            return pressed;
+        };
         if key.digit().is_some() && digits.len() < CODE_MAX {
             digits.push(key.as_char());
-            return Pressed::Half;
+            return pressed;
         }
         let (purpose, digits) = (*purpose, std::mem::take(digits));
         self.forget();
-        if key != Key::HASH {
-            return match self.sequence(key, keys) {
-                Pressed::Nothing => Pressed::Wish(DeskWish::Unknown),
-                pressed @ (Pressed::Half | Pressed::Wish(_)) => pressed,
-            };
-        }
-        Pressed::Wish(match purpose {
-            CodeFor::Party => DeskWish::Invite(digits),
-            CodeFor::Queue => DeskWish::PassOn(digits),
-        })
-    }
-
-    fn sequence(&mut self, key: Key, keys: &AgentKeys) -> Pressed {
-        let begun = !self.typed.is_empty();
-        self.typed.push(key);
-        if let Some(pressed) = self.complete(keys) {
+        if key == Key::HASH {
+            pressed.wish = Some(match purpose {
+                CodeFor::Party => DeskWish::Invite(digits),
+                CodeFor::Queue => DeskWish::PassOn(digits),
+            });
             return pressed;
         }
-        if sequences(keys).iter().any(|s| s.starts_with(&self.typed)) {
-            return Pressed::Half;
+        self.sequence(key, false, keys, &mut pressed);
+        if !self.is_half() && pressed.wish.is_none() {
+            pressed.wish = Some(DeskWish::Unknown);
         }
-        self.forget();
-        if !begun {
-            return Pressed::Nothing;
+        pressed
+    }
+
+    fn sequence(&mut self, key: Key, passing: bool, keys: &AgentKeys, pressed: &mut Pressed) {
+        let begins = |typed: &[Key]| sequences(keys).iter().any(|s| s.starts_with(typed));
+        if passing && self.typed == [key] && !begins(&[key, key]) {
+            self.typed.clear();
+            pressed.passed.push(key);
+            return;
         }
-        match self.sequence(key, keys) {
-            Pressed::Nothing => Pressed::Wish(DeskWish::Unknown),
-            pressed @ (Pressed::Half | Pressed::Wish(_)) => pressed,
+        self.typed.push(key);
+        if self.complete(keys, pressed) || begins(&self.typed) {
+            return;
+        }
+        let typed = std::mem::take(&mut self.typed);
+        let (first, rest) = typed.split_first().map_or((key, &[][..]), |(first, rest)| (*first, rest));
+        if passing {
+            pressed.passed.push(first);
+            for key in rest {
+                self.sequence(*key, passing, keys, pressed);
+            }
+        } else if !rest.is_empty() {
+            self.sequence(key, passing, keys, pressed);
+            if !self.is_half() && pressed.wish.is_none() {
+                pressed.wish = Some(DeskWish::Unknown);
+            }
         }
     }
 
-    fn complete(&mut self, keys: &AgentKeys) -> Option<Pressed> {
+    /// Whether a sequence is complete; a code follows some.
+    fn complete(&mut self, keys: &AgentKeys, pressed: &mut Pressed) -> bool {
         let typed = &self.typed;
         let wish = if *typed == keys.hold {
             DeskWish::Hold
@@ -107,26 +134,30 @@ impl Desk {
             DeskWish::Drop
         } else if *typed == keys.leave {
             DeskWish::Leave
+        } else if *typed == keys.listen_only {
+            DeskWish::ListenOnly
         } else if *typed == keys.invite {
-            return Some(self.begin_code(CodeFor::Party));
+            return self.begin_code(CodeFor::Party);
         } else if *typed == keys.pass_on {
-            return Some(self.begin_code(CodeFor::Queue));
+            return self.begin_code(CodeFor::Queue);
         } else {
-            return None;
+            return false;
         };
         self.forget();
-        Some(Pressed::Wish(wish))
+        pressed.wish = Some(wish);
+        true
     }
 
-    fn begin_code(&mut self, purpose: CodeFor) -> Pressed {
+    fn begin_code(&mut self, purpose: CodeFor) -> bool {
         self.typed.clear();
         self.code = Some((purpose, String::new()));
-        Pressed::Half
+        true
     }
 }
 
-fn sequences(keys: &AgentKeys) -> [&[Key]; 6] {
-    [&keys.hold, &keys.invite, &keys.join, &keys.drop, &keys.leave, &keys.pass_on]
+fn sequences(keys: &AgentKeys) -> [&[Key]; 7] {
+    let AgentKeys { hold, invite, join, drop, leave, pass_on, listen_only } = keys;
+    [hold, invite, join, drop, leave, pass_on, listen_only]
 }
 
 #[cfg(test)]
@@ -145,13 +176,57 @@ mod tests {
             drop: keys("*4"),
             leave: keys("*5"),
             pass_on: keys("*6"),
+            listen_only: keys("*7"),
         }
     }
 
     fn typed(text: &str) -> Vec<DeskWish> {
         let (mut desk, all) = (Desk::default(), agent_keys());
-        let pressed = keys(text).into_iter().map(|k| desk.press(k, &all));
-        pressed.filter_map(|p| if let Pressed::Wish(w) = p { Some(w) } else { None }).collect()
+        keys(text).into_iter().filter_map(|k| desk.press(k, false, &all).wish).collect()
+    }
+
+    /// What the third party gets of these keys, what we take, and what it gets when no more come.
+    fn passed(text: &str) -> (String, Vec<DeskWish>, String) {
+        let (mut desk, all) = (Desk::default(), agent_keys());
+        let (mut passed, mut wishes) = (String::new(), Vec::new());
+        let chars = |keys: Vec<Key>| keys.into_iter().map(Key::as_char).collect::<String>();
+        for key in keys(text) {
+            let pressed = desk.press(key, true, &all);
+            passed.push_str(&chars(pressed.passed));
+            wishes.extend(pressed.wish);
+        }
+        (passed, wishes, chars(desk.stale()))
+    }
+
+    #[test]
+    fn keys_that_are_not_ours_are_the_third_partys() {
+        assert_eq!(passed("12#0"), ("12#0".into(), vec![], String::new()));
+        assert_eq!(passed("1*4"), ("1".into(), vec![DeskWish::Drop], String::new()));
+        assert_eq!(passed("*9"), ("*9".into(), vec![], String::new()));
+        assert_eq!(passed("*#"), ("*#".into(), vec![], String::new()));
+        assert_eq!(passed("5*"), ("5".into(), vec![], "*".into()));
+    }
+
+    #[test]
+    fn a_star_pressed_twice_is_the_third_partys_and_no_beginning() {
+        assert_eq!(passed("**"), ("*".into(), vec![], String::new()));
+        assert_eq!(passed("**1"), ("*1".into(), vec![], String::new()));
+        assert_eq!(passed("***1"), ("*".into(), vec![DeskWish::Hold], String::new()));
+    }
+
+    #[test]
+    fn a_code_is_ours_to_its_end() {
+        assert_eq!(passed("*201#7"), ("7".into(), vec![DeskWish::Invite("01".into())], String::new()));
+        assert_eq!(passed("*20"), (String::new(), vec![], String::new()));
+    }
+
+    #[test]
+    fn a_sequence_within_keys_that_are_not_ours_is_found() {
+        let all = AgentKeys { hold: keys("*12"), ..agent_keys() };
+        let mut desk = Desk::default();
+        let pressed: Vec<_> = keys("*1*3").into_iter().map(|k| desk.press(k, true, &all)).collect();
+        assert_eq!(pressed[2].passed, keys("*1"));
+        assert_eq!(pressed[3].wish, Some(DeskWish::Join));
     }
 
     #[test]
@@ -181,9 +256,11 @@ mod tests {
     #[test]
     fn what_was_half_typed_is_forgotten() {
         let (mut desk, all) = (Desk::default(), agent_keys());
-        assert_eq!(desk.press(Key::STAR, &all), Pressed::Half);
+        assert_eq!(desk.press(Key::STAR, false, &all), Pressed::default());
+        assert!(desk.is_half());
         desk.forget();
-        assert_eq!(desk.press(keys("1")[0], &all), Pressed::Nothing);
+        assert_eq!(desk.press(keys("1")[0], false, &all), Pressed::default());
+        assert!(!desk.is_half());
     }
 
     #[test]

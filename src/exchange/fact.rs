@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AgentState, OfferWhy, OverflowCause};
-use super::{Arrival, Cause};
+use super::{Arrival, Cause, TransferTarget};
 use crate::base::{
     AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
     TicketId,
@@ -90,6 +90,18 @@ pub enum Fact {
     PartyAnswered { call: CallId, party: PartyId },
     /// It could not be reached, or left.
     PartyLeft { call: CallId, party: PartyId, cause: Cause, talked: Duration },
+    /// A phone asked that somebody else take its place, and that is being done.
+    TransferAsked { call: CallId, leg: LegId, to: TransferTarget },
+    /// What became of it: `failed` says why not.
+    TransferOver { call: CallId, leg: LegId, failed: Option<Cause> },
+    /// Another leg took a leg's place.
+    LegReplaced { call: CallId, old: LegId, new: LegId },
+    /// An agent's phone took the place of another agent's in a conversation.
+    AgentReplaced { call: CallId, assignment: AssignmentId, agent: AgentId },
+    /// The caller only listens in a conference from now on, or is heard again.
+    ListenOnly { call: CallId, on: bool },
+    /// The caller hung up; agent and third party may finish what they were saying.
+    ClearingUp { call: CallId, cause: Cause },
     /// Caller, agent and third party hear each other.
     ConferenceStarted { call: CallId, party: PartyId },
     /// The conference is over; who is left may go on as two.
@@ -140,6 +152,12 @@ impl Fact {
             Self::PartyInvited { .. } => "party_invited",
             Self::PartyAnswered { .. } => "party_answered",
             Self::PartyLeft { .. } => "party_left",
+            Self::TransferAsked { .. } => "transfer_asked",
+            Self::TransferOver { .. } => "transfer_over",
+            Self::LegReplaced { .. } => "leg_replaced",
+            Self::AgentReplaced { .. } => "agent_replaced",
+            Self::ListenOnly { .. } => "listen_only",
+            Self::ClearingUp { .. } => "clearing_up",
             Self::ConferenceStarted { .. } => "conference_started",
             Self::ConferenceEnded { .. } => "conference_ended",
             Self::AgentLeft { .. } => "agent_left",
@@ -174,6 +192,12 @@ impl Fact {
             | Self::PartyInvited { call, .. }
             | Self::PartyAnswered { call, .. }
             | Self::PartyLeft { call, .. }
+            | Self::TransferAsked { call, .. }
+            | Self::TransferOver { call, .. }
+            | Self::LegReplaced { call, .. }
+            | Self::AgentReplaced { call, .. }
+            | Self::ListenOnly { call, .. }
+            | Self::ClearingUp { call, .. }
             | Self::ConferenceStarted { call, .. }
             | Self::ConferenceEnded { call, .. }
             | Self::AgentLeft { call, .. }

@@ -60,13 +60,16 @@ impl InMenu {
             Event::Timer(Timer::MenuStep) => self.run.handle_timeout(step.now),
             Event::Timer(Timer::MenuLimit) => return end(Cause::LimitReached, case, step),
             Event::Offer(offer) => turn_down(&offer, step),
+            Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
             // A digit that crossed the end of its entry.
             Event::CallerSecret(..)
             | Event::AgentAnswered
             | Event::AgentKey(_)
             | Event::AgentGone(_)
             | Event::PartyAnswered
+            | Event::PartyRings
             | Event::PartyGone(_)
+            | Event::Successor(_)
             | Event::Revoked(..)
             | Event::Tell(..)
             | Event::Overflow(..)
@@ -132,6 +135,11 @@ impl InMenu {
         case.timers.stop(Timer::MenuStep);
         case.timers.stop(Timer::MenuLimit);
         enter(queue, priority, case, step)
+    }
+
+    /// Whether his digits go to the vault now.
+    pub(super) const fn takes_secret(&self) -> bool {
+        self.token.is_some()
     }
 
     /// The menu he is in.

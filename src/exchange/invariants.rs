@@ -9,31 +9,48 @@ use super::step::Registry;
 use crate::base::{AgentId, AssignmentId, TicketId};
 
 /// Which sides a stage has: live legs of just these sides, answered where `true`.
-fn sides(stage: &Stage) -> &'static [(Role, Option<bool>)] {
-    match stage {
-        Stage::Menu(_) | Stage::Waiting(_) | Stage::Farewell(_) => &[(Role::Caller, Some(true))],
-        Stage::Ringing(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(false))],
-        Stage::Talking(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(true))],
-        Stage::Consulting(_) => &[(Role::Caller, Some(true)), (Role::Agent, Some(true)), (Role::Party, None)],
-        Stage::Conference(_) => {
-            &[(Role::Caller, Some(true)), (Role::Agent, Some(true)), (Role::Party, Some(true))]
+fn sides(stage: &Stage) -> Vec<(Role, bool)> {
+    let (caller, agent) = ((Role::Caller, true), (Role::Agent, true));
+    let mut sides = match stage {
+        Stage::Menu(_) | Stage::Waiting(_) | Stage::Farewell(_) | Stage::PartyOnly(_) => vec![caller],
+        Stage::Ringing(_) => vec![caller, (Role::Agent, false)],
+        Stage::Talking(_) | Stage::Consulting(_) | Stage::Conference(_) | Stage::Transferring(_) => {
+            vec![caller, agent]
         }
-        Stage::PartyOnly(_) => &[(Role::Caller, Some(true)), (Role::Party, Some(true))],
-        Stage::Ended(_) => &[],
+        Stage::Clearing(_) => vec![agent],
+        Stage::Ended(_) => Vec::new(),
+    };
+    if let Some(guest) = stage.guest() {
+        if !guest.is_gone() {
+            sides.push((Role::Party, guest.answered.is_some()));
+        }
+        if guest.has_successor() {
+            sides.push((Role::Successor, false));
+        }
+    }
+    sides
+}
+
+/// The agent of a stage, ringing or talking, with his assignment's number.
+pub(super) fn agent(stage: &Stage) -> Option<(AssignmentId, &AgentId)> {
+    match stage {
+        Stage::Ringing(ringing) => Some((ringing.assignment, &ringing.agent)),
+        Stage::Menu(_)
+        | Stage::Waiting(_)
+        | Stage::Talking(_)
+        | Stage::Consulting(_)
+        | Stage::Conference(_)
+        | Stage::PartyOnly(_)
+        | Stage::Transferring(_)
+        | Stage::Clearing(_)
+        | Stage::Farewell(_)
+        | Stage::Ended(_) => stage.talk().map(|talk| (talk.assignment, &talk.agent)),
     }
 }
 
-/// The assignment that a stage holds, if it holds one.
+/// The assignment that a stage holds, if it holds one: an agent who took another's place has none.
 pub(super) fn assignment(stage: &Stage) -> Option<(AssignmentId, &AgentId)> {
-    match stage {
-        Stage::Ringing(ringing) => Some((ringing.assignment, &ringing.agent)),
-        Stage::Talking(talking) => Some((talking.talk.assignment, &talking.talk.agent)),
-        Stage::Consulting(consulting) => Some((consulting.talk.assignment, &consulting.talk.agent)),
-        Stage::Conference(conference) => Some((conference.talk.assignment, &conference.talk.agent)),
-        Stage::Menu(_) | Stage::Waiting(_) | Stage::PartyOnly(_) | Stage::Farewell(_) | Stage::Ended(_) => {
-            None
-        }
-    }
+    agent(stage).filter(|_| !stage.talk().is_some_and(|talk| talk.taken_over))
 }
 
 /// The ticket that a stage holds, if it holds one.
@@ -46,6 +63,8 @@ pub(super) fn ticket(stage: &Stage) -> Option<TicketId> {
         | Stage::Consulting(_)
         | Stage::Conference(_)
         | Stage::PartyOnly(_)
+        | Stage::Transferring(_)
+        | Stage::Clearing(_)
         | Stage::Farewell(_)
         | Stage::Ended(_) => None,
     }
@@ -82,8 +101,8 @@ fn legs(call: &Call, registry: &Registry) -> Result<(), String> {
         }
     }
     for (role, up) in wanted {
-        let leg = parties.live(*role);
-        if up.is_some_and(|up| leg.is_some_and(|leg| leg.is_up() != up)) {
+        let leg = parties.live(role);
+        if leg.is_some_and(|leg| leg.is_up() != up) {
             return Err(format!("the {} leg is {:?} in {}", role.as_str(), leg, stage.name()));
         }
     }
@@ -107,7 +126,8 @@ fn ears(parties: &Parties) -> Result<(), String> {
             if other.holds_us {
                 return Err(format!("{} hears {source}, whose phone holds us", leg.id));
             }
-            let one_way = !other.is_up() || leg.holds_us || alone(other) || alone(leg);
+            let one_way =
+                !other.is_up() || leg.holds_us || leg.ear.only_listens || alone(other) || alone(leg);
             if !one_way && !other.ear.sources.contains(&leg.id) {
                 return Err(format!("{} hears {source}, but not the other way", leg.id));
             }
@@ -139,8 +159,9 @@ pub(super) fn check(exchange: &Exchange) -> Vec<String> {
     }
     let own = exchange.calls().filter(|call| !matches!(call.stage(), Stage::Ended(_)));
     let own = own.filter(|call| call.case.own_agent().is_some()).count();
+    let taken = exchange.calls().filter(|call| call.stage().talk().is_some_and(|t| t.taken_over)).count();
     let engaged: u32 = registry.engaged.values().sum();
-    if usize::try_from(engaged) != Ok(own) {
+    if usize::try_from(engaged) != Ok(own + taken) {
         broken.push(format!("{engaged} engaged agents for {own} calls of agents"));
     }
     broken

@@ -3,6 +3,7 @@
 //! Invariant: the ear always says what `node` was last told of this leg, so that a command is sent only for a change.
 use std::collections::VecDeque;
 
+use super::Peer;
 use crate::base::{LegId, PlayId, PromptId};
 
 /// Which side of the call a leg is.
@@ -14,17 +15,20 @@ pub(super) enum Role {
     Agent,
     /// The third party.
     Party,
+    /// Who is rung to take the third party's place, because it asked for that.
+    Successor,
 }
 
 impl Role {
     /// All, in the order in which commands are given.
-    pub(super) const ALL: [Self; 3] = [Self::Caller, Self::Agent, Self::Party];
+    pub(super) const ALL: [Self; 4] = [Self::Caller, Self::Agent, Self::Party, Self::Successor];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Caller => "caller",
             Self::Agent => "agent",
             Self::Party => "party",
+            Self::Successor => "successor",
         }
     }
 }
@@ -49,14 +53,16 @@ pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) role: Role,
     pub(super) state: LegState,
+    /// Who is behind it, as far as was proved: who may take its place.
+    pub(super) peer: Peer,
     /// Its own phone put us on hold.
     pub(super) holds_us: bool,
     pub(super) ear: Ear,
 }
 
 impl Leg {
-    pub(super) fn new(id: LegId, role: Role, state: LegState) -> Self {
-        Self { id, role, state, holds_us: false, ear: Ear::default() }
+    pub(super) fn new(id: LegId, role: Role, state: LegState, peer: Peer) -> Self {
+        Self { id, role, state, peer, holds_us: false, ear: Ear::default() }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -93,6 +99,8 @@ pub(super) struct Ear {
     pub(super) next: VecDeque<Words>,
     /// It was told that it is on hold.
     pub(super) on_hold: bool,
+    /// It hears others who are not to hear it.
+    pub(super) only_listens: bool,
 }
 
 /// Prompts to say once.

@@ -1,22 +1,24 @@
 //! `Exchange`: all calls as one machine. It finds the call that an input belongs to, and nothing more.
 //!
-//! Invariant: one input touches one call.
+//! Invariant: one input touches one call; an attended transfer, which joins two, touches both.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
+use super::joining::Reached;
 use super::menu::{MenuRun, MenuSet};
 use super::recall::Recalls;
 use super::stage::Event;
 use super::step::{Numbers, Registry, Step};
 use super::timers::DeadlineIndex;
+use super::transfer::Transfer;
 use super::{
     AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, TransferStep,
-    invariants, view,
+    TransferTarget, invariants, view,
 };
 use super::{AgentState, CallView};
-use crate::base::{CallId, Deadline, Instant, LegId, Now};
+use crate::base::{CallId, Deadline, Instant, LegId, Now, TransferId};
 
 /// The telephone exchange: what calls may do.
 #[derive(Debug)]
@@ -97,11 +99,8 @@ impl Exchange {
             Input::SoundLost { leg } => {
                 self.leg(now, leg, "silence", |call, step| call.sound_lost(leg, step));
             }
-            Input::TransferAsked { leg, transfer, to: _ } => {
-                let step = TransferStep::Refused(Cause::Declined);
-                self.out.push_back(Command::Transfer { leg, transfer, step });
-            }
-            Input::LegReplaced { old: _, new, arrival } => self.refuse(new, arrival, Cause::Declined),
+            Input::TransferAsked { leg, transfer, to } => self.transfer_asked(now, (leg, transfer), to),
+            Input::LegReplaced { old, new, arrival } => self.replaced(now, old, new, arrival),
             Input::AgentReachable { agent, reachable } => {
                 self.out.push_back(Command::Acd(AcdInput::Reachable { agent, reachable }));
             }
@@ -259,6 +258,72 @@ impl Exchange {
         self.refused.insert(leg);
         self.out.push_back(Command::Reject { leg, cause });
         self.out.push_back(Command::Note(Fact::CallRefused { leg, arrival, cause }));
+    }
+
+    /// Somebody rings to take a leg's place.
+    fn replaced(&mut self, now: Now, old: LegId, new: LegId, arrival: Arrival) {
+        if self.registry.legs.contains_key(&new) || self.refused.contains(&new) {
+            return self.ignore(now, format!("arrival of {new}, which is there already"));
+        }
+        let call = self.registry.legs.get(&old).copied();
+        match call.and_then(|call| self.calls.get(&call)) {
+            _ if new.0 % 2 == 1 => {
+                self.ignore(now, format!("arrival of {new}: arriving legs have even numbers"));
+                self.refuse(new, arrival, Cause::InternalError);
+            }
+            None => self.refuse(new, arrival, Cause::NotFound),
+            Some(call) if !call.may_be_replaced(old, &arrival.peer) => {
+                self.refuse(new, arrival, Cause::Forbidden);
+            }
+            Some(call) => {
+                let id = call.id();
+                self.call(now, id, |call, step| call.leg_replaced(old, new, &arrival.peer, step));
+            }
+        }
+    }
+
+    /// The far end of a leg asks that somebody else take its place.
+    fn transfer_asked(&mut self, now: Now, (leg, id): (LegId, TransferId), to: TransferTarget) {
+        let Some(call) = self.registry.legs.get(&leg).copied() else {
+            let step = TransferStep::Refused(Cause::NotFound);
+            self.out.push_back(Command::Transfer { leg, transfer: id, step });
+            return self.ignore(now, format!("transfer of {leg}, which is not there"));
+        };
+        let transfer = Transfer::new(call, leg, id);
+        match to {
+            TransferTarget::Leg(other) => self.join(now, transfer, (leg, other)),
+            to => self.call(now, call, |call, step| call.transfer_asked(leg, (transfer, to), step)),
+        }
+    }
+
+    /// An agent's phone joins two legs that it has with us; whichever of them asks, the caller's call stays.
+    fn join(&mut self, now: Now, transfer: Transfer, (leg, other): (LegId, LegId)) {
+        let found = [(leg, other), (other, leg)].into_iter().find_map(|(with, own)| {
+            let of = |leg: LegId| self.registry.legs.get(&leg).and_then(|call| self.calls.get(call));
+            let (stays, goes) = (of(with)?, of(own)?);
+            let same = stays.agent_on(with).is_some_and(|agent| goes.owner_on(own) == Some(agent));
+            let reached = goes.reached().filter(|_| same && stays.id() != goes.id())?;
+            Some((stays.id(), with, goes.id(), reached))
+        });
+        let Some((stays, with, goes, reached)) = found else {
+            return transfer.refuse(Cause::Declined, &mut self.step(now));
+        };
+        match reached {
+            Reached::Agent => {
+                let mut given = None;
+                self.call(now, goes, |call, step| given = call.give_agent(step));
+                let Some(given) = given else {
+                    return transfer.refuse(Cause::Declined, &mut self.step(now));
+                };
+                let to = TransferTarget::Leg(other);
+                self.call(now, stays, |call, step| call.take_agent(given, (transfer, to), step));
+            }
+            Reached::Queue(queue) => {
+                self.call(now, goes, |call, step| call.over(Cause::Completed, step));
+                let to = TransferTarget::Queue(queue);
+                self.call(now, stays, |call, step| call.transfer_asked(with, (transfer, to), step));
+            }
+        }
     }
 
     fn leg_ended(&mut self, now: Now, leg: LegId, cause: Cause) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::leg::{Ear, Leg, LegState, Playing, Role, Words};
 use super::step::Step;
-use super::{CallCard, Cause, Command, RingTarget};
-use crate::base::{CallId, Language, LegId, PlayId, PromptId};
+use super::{CallCard, Cause, Command, Peer, RingTarget};
+use crate::base::{CallId, Language, LegId, PlayId, PromptId, TransferId};
 
 /// Most sayings that wait behind the one being said to a leg; the oldest goes.
 const SAYINGS_WAITING: usize = 4;
@@ -23,15 +23,17 @@ pub(super) struct Part {
     pub(super) music: Option<PromptId>,
     /// Its phone is told that it is on hold.
     pub(super) on_hold: bool,
+    /// Those whom it hears do not hear it.
+    pub(super) only_listens: bool,
 }
 
 impl Part {
     pub(super) const fn hearing(hears: &'static [Role]) -> Self {
-        Self { hears, music: None, on_hold: false }
+        Self { hears, music: None, on_hold: false, only_listens: false }
     }
 
     pub(super) const fn listening_to(music: Option<PromptId>) -> Self {
-        Self { hears: &[], music, on_hold: false }
+        Self { hears: &[], music, on_hold: false, only_listens: false }
     }
 }
 
@@ -41,13 +43,15 @@ pub(super) struct Scene {
     pub(super) caller: Part,
     pub(super) agent: Part,
     pub(super) party: Part,
+    /// Who is to take the third party's place: rings, and so hears nobody.
+    pub(super) successor: Part,
 }
 
 impl Scene {
     /// Who hears nobody because their phones hold us has music. They are heard by nobody themselves: a phone that holds
     /// may go on sending, music of its own.
     pub(super) fn with_music_for_held(mut self, parties: &Parties, music: Option<&PromptId>) -> Self {
-        for part in [&mut self.caller, &mut self.agent, &mut self.party] {
+        for part in [&mut self.caller, &mut self.agent, &mut self.party, &mut self.successor] {
             if parties.are_away(part.hears) {
                 part.music = music.cloned();
             }
@@ -60,6 +64,7 @@ impl Scene {
             Role::Caller => &self.caller,
             Role::Agent => &self.agent,
             Role::Party => &self.party,
+            Role::Successor => &self.successor,
         }
     }
 }
@@ -75,6 +80,16 @@ pub(super) enum Spoken {
     All(Vec<PromptId>),
 }
 
+/// Somebody to be rung.
+pub(super) struct Summons {
+    pub(super) target: RingTarget,
+    pub(super) peer: Peer,
+    pub(super) card: CallCard,
+    pub(super) ring_for: Duration,
+    /// The transfer that it follows.
+    pub(super) transfer: Option<TransferId>,
+}
+
 /// The legs of one call.
 #[derive(Debug)]
 pub(super) struct Parties {
@@ -83,9 +98,9 @@ pub(super) struct Parties {
 }
 
 impl Parties {
-    pub(super) fn new(call: CallId, caller: LegId, step: &mut Step<'_>) -> Self {
+    pub(super) fn new(call: CallId, caller: LegId, peer: Peer, step: &mut Step<'_>) -> Self {
         step.registry.legs.insert(caller, call);
-        let leg = Leg::new(caller, Role::Caller, LegState::Up);
+        let leg = Leg::new(caller, Role::Caller, LegState::Up, peer);
         Self { call, legs: BTreeMap::from([(caller, leg)]) }
     }
 
@@ -108,7 +123,7 @@ impl Parties {
     }
 
     /// Whether of these sides all who are there hold us by their own phones.
-    fn are_away(&self, sides: &[Role]) -> bool {
+    pub(super) fn are_away(&self, sides: &[Role]) -> bool {
         let mut there = sides.iter().filter_map(|role| self.live(*role)).peekable();
         there.peek().is_some() && there.all(|leg| leg.holds_us)
     }
@@ -122,19 +137,10 @@ impl Parties {
     }
 
     /// Rings somebody on a new leg.
-    pub(super) fn ring(
-        &mut self,
-        target: RingTarget,
-        card: CallCard,
-        ring_for: Duration,
-        step: &mut Step<'_>,
-    ) -> LegId {
-        let role = match target {
-            RingTarget::Agent(_) => Role::Agent,
-            RingTarget::Party(_) | RingTarget::Outside { .. } => Role::Party,
-        };
+    pub(super) fn ring(&mut self, role: Role, summons: Summons, step: &mut Step<'_>) -> LegId {
+        let Summons { target, peer, card, ring_for, transfer } = summons;
         let leg = step.numbers.leg();
-        self.legs.insert(leg, Leg::new(leg, role, LegState::Ringing { early_sound: false }));
+        self.legs.insert(leg, Leg::new(leg, role, LegState::Ringing { early_sound: false }, peer));
         step.registry.legs.insert(leg, self.call);
         step.command(Command::Ring {
             leg,
@@ -142,9 +148,53 @@ impl Parties {
             target,
             card: Box::new(card),
             ring_for,
-            transfer: None,
+            transfer,
         });
         leg
+    }
+
+    /// Another leg takes this one's place: it hears what the old one would, words that are being said from their
+    /// beginning.
+    pub(super) fn replace(
+        &mut self,
+        old: LegId,
+        (new, peer): (LegId, Peer),
+        language: Language,
+        step: &mut Step<'_>,
+    ) {
+        let Some(leg) = self.legs.get_mut(&old) else { return };
+        leg.state = LegState::Ending;
+        let ear = std::mem::take(&mut leg.ear);
+        let mut heir = Leg::new(new, leg.role, LegState::Up, peer);
+        step.registry.legs.insert(new, self.call);
+        step.command(Command::LegMoved { leg: new, call: self.call });
+        step.command(Command::Answer { leg: new });
+        step.command(Command::Hangup { leg: old, cause: Cause::Completed });
+        if let Some(Playing::Words(_, words)) = ear.playing {
+            begin(&mut heir, language, words, step);
+        }
+        heir.ear.next = ear.next;
+        self.legs.insert(new, heir);
+    }
+
+    /// Who was rung to take the third party's place has it now.
+    pub(super) fn promote(&mut self) {
+        if let Some(leg) = self.live_mut(Role::Successor) {
+            leg.role = Role::Party;
+        }
+    }
+
+    /// Gives an answered leg to another call.
+    pub(super) fn give(&mut self, role: Role) -> Option<Leg> {
+        let leg = self.live(role).filter(|leg| leg.is_up()).map(|leg| leg.id)?;
+        self.legs.remove(&leg)
+    }
+
+    /// Takes a leg over from another call.
+    pub(super) fn take(&mut self, leg: Leg, step: &mut Step<'_>) {
+        step.registry.legs.insert(leg.id, self.call);
+        step.command(Command::LegMoved { leg: leg.id, call: self.call });
+        self.legs.insert(leg.id, leg);
     }
 
     /// Ends the live leg of a side, if there is one.
@@ -231,6 +281,7 @@ impl Parties {
                 .collect();
             sources.sort_unstable();
             let Some(leg) = self.live_mut(role).filter(|leg| leg.is_up()) else { continue };
+            leg.ear.only_listens = part.only_listens;
             music(leg, part.music.as_ref(), language, step);
             if leg.ear.sources != sources {
                 leg.ear.sources.clone_from(&sources);

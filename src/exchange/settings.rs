@@ -26,6 +26,10 @@ pub struct ExchangeSettings {
     pub silence: Duration,
     /// A half-typed sequence of an agent's keys is forgotten after this long without a key.
     pub desk_key_gap: Duration,
+    /// The caller's keys reach the third party while the two are alone: its menu asks him.
+    pub caller_keys_to_party: bool,
+    /// How long agent and third party may go on after the caller has hung up. Zero: the call ends with him.
+    pub clearing_max: Duration,
     /// A caller who was cut off and calls again within this time gets the same agent and his old clock.
     pub recall_within: Duration,
     /// Most callers remembered as cut off.
@@ -46,6 +50,8 @@ impl Default for ExchangeSettings {
             farewell_max: Duration::from_mins(1),
             silence: Duration::from_mins(1),
             desk_key_gap: Duration::from_secs(5),
+            caller_keys_to_party: true,
+            clearing_max: Duration::ZERO,
             recall_within: Duration::from_mins(10),
             recalls_max: 10_000,
             check_every: 64,

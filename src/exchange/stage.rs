@@ -5,8 +5,11 @@
 //!   Menu <---+--> Waiting <----------+-------- Ringing --------> Talking <----> Consulting <----> Conference
 //!     |            ^    ^ refused, revoked, no answer               |  |            |                 |
 //!     |            |    +-------------- passed on, agent lost ------+--|------------+                 |
-//!     v            v                                                   v            v                 v
+//!     v            v                                                   |            v                 v
 //!   Farewell ----> Ended <---------------------------------------------+        PartyOnly <-----------+
+//!
+//!   Talking <----> Transferring ----> PartyOnly        the agent's phone asked to be replaced (REFER)
+//!   Consulting, Conference ----> Clearing ----> Ended  the caller hung up, and agent and third party may finish
 //! ```
 //!
 //! What happens alike in every stage (the caller's end, an operator's, the longest visit) never comes here: `call.rs`
@@ -16,11 +19,12 @@ use super::in_menu::InMenu;
 use super::leg::Role;
 use super::parties::{Part, Scene};
 use super::step::Step;
-use super::talk::Talking;
-use super::third_party::{Conference, Consulting, PartyOnly};
+use super::talk::{Talk, Talking};
+use super::third_party::{Clearing, Conference, Consulting, Guest, PartyOnly, Transferring};
 use super::timers::Timer;
+use super::transfer::Transfer;
 use super::waiting::{Ringing, Waiting, turn_down};
-use super::{Cause, Offer, OverflowCause, Told};
+use super::{Cause, Offer, OverflowCause, Told, TransferTarget};
 use crate::base::{AssignmentId, Key, SecretToken, TicketId};
 use crate::exchange::case::Case;
 
@@ -39,8 +43,12 @@ pub(super) enum Stage {
     Consulting(Consulting),
     /// All three talk.
     Conference(Conference),
-    /// The agent left; caller and third party talk.
+    /// The agent left; caller and third party talk, or it is rung for him.
     PartyOnly(PartyOnly),
+    /// The agent's phone asked that a third party take its place: that is rung, caller and agent talk on.
+    Transferring(Transferring),
+    /// The caller hung up; agent and third party finish what they were saying.
+    Clearing(Clearing),
     /// The caller hears last words; then the call ends for this cause.
     Farewell(Cause),
     /// Over: only the ends of legs are waited for.
@@ -64,8 +72,14 @@ pub(super) enum Event {
     AgentGone(Cause),
     /// The third party answered.
     PartyAnswered,
+    /// The third party's phone rings.
+    PartyRings,
     /// The third party's leg ended, not by us.
     PartyGone(Cause),
+    /// Something of the one who is rung to take the third party's place.
+    Successor(OfSuccessor),
+    /// A phone asks that somebody else take its place.
+    Transfer(Box<Asked>),
     /// The Acd gives the caller to an agent.
     Offer(Box<Offer>),
     /// The Acd takes an offer back.
@@ -78,6 +92,25 @@ pub(super) enum Event {
     Timer(Timer),
 }
 
+/// What happens to the one who is rung to take the third party's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OfSuccessor {
+    /// Its phone rings.
+    Rings,
+    /// It answered.
+    Answered,
+    /// It cannot be had.
+    Gone(Cause),
+}
+
+/// A phone's wish to be replaced. It is answered, whatever becomes of it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) by: Role,
+    pub(super) transfer: Transfer,
+    pub(super) to: TransferTarget,
+}
+
 impl Event {
     pub(super) const fn name(&self) -> &'static str {
         match self {
@@ -88,7 +121,10 @@ impl Event {
             Self::AgentKey(_) => "agent key",
             Self::AgentGone(_) => "agent gone",
             Self::PartyAnswered => "party answered",
+            Self::PartyRings => "party rings",
             Self::PartyGone(_) => "party gone",
+            Self::Successor(_) => "successor",
+            Self::Transfer(_) => "transfer",
             Self::Offer(_) => "offer",
             Self::Revoked(..) => "revoke",
             Self::Tell(..) => "tell",
@@ -108,6 +144,8 @@ impl Stage {
             Self::Consulting(_) => "consulting",
             Self::Conference(_) => "conference",
             Self::PartyOnly(_) => "party_only",
+            Self::Transferring(_) => "transferring",
+            Self::Clearing(_) => "clearing",
             Self::Farewell(_) => "farewell",
             Self::Ended(_) => "ended",
         }
@@ -123,6 +161,8 @@ impl Stage {
             Self::Consulting(stage) => stage.on(event, case, step),
             Self::Conference(stage) => stage.on(event, case, step),
             Self::PartyOnly(stage) => stage.on(event, case, step),
+            Self::Transferring(stage) => stage.on(event, case, step),
+            Self::Clearing(stage) => stage.on(event, case, step),
             Self::Farewell(cause) => farewell(cause, event, case, step),
             Self::Ended(cause) => ended(cause, event, step),
         }
@@ -139,6 +179,8 @@ impl Stage {
             Self::Consulting(stage) => stage.leave(cause, case, step),
             Self::Conference(stage) => stage.leave(cause, case, step),
             Self::PartyOnly(stage) => stage.leave(cause, case, step),
+            Self::Transferring(stage) => stage.leave(cause, case, step),
+            Self::Clearing(stage) => stage.leave(cause, case, step),
         }
     }
 
@@ -151,16 +193,91 @@ impl Stage {
             }
             Self::Talking(stage) => stage.scene(case),
             Self::Consulting(stage) => stage.scene(case),
-            Self::Conference(_) => Scene {
-                caller: Part::hearing(&[Role::Agent, Role::Party]),
-                agent: Part::hearing(&[Role::Caller, Role::Party]),
-                party: Part::hearing(&[Role::Caller, Role::Agent]),
-            },
-            Self::PartyOnly(_) => Scene {
-                caller: Part::hearing(&[Role::Party]),
-                agent: Part::default(),
-                party: Part::hearing(&[Role::Caller]),
-            },
+            Self::Conference(stage) => stage.scene(case),
+            Self::PartyOnly(stage) => stage.scene(case),
+            Self::Transferring(stage) => stage.scene(case),
+            Self::Clearing(_) => Clearing::scene(),
+        }
+    }
+
+    /// The agent's part in it, if there is one.
+    pub(super) fn talk(&self) -> Option<&Talk> {
+        match self {
+            Self::Talking(stage) => Some(&stage.talk),
+            Self::Consulting(stage) => Some(&stage.talk),
+            Self::Conference(stage) => Some(&stage.talk),
+            Self::Transferring(stage) => Some(&stage.talk),
+            Self::Clearing(stage) => Some(&stage.talk),
+            Self::Menu(_)
+            | Self::Waiting(_)
+            | Self::Ringing(_)
+            | Self::PartyOnly(_)
+            | Self::Farewell(_)
+            | Self::Ended(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn talk_mut(&mut self) -> Option<&mut Talk> {
+        match self {
+            Self::Talking(stage) => Some(&mut stage.talk),
+            Self::Consulting(stage) => Some(&mut stage.talk),
+            Self::Conference(stage) => Some(&mut stage.talk),
+            Self::Transferring(stage) => Some(&mut stage.talk),
+            Self::Clearing(stage) => Some(&mut stage.talk),
+            Self::Menu(_)
+            | Self::Waiting(_)
+            | Self::Ringing(_)
+            | Self::PartyOnly(_)
+            | Self::Farewell(_)
+            | Self::Ended(_) => None,
+        }
+    }
+
+    /// The third party's part in it, if there is one.
+    pub(super) fn guest(&self) -> Option<&Guest> {
+        match self {
+            Self::Consulting(stage) => Some(&stage.guest),
+            Self::Conference(stage) => Some(&stage.guest),
+            Self::PartyOnly(stage) => Some(&stage.guest),
+            Self::Transferring(stage) => Some(&stage.guest),
+            Self::Clearing(stage) => Some(&stage.guest),
+            Self::Menu(_)
+            | Self::Waiting(_)
+            | Self::Ringing(_)
+            | Self::Talking(_)
+            | Self::Farewell(_)
+            | Self::Ended(_) => None,
+        }
+    }
+
+    /// The caller hung up: where agent and third party may go on, they do.
+    ///
+    /// # Errors
+    /// The stage as it was, where the call ends with him.
+    pub(super) fn clear_up(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Result<Self, Self> {
+        if step.settings.clearing_max.is_zero() || cause != Cause::HungUp {
+            return Err(self);
+        }
+        match self {
+            Self::Consulting(stage) if stage.guest.is_here() => {
+                Ok(Clearing::begin((stage.talk, stage.guest), cause, case, step))
+            }
+            Self::Conference(stage) if stage.guest.is_here() => {
+                stage.note_ended(case, step);
+                Ok(Clearing::begin((stage.talk, stage.guest), cause, case, step))
+            }
+            Self::Menu(_)
+            | Self::Waiting(_)
+            | Self::Ringing(_)
+            | Self::Talking(_)
+            | Self::Consulting(_)
+            | Self::Conference(_)
+            | Self::PartyOnly(_)
+            | Self::Transferring(_)
+            | Self::Clearing(_)
+            | Self::Farewell(_)
+            | Self::Ended(_) => Err(self),
         }
     }
 }
@@ -177,13 +294,19 @@ fn farewell(cause: Cause, event: Event, case: &mut Case, step: &mut Step<'_>) ->
             turn_down(&offer, step);
             Stage::Farewell(cause)
         }
+        Event::Transfer(asked) => {
+            asked.transfer.refuse(Cause::Declined, step);
+            Stage::Farewell(cause)
+        }
         Event::CallerKey(_) => Stage::Farewell(cause),
         Event::CallerSecret(..)
         | Event::AgentAnswered
         | Event::AgentKey(_)
         | Event::AgentGone(_)
         | Event::PartyAnswered
+        | Event::PartyRings
         | Event::PartyGone(_)
+        | Event::Successor(_)
         | Event::Revoked(..)
         | Event::Tell(..)
         | Event::Overflow(..)
@@ -197,6 +320,7 @@ fn farewell(cause: Cause, event: Event, case: &mut Case, step: &mut Step<'_>) ->
 fn ended(cause: Cause, event: Event, step: &mut Step<'_>) -> Stage {
     match event {
         Event::Offer(offer) => turn_down(&offer, step),
+        Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
         Event::CallerKey(_)
         | Event::CallerSecret(..)
         | Event::CallerHeard
@@ -204,7 +328,9 @@ fn ended(cause: Cause, event: Event, step: &mut Step<'_>) -> Stage {
         | Event::AgentKey(_)
         | Event::AgentGone(_)
         | Event::PartyAnswered
+        | Event::PartyRings
         | Event::PartyGone(_)
+        | Event::Successor(_)
         | Event::Revoked(..)
         | Event::Tell(..)
         | Event::Overflow(..)

@@ -4,7 +4,8 @@
 //! the Acd itself took it back.
 use super::call::end;
 use super::case::{Case, is_lost};
-use super::desk::{Desk, DeskWish, Pressed};
+use super::desk::{Desk, DeskWish};
+use super::hand_over::hand_over;
 use super::in_menu::{follow, say_farewell};
 use super::leg::Role;
 use super::menu::Target;
@@ -16,7 +17,7 @@ use super::timers::Timer;
 use super::waiting::{Place, Waiting, enter, turn_down};
 use super::words;
 use super::{AcdInput, Cause, Fact};
-use crate::base::{AgentId, AssignmentId, Instant, Key};
+use crate::base::{AgentId, AssignmentId, Instant, Key, QueueId};
 
 /// An agent's part in a call.
 #[derive(Debug)]
@@ -27,30 +28,54 @@ pub(super) struct Talk {
     pub(super) since: Instant,
     /// He put the caller on hold.
     pub(super) held: bool,
+    /// He took another agent's place by his phone: the Acd counts him as engaged, and knows of no assignment.
+    pub(super) taken_over: bool,
     desk: Desk,
 }
 
 impl Talk {
     pub(super) fn new(place: Place, assignment: AssignmentId, agent: AgentId, since: Instant) -> Self {
-        Self { place, assignment, agent, since, held: false, desk: Desk::default() }
+        Self { place, assignment, agent, since, held: false, taken_over: false, desk: Desk::default() }
     }
 
-    /// One of the agent's keys; a wish when a sequence is complete.
-    pub(super) fn press(&mut self, key: Key, case: &mut Case, step: &Step<'_>) -> Option<DeskWish> {
+    /// One of the agent's keys; a wish when a sequence is complete. `passing`: those that are not ours go to the third
+    /// party.
+    pub(super) fn press(
+        &mut self,
+        key: Key,
+        passing: bool,
+        case: &mut Case,
+        step: &mut Step<'_>,
+    ) -> Option<DeskWish> {
         case.timers.stop(Timer::DeskKeys);
-        match self.desk.press(key, &case.menus.keys) {
-            Pressed::Nothing => None,
-            Pressed::Half => {
-                case.limit(Timer::DeskKeys, step.settings.desk_key_gap, step);
-                None
-            }
-            Pressed::Wish(wish) => Some(wish),
+        let pressed = self.desk.press(key, passing, &case.menus.keys);
+        case.send_keys(&pressed.passed, step);
+        if self.desk.is_half() {
+            case.limit(Timer::DeskKeys, step.settings.desk_key_gap, step);
+        }
+        pressed.wish
+    }
+
+    /// The rest of a sequence never came: it was meant for the third party, if there is one that takes keys.
+    pub(super) fn stale_keys(&mut self, passing: bool, case: &Case, step: &mut Step<'_>) {
+        let keys = self.desk.stale();
+        if passing {
+            case.send_keys(&keys, step);
         }
     }
 
-    /// The rest of a sequence never came.
-    pub(super) fn forget_keys(&mut self) {
+    /// Another agent's phone took the place of his.
+    pub(super) fn taken_over_by(&mut self, agent: AgentId, case: &mut Case, step: &mut Step<'_>) {
+        if agent == self.agent {
+            return;
+        }
+        let talked = self.note_left(Cause::Completed, OnWithParty::No, case, step);
+        self.give_back(talked, step);
+        step.engage(agent.clone());
+        step.note(Fact::AgentReplaced { call: case.id, assignment: self.assignment, agent: agent.clone() });
+        case.way.agent = Some(agent.clone());
         self.desk.forget();
+        (self.agent, self.since, self.taken_over) = (agent, step.at(), true);
     }
 
     /// Holds the caller, or takes him back.
@@ -63,20 +88,28 @@ impl Talk {
 
     /// The agent's part is over: his leg is ended if it is not, and the Acd is told.
     pub(super) fn over(&self, cause: Cause, with_party: OnWithParty, case: &mut Case, step: &mut Step<'_>) {
+        case.timers.stop(Timer::DeskKeys);
+        case.parties.hang_up(Role::Agent, cause, step);
         let talked = self.note_left(cause, with_party, case, step);
+        self.give_back(talked, step);
+    }
+
+    /// The Acd is told that he is done here.
+    fn give_back(&self, talked: std::time::Duration, step: &mut Step<'_>) {
+        if self.taken_over {
+            return step.disengage(self.agent.clone());
+        }
+        step.registry.assignments.remove(&self.assignment);
         step.acd(AcdInput::TalkEnded { assignment: self.assignment, talked });
     }
 
-    fn note_left(
+    pub(super) fn note_left(
         &self,
         cause: Cause,
         with_party: OnWithParty,
-        case: &mut Case,
+        case: &Case,
         step: &mut Step<'_>,
     ) -> std::time::Duration {
-        case.timers.stop(Timer::DeskKeys);
-        case.parties.hang_up(Role::Agent, cause, step);
-        step.registry.assignments.remove(&self.assignment);
         let talked = step.at().since(self.since);
         step.note(Fact::AgentLeft {
             call: case.id,
@@ -99,6 +132,9 @@ impl Talk {
 
     /// The Acd took the offer back while the answer was on its way: the place in line is still his.
     pub(super) fn taken_back(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        case.timers.stop(Timer::DeskKeys);
+        case.parties.hang_up(Role::Agent, cause, step);
+        step.registry.assignments.remove(&self.assignment);
         self.note_left(cause, OnWithParty::No, case, step);
         case.timers.stop(Timer::TalkLimit);
         case.limit(Timer::WaitLimit, step.settings.wait_max, step);
@@ -138,14 +174,14 @@ impl Talking {
         Scene {
             caller: Part::hearing(&[Role::Agent]),
             agent: Part::hearing(&[Role::Caller]),
-            party: Part::default(),
+            ..Scene::default()
         }
     }
 
     pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
         match event {
             Event::AgentKey(key) => {
-                if let Some(wish) = self.talk.press(key, case, step) {
+                if let Some(wish) = self.talk.press(key, false, case, step) {
                     return self.wish(wish, case, step);
                 }
             }
@@ -163,14 +199,17 @@ impl Talking {
                 self.talk.over(Cause::LimitReached, OnWithParty::No, case, step);
                 return end(Cause::LimitReached, case, step);
             }
-            Event::Timer(Timer::DeskKeys) => self.talk.forget_keys(),
+            Event::Timer(Timer::DeskKeys) => self.talk.stale_keys(false, case, step),
+            Event::Transfer(asked) => return hand_over(self, *asked, case, step),
             Event::Offer(offer) => turn_down(&offer, step),
             // A caller's keys belong to nobody here.
             Event::CallerKey(_) | Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
             | Event::PartyAnswered
+            | Event::PartyRings
             | Event::PartyGone(_)
+            | Event::Successor(_)
             | Event::Revoked(..)
             | Event::Tell(..)
             | Event::Overflow(..)
@@ -187,7 +226,7 @@ impl Talking {
             }
             DeskWish::Invite(code) => return invite(self.talk, &code, case, step),
             DeskWish::PassOn(code) => return self.pass_on(&code, case, step),
-            DeskWish::Join | DeskWish::Drop | DeskWish::Leave | DeskWish::Unknown => {
+            DeskWish::Join | DeskWish::Drop | DeskWish::Leave | DeskWish::ListenOnly | DeskWish::Unknown => {
                 case.tell_agent(words::not_possible(), step);
             }
         }
@@ -200,6 +239,11 @@ impl Talking {
             case.tell_agent(words::not_possible(), step);
             return Stage::Talking(self);
         };
+        self.pass_to(to, case, step)
+    }
+
+    /// The caller goes to this queue, the agent is free.
+    pub(super) fn pass_to(self, to: QueueId, case: &mut Case, step: &mut Step<'_>) -> Stage {
         let agent = self.talk.agent.clone();
         step.note(Fact::PassedOn { call: case.id, agent: agent.clone(), to: to.clone() });
         self.talk.over(Cause::Completed, OnWithParty::No, case, step);

@@ -23,6 +23,8 @@ pub(super) enum Timer {
     DeskKeys,
     /// The longest conversation.
     TalkLimit,
+    /// The longest that agent and third party go on without the caller.
+    ClearingLimit,
     /// The longest last words.
     FarewellLimit,
     /// The longest visit.
@@ -41,6 +43,7 @@ impl Timer {
             Self::PartyLimit => "third party ring limit",
             Self::DeskKeys => "half-typed agent keys",
             Self::TalkLimit => "talk limit",
+            Self::ClearingLimit => "clearing up without the caller",
             Self::FarewellLimit => "farewell limit",
             Self::CallLimit => "call limit",
             Self::Linger => "end of legs overdue",

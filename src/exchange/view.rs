@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Told;
 use super::acd::AcdSnapshot;
 use super::call::Call;
-use super::invariants::assignment;
+use super::invariants::agent;
 use super::machine::Exchange;
 use super::stage::Stage;
 use crate::base::{AgentId, CallId, Instant, Language, LegId, MenuId, Now, PartyId, QueueId, Seq};
@@ -46,7 +46,7 @@ pub struct CallView {
     pub dialled: String,
     /// The language spoken.
     pub language: Language,
-    /// `menu waiting ringing talking held consulting conference party_only farewell ended`.
+    /// `menu waiting ringing talking held consulting conference party_only transferring clearing farewell ended`.
     pub stage: String,
     /// How long the visit has lasted.
     pub lasted: Duration,
@@ -71,7 +71,7 @@ pub struct CallView {
 pub struct LegView {
     /// Its number.
     pub leg: LegId,
-    /// `caller agent party`.
+    /// `caller agent party successor`.
     pub role: String,
     /// `ringing early_sound up ending`.
     pub state: String,
@@ -100,8 +100,8 @@ fn of(call: &Call, now: Instant) -> CallView {
         queue: case.way.queue.clone(),
         waited: case.way.clock.map(|since| now.since(since)),
         told: case.way.told.clone(),
-        agent: assignment(stage).map(|(_, agent)| agent.clone()),
-        party: party(stage).cloned(),
+        agent: agent(stage).map(|(_, agent)| agent.clone()),
+        party: stage.guest().map(|guest| guest.party.clone()),
         legs: case.parties.all().map(leg).collect(),
     }
 }
@@ -125,20 +125,8 @@ fn menu(stage: &Stage) -> Option<&MenuId> {
         | Stage::Consulting(_)
         | Stage::Conference(_)
         | Stage::PartyOnly(_)
-        | Stage::Farewell(_)
-        | Stage::Ended(_) => None,
-    }
-}
-
-fn party(stage: &Stage) -> Option<&PartyId> {
-    match stage {
-        Stage::Consulting(consulting) => Some(&consulting.guest.party),
-        Stage::Conference(conference) => Some(&conference.guest.party),
-        Stage::PartyOnly(alone) => Some(&alone.guest.party),
-        Stage::Menu(_)
-        | Stage::Waiting(_)
-        | Stage::Ringing(_)
-        | Stage::Talking(_)
+        | Stage::Transferring(_)
+        | Stage::Clearing(_)
         | Stage::Farewell(_)
         | Stage::Ended(_) => None,
     }

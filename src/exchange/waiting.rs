@@ -6,11 +6,12 @@ use super::case::Case;
 use super::in_menu::{follow, no_way_left};
 use super::leg::Role;
 use super::menu::Target;
+use super::parties::Summons;
 use super::stage::{Event, Stage, ignore};
 use super::step::Step;
 use super::talk::{Talk, Talking};
 use super::timers::Timer;
-use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, Phrase, RingTarget, Told};
+use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, Peer, Phrase, RingTarget, Told};
 use crate::base::{AgentId, AssignmentId, Instant, Key, MenuId, QueueId, TicketId};
 use std::time::Duration;
 
@@ -129,6 +130,7 @@ impl Waiting {
                 }
             }
             Event::CallerHeard => {}
+            Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
             Event::Offer(offer) => return self.ring(*offer, case, step),
             Event::Tell(ticket, told) if ticket == self.place.ticket => self.place.tell(told, case, step),
             Event::Overflow(ticket, why) if ticket == self.place.ticket => {
@@ -143,7 +145,9 @@ impl Waiting {
             | Event::AgentKey(_)
             | Event::AgentGone(_)
             | Event::PartyAnswered
+            | Event::PartyRings
             | Event::PartyGone(_)
+            | Event::Successor(_)
             | Event::Revoked(..)
             | Event::Tell(..)
             | Event::Overflow(..)
@@ -160,7 +164,8 @@ impl Waiting {
         let Offer { assignment, agent, queue, ring_for, why, .. } = offer;
         step.note(Fact::Offered { call: case.id, assignment, agent: agent.clone(), queue, why });
         let card = case.card(step.at());
-        case.parties.ring(RingTarget::Agent(agent.clone()), card, ring_for, step);
+        let (target, peer) = (RingTarget::Agent(agent.clone()), Peer::Agent(agent.clone()));
+        case.parties.ring(Role::Agent, Summons { target, peer, card, ring_for, transfer: None }, step);
         case.limit(Timer::RingLimit, ring_for + RING_GRACE, step);
         Stage::Ringing(Ringing { place: self.place, assignment, agent })
     }
@@ -181,6 +186,7 @@ impl Ringing {
                 }
             }
             Event::CallerHeard => {}
+            Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
             Event::AgentAnswered => return self.connect(case, step),
             Event::AgentGone(cause) => return self.not_taken(cause, case, step),
             Event::Timer(Timer::RingLimit) => return self.not_taken(Cause::NoAnswer, case, step),
@@ -201,7 +207,9 @@ impl Ringing {
             Event::CallerSecret(..)
             | Event::AgentKey(_)
             | Event::PartyAnswered
+            | Event::PartyRings
             | Event::PartyGone(_)
+            | Event::Successor(_)
             | Event::Revoked(..)
             | Event::Tell(..)
             | Event::Overflow(..)

@@ -4,7 +4,7 @@ use super::say::{FEWER_AGENTS, LONGER_TALKS, NOBODY_YET, URGENT_CALLERS, WAIT_UN
 use super::{AgentWish, Cause};
 
 /// Prompts that the exchange says by itself.
-pub const EXCHANGE_PROMPTS: [&str; 19] = [
+pub const EXCHANGE_PROMPTS: [&str; 21] = [
     AGENT_LOST,
     GOODBYE,
     NO_WAY_LEFT,
@@ -17,6 +17,8 @@ pub const EXCHANGE_PROMPTS: [&str; 19] = [
     PARTY_NO_ANSWER,
     PARTY_UNREACHABLE,
     PARTY_LEFT,
+    LISTEN_ONLY,
+    HEARD_AGAIN,
     RINGBACK,
     WAIT_UNKNOWN,
     NOBODY_YET,
@@ -50,6 +52,10 @@ const PARTY_NO_ANSWER: &str = "party-no-answer";
 const PARTY_UNREACHABLE: &str = "party-unreachable";
 /// "The other party has left."
 const PARTY_LEFT: &str = "party-left";
+/// Two tones, falling: the caller only listens.
+const LISTEN_ONLY: &str = "listen-only";
+/// Two tones, rising: he is heard again.
+const HEARD_AGAIN: &str = "heard-again";
 /// The tone that a phone makes while another rings.
 pub(super) const RINGBACK: &str = "ringback";
 
@@ -71,6 +77,11 @@ pub(super) fn no_way_left() -> Phrase {
 
 pub(super) fn not_possible() -> Phrase {
     prompt(NOT_POSSIBLE)
+}
+
+/// Whether the caller of a conference only listens from now on.
+pub(super) fn listen_only(on: bool) -> Phrase {
+    prompt(if on { LISTEN_ONLY } else { HEARD_AGAIN })
 }
 
 /// The confirmation of what an agent dialled.

@@ -33,5 +33,6 @@ mod sip_transactions;
 mod sip_wire;
 mod small_hotline;
 mod support;
+mod third_party;
 mod wait_told;
 mod world;

@@ -41,6 +41,7 @@ pub(crate) fn menus() -> Arc<MenuSet> {
             drop: keys("*4"),
             leave: keys("*5"),
             pass_on: keys("*6"),
+            listen_only: keys("*7"),
         },
         directory: BTreeMap::from([
             (PartyId::from("merchant"), party("01")),

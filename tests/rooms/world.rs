@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, PromptId, SecretToken, UtcTime};
+use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, PromptId, SecretToken, TransferId, UtcTime};
 use hotline::exchange::menu::MenuSet;
 use hotline::exchange::{
     Arrival, CallCard, Cause, Command, Entry, ExchangeSettings, Fact, Input, NumberedFact, Ops, Peer,
-    RingTarget, Switchboard, acd::AgentWish,
+    RingTarget, Switchboard, TransferStep, TransferTarget, acd::AgentWish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Phone {
     pub rings_until: Option<Instant>,
     /// Number, whether a key stops it, whether it repeats.
     pub playing: Option<(PlayId, bool, bool)>,
+    /// The first prompt of it.
+    pub prompt: String,
     pub hears: Vec<LegId>,
     pub secret: Option<(SecretToken, u8)>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub commands: Vec<Command>,
     /// Ends of legs that we hung up are reported only when the test says so.
     pub slow_ends: bool,
+    /// What was told of each request for a transfer.
+    pub transfers: BTreeMap<TransferId, Vec<TransferStep>>,
     next_leg: u64,
 }
 
@@ -57,6 +61,7 @@ impl World {
             entries: Vec::new(),
             commands: Vec::new(),
             slow_ends: false,
+            transfers: BTreeMap::new(),
             next_leg: 0,
         }
     }
@@ -85,6 +90,7 @@ impl World {
             state: PhoneState::Calling,
             rings_until: None,
             playing: None,
+            prompt: String::new(),
             hears: Vec::new(),
             secret: None,
         };
@@ -93,6 +99,49 @@ impl World {
             Arrival { dialled: number.into(), caller: caller.into(), caller_name: String::new(), peer };
         self.feed(Input::LegArrived { leg, arrival });
         leg
+    }
+
+    /// Somebody rings to take a leg's place.
+    pub(crate) fn ring_in_place(&mut self, old: LegId, name: &str, peer: Peer) -> LegId {
+        self.next_leg += 2;
+        let new = LegId(self.next_leg);
+        let phone = Phone {
+            name: name.into(),
+            state: PhoneState::Calling,
+            rings_until: None,
+            playing: None,
+            prompt: String::new(),
+            hears: Vec::new(),
+            secret: None,
+        };
+        self.phones.insert(new, phone);
+        let arrival =
+            Arrival { dialled: "95188".into(), caller: String::new(), caller_name: String::new(), peer };
+        self.feed(Input::LegReplaced { old, new, arrival });
+        new
+    }
+
+    /// A phone asks that somebody else take its place.
+    pub(crate) fn ask(&mut self, leg: LegId, to: TransferTarget) -> TransferId {
+        let transfer = TransferId(self.transfers.len() as u64 + 1);
+        self.transfers.insert(transfer, Vec::new());
+        self.feed(Input::TransferAsked { leg, transfer, to });
+        transfer
+    }
+
+    /// Each request has one answer, and one outcome at most if it was accepted; `over`: exactly one.
+    pub(crate) fn check_transfers(&self, over: bool) {
+        use TransferStep::{Accepted, Failed, Refused, Ringing, Succeeded};
+        for (transfer, told) in &self.transfers {
+            let well = match told.as_slice() {
+                [Refused(_)]
+                | [Accepted, Succeeded | Failed(_)]
+                | [Accepted, Ringing, Succeeded | Failed(_)] => true,
+                [Accepted] | [Accepted, Ringing] => !over,
+                _ => false,
+            };
+            assert!(well, "{transfer} was told {told:?}\n{}", self.transcript());
+        }
     }
 
     pub(crate) fn sign_in(&mut self, agent: &str) {
@@ -200,6 +249,7 @@ impl World {
         assert!(broken.is_empty(), "{broken:#?}\n{}", self.transcript());
         assert_eq!(self.board.exchange().broken(), 0, "a call was ended\n{}", self.transcript());
         self.check_ears();
+        self.check_transfers(false);
         if !self.slow_ends {
             self.report_ends();
         }
@@ -234,6 +284,7 @@ impl World {
             state: PhoneState::Ringing,
             rings_until: Some(self.now.mono + ring_for),
             playing: None,
+            prompt: String::new(),
             hears: Vec::new(),
             secret: None,
         };
@@ -273,7 +324,9 @@ impl World {
                 format!("hang up {}: {}", self.name(*leg), cause.as_str())
             }
             Command::Play { leg, play, language, prompts, barge_in, repeat } => {
-                self.phone(*leg).playing = Some((*play, *barge_in, *repeat));
+                let phone = self.phone(*leg);
+                phone.playing = Some((*play, *barge_in, *repeat));
+                phone.prompt = prompts.first().map_or("", |p| p.as_str()).to_owned();
                 let prompts: Vec<_> = prompts.iter().map(PromptId::as_str).collect();
                 let verb = if *repeat { "music for" } else { "say to" };
                 let mark = if *barge_in { " (a key stops it)" } else { "" };
@@ -292,7 +345,10 @@ impl World {
             Command::SignalHold { leg, held } => {
                 format!("{} {}", if *held { "hold" } else { "resume" }, self.name(*leg))
             }
-            Command::Transfer { leg, step, .. } => format!("transfer by {}: {step:?}", self.name(*leg)),
+            Command::Transfer { leg, transfer, step } => {
+                self.transfers.entry(*transfer).or_default().push(*step);
+                format!("transfer by {}: {step:?}", self.name(*leg))
+            }
             Command::SendKey { leg, key } => format!("key {} to {}", key.as_char(), self.name(*leg)),
             Command::LegMoved { leg, call } => format!("{} is of {call} now", self.name(*leg)),
             Command::SecretEntry { leg, token } => {

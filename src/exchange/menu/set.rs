@@ -204,6 +204,8 @@ pub struct AgentKeys {
     pub leave: Vec<Key>,
     /// Pass the caller to another queue; its code and `#` follow.
     pub pass_on: Vec<Key>,
+    /// The caller only listens in the conference, or is heard again.
+    pub listen_only: Vec<Key>,
 }
 
 /// A third party that agents may call.

@@ -181,6 +181,9 @@ async fn derive(tx: &mut Tx<'_>, fact: &Fact, at: UtcTime) -> Done {
             )
             .await?;
         }
+        Fact::AgentReplaced { call, agent, .. } => {
+            text(tx, "UPDATE calls SET agent = ? WHERE id = ?", agent.as_str(), *call).await?;
+        }
         Fact::AgentLeft { call, talked, .. } => {
             run(tx, "UPDATE calls SET talk_ms = talk_ms + ? WHERE id = ?", millis(*talked), *call).await?;
         }
@@ -210,6 +213,11 @@ async fn derive(tx: &mut Tx<'_>, fact: &Fact, at: UtcTime) -> Done {
         | Fact::PartyLeft { .. }
         | Fact::ConferenceStarted { .. }
         | Fact::PassedOn { .. }
+        | Fact::TransferAsked { .. }
+        | Fact::TransferOver { .. }
+        | Fact::LegReplaced { .. }
+        | Fact::ListenOnly { .. }
+        | Fact::ClearingUp { .. }
         | Fact::AgentChanged { .. }
         | Fact::MenusInstalled { .. }
         | Fact::CallRefused { .. }

@@ -11,6 +11,9 @@ pub(super) fn sound(id: &str) -> Option<Vec<i16>> {
         "ringback" => Some(tone(450.0, 1.0, 4.0, 1)),
         // GB/T 3380: 450 Hz, 0.35 s of 0.7 s.
         "busy" => Some(tone(450.0, 0.35, 0.35, 6)),
+        // Two short notes, a fifth apart.
+        "listen-only" => Some([tone(660.0, 0.12, 0.03, 1), tone(440.0, 0.12, 0.03, 1)].concat()),
+        "heard-again" => Some([tone(440.0, 0.12, 0.03, 1), tone(660.0, 0.12, 0.03, 1)].concat()),
         "pause" => Some(vec![0; samples(0.22)]),
         _ => None,
     }

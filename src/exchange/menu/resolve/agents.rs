@@ -125,6 +125,7 @@ impl Resolver<'_> {
             drop: keys(self, "drop", "*4"),
             leave: keys(self, "leave", "*5"),
             pass_on: keys(self, "pass_on", "*6"),
+            listen_only: keys(self, "listen_only", "*7"),
         };
         fields.finish(&mut self.findings);
         keys
