@@ -84,6 +84,11 @@ fn greet(server: &Server, store: &std::path::Path) {
         println!("  SIP (TLS)          {sip}");
     }
     println!("  Status page        http://{}/", a.http);
+    let room = server.capacity;
+    println!(
+        "  Room for           {} calls at once ({} open files, {} RTP ports)",
+        room.calls, room.files, room.ports
+    );
     let first = a.advertised.first().map(ToString::to_string).unwrap_or_default();
     println!("\nDial with any SIP phone (no account needed), e.g. baresip, Linphone, Zoiper:");
     for (number, entrance) in &server.menus.numbers {

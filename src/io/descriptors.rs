@@ -1,44 +1,79 @@
-//! File descriptors: a call's sound has two sockets for each of its legs, and the system's usual soft limit of 1,024 is
-//! used up by a few hundred calls. Invariant: the limit is only ever raised, and never above what the system allows.
+//! How many calls find their sockets: each leg has one for RTP and mostly one for RTCP, the system's usual soft limit of
+//! 1,024 open files is used up by a few hundred calls, and the RTP range has an end too. Invariant: the limit of files is
+//! only ever raised, never above what the system allows; what is kept for the house is never given to calls.
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// A caller and an agent, each with a socket for RTP and one for RTCP.
-const OF_ONE_CALL: u64 = 4;
-/// Ports bound ahead and at rest, listeners, the store, pages and commands.
+/// A leg's sockets: RTP, and RTCP where it was not agreed to share RTP's.
+const OF_ONE_LEG: u64 = 2;
+/// The reserve: ports bound ahead and at rest, listeners, the store, pages and commands.
 const OF_THE_HOUSE: u64 = 512;
+/// The limit that is believed where the system does not tell.
+const UNKNOWN: u64 = 1_024;
 
-/// How many calls with an agent have their sockets when `limit` descriptors may be open and phones hold `connections`
-/// over TCP.
-const fn capacity(limit: u64, connections: u64) -> u64 {
-    limit.saturating_sub(OF_THE_HOUSE).saturating_sub(connections) / OF_ONE_CALL
+/// What there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Calls at once. Beyond: 503 with Retry-After.
+    pub calls: usize,
+    /// The limit of open files.
+    pub files: u64,
+    /// RTP ports.
+    pub ports: u64,
 }
 
-/// Raises the limit as far as the system lets us, and says so when `calls` at once may not find their sockets.
-pub(super) fn raise_limit(calls: usize, connections: usize) {
+/// What needs files beside calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    /// RTP ports, one for each leg.
+    pub ports: u64,
+    /// Connections of phones and trunks over TCP and TLS.
+    pub connections: u64,
+    /// Agents: each may have a leg of his own and one of a third party.
+    pub agents: u64,
+}
+
+impl Capacity {
+    /// What `files` and `needs` leave for calls, at most `wanted`.
+    fn of(files: u64, needs: Needs, wanted: usize) -> Self {
+        let by_files = files.saturating_sub(OF_THE_HOUSE).saturating_sub(needs.connections) / OF_ONE_LEG;
+        let legs = by_files.min(needs.ports);
+        // Callers may fill what agents will not need; with many agents and little room, half.
+        let calls = legs - needs.agents.saturating_mul(2).min(legs / 2);
+        Self { calls: usize::try_from(calls).unwrap_or(usize::MAX).min(wanted), files, ports: needs.ports }
+    }
+}
+
+/// Raises the limit of open files as far as the system lets us; what there is room for then. Says so when that is less
+/// than `wanted` calls.
+pub(super) fn make_room(needs: Needs, wanted: usize) -> Capacity {
+    let room = Capacity::of(raise_limit(), needs, wanted);
+    let Capacity { calls, files, ports } = room;
+    if calls < wanted {
+        tracing::warn!(
+            files,
+            ports,
+            calls,
+            wanted,
+            "room for fewer calls than [limits] calls: raise the limit of open files (ulimit -Hn, LimitNOFILE=) or widen [rtp]"
+        );
+    }
+    room
+}
+
+fn raise_limit() -> u64 {
     let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok(limits) => limits,
         Err(e) => {
             tracing::warn!(error = %e, "the limit of open files cannot be read");
-            return;
+            return UNKNOWN;
         }
     };
-    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(e) => {
             tracing::warn!(error = %e, soft, hard, "the limit of open files cannot be raised");
             soft
         }
-    };
-    let room = capacity(limit, connections as u64);
-    if room < calls as u64 {
-        tracing::warn!(
-            limit,
-            calls = room,
-            wanted = calls,
-            "the limit of open files has room for fewer calls than [limits] calls; raise it (ulimit -Hn, LimitNOFILE=)"
-        );
-    } else {
-        tracing::debug!(limit, calls = room, "open files");
     }
 }
 
@@ -46,17 +81,22 @@ pub(super) fn raise_limit(calls: usize, connections: usize) {
 mod tests {
     use super::*;
 
+    const NEEDS: Needs = Needs { ports: 8_192, connections: 2_000, agents: 100 };
+
     #[test]
     fn the_limit_rises_to_what_the_system_allows() {
-        raise_limit(1, 0);
+        make_room(NEEDS, 1);
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         assert_eq!(soft, hard);
     }
 
     #[test]
-    fn capacity_is_what_is_left_for_calls() {
-        assert_eq!(capacity(1_024, 0), 128);
-        assert_eq!(capacity(16_384, 2_000), 3_468);
-        assert_eq!(capacity(1_024, 2_000), 0);
+    fn calls_have_what_files_ports_and_agents_leave() {
+        let calls = |files, needs, wanted| Capacity::of(files, needs, wanted).calls;
+        assert_eq!(calls(1_024, Needs { connections: 0, ..NEEDS }, 10_000), 128, "files");
+        assert_eq!(calls(1_024, NEEDS, 10_000), 0, "nothing of the reserve");
+        assert_eq!(calls(1_000_000, NEEDS, 10_000), 7_992, "ports");
+        assert_eq!(calls(1_000_000, Needs { agents: 5_000, ..NEEDS }, 10_000), 4_096, "agents, at most half");
+        assert_eq!(calls(1_000_000, NEEDS, 3_000), 3_000, "what was wanted");
     }
 }

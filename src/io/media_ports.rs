@@ -1,7 +1,9 @@
-//! Pairs of UDP ports for RTP (even) and RTCP (the next one up), RFC 3550 section 11, bound ahead of use.
+//! UDP ports for RTP (even), bound ahead of use, and for RTCP (the next one up, RFC 3550 section 11), bound when it was
+//! agreed that reports do not share RTP's port (RFC 5761).
 //!
-//! Invariant: a port is in one place at a time: free, ready (bound), in use, or in quarantine. A pair that was used
-//! stays bound for two seconds, so that what its last call's peer still sends reaches nobody else's call.
+//! Invariant: a port is in one place at a time: free, ready (bound), in use, or in quarantine. A port that was used
+//! stays bound for two seconds, so that what its last call's peer still sends reaches nobody else's call; a port to
+//! which somebody still sends then is closed, not used again at once.
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -12,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::base::{Instant, Rng};
 
-/// Pairs kept bound and unused: a burst of calls finds its ports.
+/// Ports kept bound and unused: a burst of calls finds them.
 const AHEAD: usize = 128;
 /// How long a used port rests.
 const QUARANTINE: Duration = Duration::from_secs(2);
@@ -27,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const RECEIVE_BYTES: usize = 128 * 1024;
 /// Datagrams thrown away before a call, more than the buffer holds: whoever floods a port cannot hold the media thread.
 const DRAINED: usize = 4_096;
+/// Packets that may still come on a port after its call: a quarter of a second of sound.
+const LAST_PACKETS: usize = 12;
 /// Expedited forwarding (RFC 3246) as the traffic class byte: what networks give voice.
 const TRAFFIC_CLASS: u32 = 46 << 2;
 
@@ -67,17 +71,11 @@ impl BindTo {
     }
 }
 
-/// How everybody else names the address that a socket of both families reports.
-pub(super) fn peer_of(from: SocketAddr) -> SocketAddr {
-    SocketAddr::new(from.ip().to_canonical(), from.port())
-}
-
-/// A bound pair.
+/// A bound port for RTP.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct BoundPort {
     pub(super) port: u16,
     pub(super) rtp: UdpSocket,
-    pub(super) rtcp: UdpSocket,
 }
 
 /// What was counted.
@@ -95,8 +93,8 @@ pub(super) struct PortPool {
     bind: BindTo,
     rng: Rng,
     free: Vec<u16>,
-    ready: BTreeMap<u16, Pair>,
-    resting: VecDeque<(Instant, u16, Option<Pair>)>,
+    ready: BTreeMap<u16, BoundPort>,
+    resting: VecDeque<(Instant, BoundPort)>,
     busy: VecDeque<(Instant, u16)>,
     retry_at: Option<Instant>,
     figures: PortFigures,
@@ -120,15 +118,14 @@ impl PortPool {
 
     /// Binds pairs in random order until enough are ready; returns those bound now.
     pub(super) fn refill(&mut self, now: Instant) -> Vec<u16> {
-        self.release(now);
+        let mut bound = self.release(now);
         self.retry_at = None;
-        let mut bound = Vec::new();
         let mut busy = 0;
         while self.ready.len() < AHEAD && busy < BUSY_AT_ONCE {
             let Some(port) = self.draw() else { break };
-            match bind_pair(self.bind, port) {
-                Ok(pair) => {
-                    self.ready.insert(port, pair);
+            match bind(self.bind, port) {
+                Ok(rtp) => {
+                    self.ready.insert(port, BoundPort { port, rtp });
                     bound.push(port);
                 }
                 Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
@@ -149,17 +146,28 @@ impl PortPool {
         bound
     }
 
-    /// Takes a ready pair into use, emptied of what strangers sent to it meanwhile.
-    pub(super) fn take(&mut self, port: u16) -> Option<Pair> {
-        let pair = self.ready.remove(&port)?;
-        drain(&pair.rtp);
-        drain(&pair.rtcp);
-        Some(pair)
+    /// Takes a ready port into use, emptied of what strangers sent to it meanwhile.
+    pub(super) fn take(&mut self, port: u16) -> Option<BoundPort> {
+        let bound = self.ready.remove(&port)?;
+        drain(&bound.rtp);
+        Some(bound)
     }
 
-    /// A pair that was in use rests now.
-    pub(super) fn rest(&mut self, now: Instant, pair: Pair) {
-        self.resting.push_back((now + QUARANTINE, pair.port, Some(pair)));
+    /// The socket for the reports of a port in use; `None`, counted: it cannot be bound, and there are no reports.
+    pub(super) fn bind_rtcp(&mut self, port: u16) -> Option<UdpSocket> {
+        match bind(self.bind, port.saturating_add(1)) {
+            Ok(rtcp) => Some(rtcp),
+            Err(why) => {
+                tracing::warn!(port, %why, "no socket for RTCP: this leg goes without reports");
+                self.figures.failed += 1;
+                None
+            }
+        }
+    }
+
+    /// A port that was in use rests now.
+    pub(super) fn rest(&mut self, now: Instant, bound: BoundPort) {
+        self.resting.push_back((now + QUARANTINE, bound));
     }
 
     /// When a refill would find more than now; `None` when all that are wanted are ready.
@@ -167,7 +175,7 @@ impl PortPool {
         if self.ready.len() >= AHEAD {
             return None;
         }
-        let rested = self.resting.front().map(|(at, ..)| *at);
+        let rested = self.resting.front().map(|(at, _)| *at);
         let busy = self.busy.front().map(|(at, _)| *at);
         [self.retry_at, rested, busy].into_iter().flatten().min()
     }
@@ -182,14 +190,27 @@ impl PortPool {
         self.figures
     }
 
-    /// What has rested long enough is closed, which forgets what was sent to it, and free again.
-    fn release(&mut self, now: Instant) {
-        while let Some((_, port, _)) = self.resting.pop_front_if(|(at, ..)| *at <= now) {
-            self.free.push(port);
+    /// What has rested long enough is ready again where it is wanted and nobody sends to it; else it is closed and free.
+    fn release(&mut self, now: Instant) -> Vec<u16> {
+        let mut again = Vec::new();
+        while let Some((_, bound)) = self.resting.pop_front_if(|(at, _)| *at <= now) {
+            let port = bound.port;
+            if self.ready.len() < AHEAD && self.was_quiet(&bound) {
+                self.ready.insert(port, bound);
+                again.push(port);
+            } else {
+                self.free.push(port);
+            }
         }
         while let Some((_, port)) = self.busy.pop_front_if(|(at, _)| *at <= now) {
             self.free.push(port);
         }
+        again
+    }
+
+    /// Whether nobody has sent to a resting port since its call ended, but for the last packets that were on their way.
+    fn was_quiet(&self, bound: &BoundPort) -> bool {
+        drain(&bound.rtp) <= LAST_PACKETS
     }
 
     fn draw(&mut self) -> Option<u16> {
@@ -199,12 +220,6 @@ impl PortPool {
         let place = usize::try_from(self.rng.below(self.free.len() as u64)).ok()?;
         Some(self.free.swap_remove(place))
     }
-}
-
-fn bind_pair(to: BindTo, port: u16) -> io::Result<Pair> {
-    let rtp = bind(to, port)?;
-    let rtcp = bind(to, port.saturating_add(1))?;
-    Ok(Pair { port, rtp, rtcp })
 }
 
 fn bind(to: BindTo, port: u16) -> io::Result<UdpSocket> {
@@ -226,13 +241,10 @@ fn bind(to: BindTo, port: u16) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
-fn drain(socket: &UdpSocket) {
+/// Throws away what waits in a socket; how much it was.
+fn drain(socket: &UdpSocket) -> usize {
     let mut nothing = [0; 1];
-    for _ in 0..DRAINED {
-        if socket.recv_from(&mut nothing).is_err() {
-            return;
-        }
-    }
+    (0..DRAINED).take_while(|_| socket.recv_from(&mut nothing).is_ok()).count()
 }
 
 #[cfg(test)]
@@ -256,14 +268,15 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_even_and_odd_within_the_range_and_in_no_order() {
+    fn ports_are_even_and_those_of_reports_odd_within_the_range_and_in_no_order() {
         let mut pool = ports(45_001, 45_099);
         let bound = pool.refill(Instant::ZERO);
         assert_eq!(bound.len(), 49);
         assert!(bound.iter().all(|p| p % 2 == 0 && (45_002..=45_098).contains(p)));
         assert!(!bound.is_sorted());
-        let pair = pool.take(bound[0]).unwrap();
-        assert_eq!(pair.rtcp.local_addr().unwrap().port(), pair.rtp.local_addr().unwrap().port() + 1);
+        let taken = pool.take(bound[0]).unwrap();
+        let rtcp = pool.bind_rtcp(taken.port).unwrap();
+        assert_eq!(rtcp.local_addr().unwrap().port(), taken.rtp.local_addr().unwrap().port() + 1);
         assert!(pool.take(bound[0]).is_none(), "taken once");
         assert_eq!(pool.next_refill(), None, "nothing rests");
     }
@@ -282,8 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn a_port_to_which_somebody_still_sends_is_closed_before_it_is_used_again() {
+        let mut pool = ports(45_150, 45_151);
+        assert_eq!(pool.refill(Instant::ZERO), [45_150]);
+        let taken = pool.take(45_150).unwrap();
+        pool.rest(Instant::ZERO, taken);
+        let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..2 * LAST_PACKETS {
+            stranger.send_to(b"late", "127.0.0.1:45150").unwrap();
+        }
+        assert_eq!(pool.refill(Instant::from_secs(2)), [45_150], "bound anew");
+        let fresh = pool.take(45_150).unwrap();
+        let empty = fresh.rtp.recv_from(&mut [0; 10]).unwrap_err();
+        assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
     fn a_port_that_another_program_holds_is_passed_over_and_counted() {
-        let other = std::net::UdpSocket::bind("127.0.0.1:45111").unwrap();
+        let other = std::net::UdpSocket::bind("127.0.0.1:45110").unwrap();
         let mut pool = ports(45_110, 45_113);
         assert_eq!(pool.refill(Instant::ZERO), [45_112]);
         assert_eq!(pool.figures(), PortFigures { busy: 1, failed: 0 });

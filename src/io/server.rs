@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::config::{SecretPlace, Settings};
-use super::descriptors;
+use super::descriptors::{self, Capacity, Needs};
 use super::embedded::{self, Place};
 use super::http::Token;
 use super::menu_files::MenuFilesError;
@@ -100,6 +100,8 @@ pub struct Server {
     pub secrets: AgentSecrets,
     /// Warnings about files, for the operator.
     pub warnings: String,
+    /// How many calls there is room for, and what sets the limit.
+    pub capacity: Capacity,
     stop: mpsc::Sender<()>,
     control: Option<JoinHandle<()>>,
     office: Option<JoinHandle<()>>,
@@ -133,8 +135,8 @@ pub(super) struct Ready {
 impl Server {
     /// Reads everything, opens everything, and takes calls.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        descriptors::raise_limit(settings.exchange.calls_max, settings.connections.total);
-        let ready = read_all(settings)?;
+        let mut ready = read_all(settings)?;
+        let capacity = make_room(&mut ready);
         let (menus, warnings) = (Arc::clone(&ready.menus), ready.warnings.clone());
         let secrets = AgentSecrets { of: ready.secrets.of.clone(), fresh: ready.secrets.fresh.clone() };
         let (stop, stopped) = mpsc::channel(2);
@@ -163,7 +165,16 @@ impl Server {
         })?;
         let gone = || StartError::Settings("the control thread ended before it began".to_owned());
         let addresses = control_from.recv().map_err(|_| gone())??;
-        Ok(Self { addresses, menus, secrets, warnings, stop, control: Some(control), office: Some(office) })
+        Ok(Self {
+            addresses,
+            menus,
+            secrets,
+            warnings,
+            capacity,
+            stop,
+            control: Some(control),
+            office: Some(office),
+        })
     }
 
     /// Takes no new calls; ends when those inside are over. Told again: ends them.
@@ -184,6 +195,20 @@ impl Server {
             }
         }
     }
+}
+
+/// Lets in no more calls than find their sockets.
+fn make_room(ready: &mut Ready) -> Capacity {
+    let settings = &mut ready.settings;
+    let (first, last) = settings.rtp_ports;
+    let needs = Needs {
+        ports: (u64::from(last.saturating_sub(first)) + 1) / 2,
+        connections: settings.connections.total as u64,
+        agents: ready.menus.acd.agents.len() as u64,
+    };
+    let capacity = descriptors::make_room(needs, settings.exchange.calls_max);
+    settings.exchange.calls_max = capacity.calls;
+    capacity
 }
 
 fn spawn(

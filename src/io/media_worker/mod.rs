@@ -1,5 +1,7 @@
 //! The media thread: sockets, the plane, its ticks. It waits for packets, commands and the plane's next deadline, and
 //! for nothing else: without legs it does not wake. Control and sound speak only in commands and events.
+mod batch;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -8,22 +10,22 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use tokio::sync::mpsc as to_control;
 
 use super::clock::Clock;
-use super::media_ports::{BindTo, Pair, PortPool, peer_of};
+use super::media_ports::{BindTo, BoundPort, PortPool};
 use crate::base::{LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary};
+use batch::Batch;
 
 /// Commands that may wait for the media thread: a whole burst of calls' worth.
 const COMMANDS: usize = 65_536;
 /// Events that may wait for the control loop in the channel, and again as many beside it.
 const EVENTS: usize = 65_536;
-/// The largest RTP packet read; longer ones are cut, and then malformed.
-const PACKET: usize = 2_048;
-/// Packets read from one socket before the others have their turn: a flood on one port starves nobody.
-const PACKETS_AT_ONCE: usize = 64;
+/// Batches of packets read from one socket before the others have their turn: a flood on one port starves nobody.
+const BATCHES_AT_ONCE: usize = 16;
 const WAKE: Token = Token(usize::MAX);
 
 /// What sound says to control.
@@ -155,7 +157,9 @@ impl Drop for MediaWorker {
 
 struct Slot {
     leg: LegId,
-    pair: Pair,
+    bound: BoundPort,
+    /// Reports have a socket of their own unless it was agreed that they share RTP's.
+    rtcp: Option<UdpSocket>,
 }
 
 struct Worker {
@@ -177,6 +181,7 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         let mut events = Events::with_capacity(1_024);
+        let mut batch = Batch::new();
         self.fill_ports();
         loop {
             let wait = self.wait();
@@ -193,7 +198,7 @@ impl Worker {
             let again = std::mem::take(&mut self.again);
             let readable = events.iter().map(mio::event::Event::token).filter(|token| *token != WAKE);
             for token in again.into_iter().chain(readable) {
-                self.read(token);
+                self.read(token, &mut batch);
             }
             self.serve_deadline();
             self.flush();
@@ -247,15 +252,17 @@ impl Worker {
     }
 
     fn obey(&mut self, command: MediaCommand) {
-        if let MediaCommand::Open { leg, port } = command {
-            self.open(leg, port);
+        match &command {
+            MediaCommand::Open { leg, port } => self.open(*leg, *port),
+            MediaCommand::Remote { leg, remote } => self.have_rtcp(*leg, !remote.rtcp_mux),
+            _ => {}
         }
         self.plane.handle(self.clock.now(), command);
         self.flush();
     }
 
     fn open(&mut self, leg: LegId, port: u16) {
-        let Some(mut pair) = self.pool.take(port) else {
+        let Some(mut bound) = self.pool.take(port) else {
             tracing::error!(%leg, port, "a leg was given a port that is not bound");
             self.counters.unknown_ports.fetch_add(1, Ordering::Relaxed);
             return;
@@ -264,16 +271,30 @@ impl Worker {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let registry = self.poll.registry();
-        let both = registry
-            .register(&mut pair.rtp, Token(2 * at), Interest::READABLE)
-            .and_then(|()| registry.register(&mut pair.rtcp, Token(2 * at + 1), Interest::READABLE));
-        if let Err(e) = both {
-            tracing::error!(%leg, error = %e, "a leg's sockets cannot be watched");
+        if let Err(e) = self.poll.registry().register(&mut bound.rtp, Token(2 * at), Interest::READABLE) {
+            tracing::error!(%leg, error = %e, "a leg's socket cannot be watched");
         }
         if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Some(Slot { leg, pair });
+            *slot = Some(Slot { leg, bound, rtcp: None });
             self.by_leg.insert(leg, at);
+        }
+    }
+
+    /// Binds or closes the socket of a leg's reports.
+    fn have_rtcp(&mut self, leg: LegId, wanted: bool) {
+        let Some(at) = self.by_leg.get(&leg).copied() else { return };
+        let Some(Some(slot)) = self.slots.get_mut(at) else { return };
+        let registry = self.poll.registry();
+        match (wanted, slot.rtcp.take()) {
+            (true, None) => {
+                let Some(mut rtcp) = self.pool.bind_rtcp(slot.bound.port) else { return };
+                if let Err(e) = registry.register(&mut rtcp, Token(2 * at + 1), Interest::READABLE) {
+                    tracing::error!(%leg, error = %e, "the socket of a leg's reports cannot be watched");
+                }
+                slot.rtcp = Some(rtcp);
+            }
+            (false, Some(mut rtcp)) => unwatch(registry, &mut rtcp),
+            (_, as_it_was) => slot.rtcp = as_it_was,
         }
     }
 
@@ -282,33 +303,37 @@ impl Worker {
         let Some(mut slot) = self.slots.get_mut(at).and_then(Option::take) else { return };
         self.free_slots.push(at);
         let registry = self.poll.registry();
-        let (a, b) = (registry.deregister(&mut slot.pair.rtp), registry.deregister(&mut slot.pair.rtcp));
-        if let Err(e) = a.and(b) {
-            tracing::debug!(%leg, error = %e, "a leg's sockets were not watched");
+        unwatch(registry, &mut slot.bound.rtp);
+        if let Some(mut rtcp) = slot.rtcp {
+            unwatch(registry, &mut rtcp);
         }
-        self.pool.rest(self.clock.mono(), slot.pair);
+        self.pool.rest(self.clock.mono(), slot.bound);
     }
 
     /// Reads a socket until it is empty (readiness is told once), or until it had its share.
-    fn read(&mut self, token: Token) {
+    fn read(&mut self, token: Token, batch: &mut Batch) {
         let (at, rtcp) = (token.0 / 2, token.0 % 2 == 1);
-        let mut buffer = [0; PACKET];
-        for _ in 0..PACKETS_AT_ONCE {
+        for _ in 0..BATCHES_AT_ONCE {
             let Some(Some(slot)) = self.slots.get(at) else { return };
             let leg = slot.leg;
-            let socket = if rtcp { &slot.pair.rtcp } else { &slot.pair.rtp };
-            match socket.recv_from(&mut buffer) {
-                Ok((n, from)) => {
-                    self.counters.received.fetch_add(1, Ordering::Relaxed);
-                    let from = peer_of(from);
-                    let datagram = buffer.get(..n).unwrap_or_default();
+            let socket = if rtcp { slot.rtcp.as_ref() } else { Some(&slot.bound.rtp) };
+            let Some(socket) = socket else { return };
+            match batch.read(socket) {
+                Ok(packets) => {
+                    self.counters.received.fetch_add(packets as u64, Ordering::Relaxed);
                     let now = self.clock.mono();
-                    if rtcp {
-                        self.plane.handle_rtcp(now, leg, from, datagram);
-                    } else {
-                        self.plane.handle_rtp(now, leg, from, datagram);
+                    for n in 0..packets {
+                        let Some((from, datagram)) = batch.get(n) else { continue };
+                        if rtcp {
+                            self.plane.handle_rtcp(now, leg, from, datagram);
+                        } else {
+                            self.plane.handle_rtp(now, leg, from, datagram);
+                        }
                     }
                     self.send_packets();
+                    if packets < batch::PACKETS {
+                        return;
+                    }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 // Of no socket's making: ICMP's answer to an earlier packet of ours, or a signal. There may be more.
@@ -340,8 +365,8 @@ impl Worker {
         while let Some(packet) = self.plane.poll_transmit() {
             let slot = self.by_leg.get(&packet.leg).and_then(|at| self.slots.get(*at));
             let sent = slot.and_then(Option::as_ref).is_some_and(|slot| {
-                let socket = if packet.rtcp { &slot.pair.rtcp } else { &slot.pair.rtp };
-                socket.send_to(packet.bytes, bind.to_socket(packet.to)).is_ok()
+                let socket = if packet.rtcp { slot.rtcp.as_ref() } else { Some(&slot.bound.rtp) };
+                socket.is_some_and(|s| s.send_to(packet.bytes, bind.to_socket(packet.to)).is_ok())
             });
             let counter = if sent { &self.counters.sent } else { &self.counters.send_failures };
             counter.fetch_add(1, Ordering::Relaxed);
@@ -352,6 +377,13 @@ impl Worker {
         for port in self.pool.refill(self.clock.mono()) {
             self.events.tell(FromMedia::PortReady(port), &self.counters);
         }
+    }
+}
+
+/// A socket that is closed next is watched no more.
+fn unwatch(registry: &Registry, socket: &mut UdpSocket) {
+    if let Err(e) = registry.deregister(socket) {
+        tracing::debug!(error = %e, "a socket was not watched");
     }
 }
 
