@@ -26,6 +26,22 @@ pub struct Arrival {
     pub caller_name: String,
     /// Who it is, as far as it was proved.
     pub peer: Peer,
+    /// What a trusted trunk says of him; empty from anybody else.
+    #[serde(default)]
+    pub vouched: Vouched,
+}
+
+/// What a trusted trunk says of a caller: text from outside, bounded, without control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// The number or name that it vouches for (RFC 3325), or empty.
+    pub identity: String,
+    /// The name beside it, or empty.
+    pub name: String,
+    /// He wants it shown to nobody outside the trusted network (RFC 3325 section 9.3).
+    pub private: bool,
+    /// What the calling side wants known on the other side (RFC 7433), as written, or empty.
+    pub user_to_user: String,
 }
 
 /// Whom a new leg should reach.
@@ -64,4 +80,6 @@ pub struct CallCard {
     pub entries: Vec<(EntryId, String)>,
     /// Who passed him on, if anybody.
     pub passed_on_by: Option<AgentId>,
+    /// What a trusted trunk says of him.
+    pub vouched: Vouched,
 }

@@ -88,6 +88,7 @@ impl Case {
             waited_s: self.waited(now).as_secs(),
             entries: self.way.entries.clone(),
             passed_on_by: self.way.passed_on_by.clone(),
+            vouched: self.arrival.vouched.clone(),
         }
     }
 

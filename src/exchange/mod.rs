@@ -37,7 +37,7 @@ mod words;
 
 use acd::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OverflowCause};
 
-pub use arrival::{Arrival, CallCard, Peer, RingTarget};
+pub use arrival::{Arrival, CallCard, Peer, RingTarget, Vouched};
 pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};

@@ -14,6 +14,7 @@ use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
 use crate::media::Codec;
+use crate::node::Permit;
 use crate::sip::DigestAlgorithm;
 
 /// What `hotline.toml` says, resolved.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// The address told to peers instead of the listener's own, by family.
     pub advertise: Vec<IpAddr>,
+    /// Names by which phones and trunks know us, beside the realm and the addresses.
+    pub domains: Vec<String>,
     /// A held caller's phone is told by re-INVITE (`sendonly`). Some phones then stop playing what they are sent.
     pub signal_hold: bool,
     /// The digest realm.
@@ -77,6 +80,10 @@ pub struct TrunkSettings {
     pub user: Option<String>,
     /// Its password.
     pub password: Option<SecretPlace>,
+    /// What it says of callers is believed, and told to it.
+    pub trusted: bool,
+    /// Numbers outside the directory to which transfers may lead over it.
+    pub permit: Permit,
 }
 
 impl Default for Settings {
@@ -87,6 +94,7 @@ impl Default for Settings {
             tls: None,
             connections: ConnectionLimits::default(),
             advertise: Vec::new(),
+            domains: Vec::new(),
             signal_hold: false,
             realm: "hotline".to_owned(),
             digest: vec![DigestAlgorithm::Md5],
@@ -107,6 +115,8 @@ impl Default for Settings {
                     host: None,
                     user: None,
                     password: None,
+                    trusted: false,
+                    permit: Permit::default(),
                 },
             )]),
         }
@@ -148,6 +158,9 @@ impl Settings {
         }
         if let Some(advertise) = list(&mut t, findings, "advertise", ip) {
             self.advertise = advertise;
+        }
+        if let Some(domains) = list(&mut t, findings, "domains", domain) {
+            self.domains = domains;
         }
         self.signal_hold = t.flag(findings, "signal_hold");
         if let Some(w) = t.word(findings, "realm") {
@@ -227,16 +240,32 @@ impl Settings {
             let host = t.word(findings, "host").map(|w| w.text.to_owned());
             let user = t.word(findings, "user").map(|w| w.text.to_owned());
             let password = secret(&mut t, findings, "password_file", "password_env");
+            let (trusted, permit) = (t.flag(findings, "trusted"), permit(&mut t, findings));
             if user.is_some() != password.is_some() {
                 let message = format!("the trunk {name} needs both a user and a password, or neither");
                 findings.error("HL0104", &t.place, message);
             }
             t.finish(findings);
             if let Some(address) = address {
-                self.trunks.insert(TrunkId::new(name), TrunkSettings { address, tcp, host, user, password });
+                self.trunks.insert(
+                    TrunkId::new(name),
+                    TrunkSettings { address, tcp, host, user, password, trusted, permit },
+                );
             }
         }
     }
+}
+
+/// Where transfers may lead over a trunk beside the directory.
+fn permit(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> Permit {
+    let mut permit = Permit::default();
+    if let Some(prefixes) = list(t, findings, "permit", prefix) {
+        permit.prefixes = prefixes;
+    }
+    if let Some(n) = t.number(findings, "permit_per_hour", &(0..=100_000)) {
+        permit.per_hour = u32::try_from(n).unwrap_or(u32::MAX);
+    }
+    permit
 }
 
 /// A variable of the environment: secrets alone come from there.
@@ -278,6 +307,29 @@ fn ip(findings: &mut Findings<'_>, w: Word<'_>) -> Option<IpAddr> {
         findings.error("HL0105", w.place, message).help("write the public address, without a port");
     }
     read
+}
+
+fn domain(findings: &mut Findings<'_>, w: Word<'_>) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    if w.text.is_empty() || !w.text.chars().all(fits) {
+        let message = format!("`{}` is not a name of a domain", w.text);
+        findings.error("HL0105", w.place, message).help("write \"hotline.example\", without `sip:` and port");
+        return None;
+    }
+    Some(w.text.to_ascii_lowercase())
+}
+
+/// The beginning of numbers that a transfer may lead to.
+fn prefix(findings: &mut Findings<'_>, w: Word<'_>) -> Option<String> {
+    let digits = w.text.strip_prefix('+').unwrap_or(w.text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let message = format!("`{}` is not the beginning of a number", w.text);
+        findings
+            .error("HL0105", w.place, message)
+            .help("write \"0085\" or \"+4930\": every number that begins so");
+        return None;
+    }
+    Some(w.text.to_owned())
 }
 
 fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm> {

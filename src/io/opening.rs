@@ -132,6 +132,7 @@ fn node_settings(ready: &Ready, doors: &Doors, resume: Resume) -> NodeSettings {
         media_addresses: doors.media_addresses.clone(),
         codecs: settings.codecs.clone(),
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
+        domains: settings.domains.clone(),
         signal_hold: settings.signal_hold,
         retry_after_s: 5,
     }
@@ -286,6 +287,8 @@ fn trunks_of(
                 stream: trunk.tcp,
                 host: trunk.host.clone().unwrap_or_else(|| trunk.address.to_string()),
                 credentials: credentials.get(id).cloned().flatten(),
+                trusted: trunk.trusted,
+                permit: trunk.permit.clone(),
             },
         );
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::KeyMerge;
+use super::redirect::Calling;
 use super::sound::LegSound;
 use crate::base::{CallId, Deadline, Instant, LegId, SecretToken};
 use crate::exchange::Cause;
@@ -51,6 +52,8 @@ pub(super) struct NodeLeg {
     pub(super) rings_by_offer: bool,
     /// The far end put us on hold.
     pub(super) held_by_peer: bool,
+    /// While we ring it: whom else it may name in its place.
+    pub(super) calling: Option<Box<Calling>>,
 }
 
 impl NodeLeg {
@@ -69,6 +72,7 @@ impl NodeLeg {
             agreed_early: false,
             rings_by_offer: false,
             held_by_peer: false,
+            calling: None,
         }
     }
 }
@@ -105,6 +109,16 @@ impl Legs {
         if let Some(node_leg) = self.by_leg.get_mut(&leg) {
             node_leg.call = Some(call);
         }
+    }
+
+    /// A ringing leg goes on with another INVITE: its call, if it has one.
+    pub(super) fn rebind(&mut self, leg: LegId, invite: InviteId, sip_call_id: String) -> Option<CallId> {
+        let node_leg = self.by_leg.get_mut(&leg)?;
+        self.by_invite.remove(&node_leg.invite);
+        node_leg.invite = invite;
+        node_leg.sip_call_id = sip_call_id;
+        self.by_invite.insert(invite, leg);
+        node_leg.call
     }
 
     /// `leg` is the caller's of `call`.

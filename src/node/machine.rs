@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::legs::Legs;
 use super::output::NodeOutput;
+use super::permit::Permits;
 use super::ports::Ports;
+use super::refer::Transfers;
 use super::settings::NodeSettings;
 use super::traces::Traces;
 use super::view::{NodeFigures, NodeView};
@@ -34,6 +36,8 @@ pub struct Node {
     /// Legs whose sound still has to report its figures.
     pub(super) ended_calls: BTreeMap<LegId, CallId>,
     pub(super) figures: NodeFigures,
+    pub(super) transfers: Transfers,
+    pub(super) permits: Permits,
     pub(super) rng: Rng,
     started: Now,
     now: Now,
@@ -63,6 +67,8 @@ impl Node {
             later: VecDeque::new(),
             ended_calls: BTreeMap::new(),
             figures: NodeFigures::default(),
+            transfers: Transfers::default(),
+            permits: Permits::default(),
             rng: rng.fork("node"),
             started: now,
             now,

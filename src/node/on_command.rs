@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
 use super::output::NodeOutput;
+use super::redirect::{Calling, Whom};
 use super::status;
 use crate::base::{AgentId, CallId, Key, LegId, PartyId, SecretToken, TrunkId};
 use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
@@ -20,6 +21,10 @@ struct Way {
     listener: ListenerId,
     from: Identity,
     credentials: Option<Credentials>,
+    /// More header fields.
+    headers: Vec<(String, String)>,
+    /// The trunk that it goes over; `None`: an agent's phone.
+    trunk: Option<TrunkId>,
 }
 
 impl Node {
@@ -28,14 +33,23 @@ impl Node {
             Command::Answer { leg } => self.answer(leg),
             Command::Alert { leg } => self.alert(leg),
             Command::Reject { leg, cause } => self.reject(leg, cause),
-            Command::Ring { leg, call, target, card, ring_for, transfer: _ } => {
+            Command::Ring { leg, call, target, card, ring_for, transfer } => {
+                let whom = match &target {
+                    RingTarget::Agent(agent) => Whom::Agent(agent.clone()),
+                    RingTarget::Party(_) | RingTarget::Outside { .. } => Whom::Trunk,
+                };
                 let target = match &target {
                     RingTarget::Agent(agent) => self.way_to_agent(agent, &card),
                     RingTarget::Party(party) => self.way_to_party(party, &card),
                     RingTarget::Outside { number, trunk } => self.way_over(trunk, number, &card),
                 };
                 match target {
-                    Ok(way) => self.ring(leg, call, way, (&card, ring_for)),
+                    Ok(mut way) => {
+                        way.headers = card_headers(&card, call);
+                        way.headers.extend(self.vouched_headers(&card, way.trunk.as_ref()));
+                        way.headers.extend(self.transfer_headers(transfer, way.trunk.as_ref()));
+                        self.ring((leg, call), way, whom, ring_for);
+                    }
                     Err(cause) => self.later.push_back(Input::LegEnded { leg, cause }),
                 }
             }
@@ -53,7 +67,7 @@ impl Node {
             }
             Command::SendKey { leg, key } => self.send_key(leg, key),
             Command::LegMoved { leg, call } => self.legs.belongs(leg, call),
-            Command::Transfer { .. } => {}
+            Command::Transfer { transfer, step, .. } => self.on_transfer(transfer, step),
             Command::SecretEntry { leg, token } => self.secret_entry(leg, token),
             // The switchboard keeps these to itself.
             Command::Acd(_) | Command::Note(_) => {}
@@ -125,7 +139,15 @@ impl Node {
             host: String::new(),
             display: if card.caller_name.is_empty() { caller.to_owned() } else { card.caller_name.clone() },
         };
-        Ok(Way { uri: binding.uri, to: binding.to, listener, from, credentials: None })
+        Ok(Way {
+            uri: binding.uri,
+            to: binding.to,
+            listener,
+            from,
+            credentials: None,
+            headers: Vec::new(),
+            trunk: None,
+        })
     }
 
     /// Third parties are called from the hotline's own number, never from the caller's.
@@ -134,8 +156,8 @@ impl Node {
         self.way_over(&entry.trunk, &entry.number, card)
     }
 
-    fn way_over(&self, trunk: &TrunkId, number: &str, card: &CallCard) -> Result<Way, Cause> {
-        let trunk = self.settings.trunks.get(trunk).ok_or(Cause::Unreachable)?;
+    fn way_over(&self, id: &TrunkId, number: &str, card: &CallCard) -> Result<Way, Cause> {
+        let trunk = self.settings.trunks.get(id).ok_or(Cause::Unreachable)?;
         let to = if trunk.stream {
             Destination::Connect { listener: trunk.listener, to: trunk.address }
         } else {
@@ -148,10 +170,12 @@ impl Node {
             listener: trunk.listener,
             from,
             credentials: trunk.credentials.clone(),
+            headers: Vec::new(),
+            trunk: Some(id.clone()),
         })
     }
 
-    fn ring(&mut self, leg: LegId, call: CallId, way: Way, (card, ring_for): (&CallCard, Duration)) {
+    fn ring(&mut self, (leg, call): (LegId, CallId), way: Way, whom: Whom, ring_for: Duration) {
         let now = self.now().mono;
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
@@ -163,23 +187,22 @@ impl Node {
             sound.prefer(codec);
         }
         let offer = sound.offer();
-        let invite = self.sip.invite(
-            now,
-            OutgoingInvite {
-                request_uri: way.uri,
-                to: way.to,
-                route: Vec::new(),
-                from: way.from,
-                extra_headers: card_headers(card, call),
-                offer: Some(offer),
-                credentials: way.credentials,
-            },
-        );
+        let wanted = OutgoingInvite {
+            request_uri: way.uri,
+            to: way.to,
+            route: Vec::new(),
+            from: way.from,
+            extra_headers: way.headers,
+            offer: Some(offer),
+            credentials: way.credentials,
+        };
+        let invite = self.sip.invite(now, wanted.clone());
         self.media(MediaCommand::Open { leg, port });
         let sip_call_id = self.sip.sip_call_id(invite).unwrap_or_default().to_owned();
         self.traces.belongs(&sip_call_id, call);
         let mut node_leg = NodeLeg::new(invite, sip_call_id, Progress::Ringing, sound);
         node_leg.call = Some(call);
+        node_leg.calling = Some(Box::new(Calling::new(whom, wanted)));
         self.legs.insert(leg, node_leg);
         self.legs.start_ring_timer(leg, now + ring_for);
     }

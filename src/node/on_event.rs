@@ -17,11 +17,7 @@ impl Node {
             SipEvent::Acknowledged { invite, sdp } => self.on_acknowledged(invite, sdp.as_deref()),
             SipEvent::Progress { invite, status, sdp } => self.on_progress(invite, status, sdp.as_deref()),
             SipEvent::Answered { invite, sdp } => self.on_answered(invite, sdp.as_deref()),
-            SipEvent::Failed { invite, status, .. } => {
-                if let Some((_, leg)) = self.legs.of_invite(invite) {
-                    leg.ending.get_or_insert(status::failed(status));
-                }
-            }
+            SipEvent::Failed { invite, status, contacts } => self.on_failed(invite, status, &contacts),
             SipEvent::EarlyAnswer { invite, sdp } => self.on_early_answer(invite, &sdp),
             SipEvent::EarlyOffer { invite, fork, offer } => self.on_early_offer((invite, fork), &offer),
             SipEvent::Refreshed { invite, sdp } => self.on_refreshed(invite, &sdp),
@@ -43,9 +39,7 @@ impl Node {
             SipEvent::Ended { invite, why } => self.on_ended(invite, why),
             SipEvent::Registered { user, .. } => self.reachable(&user, true),
             SipEvent::Unregistered { user } => self.reachable(&user, false),
-            SipEvent::Referred { invite, .. } => {
-                self.sip.refuse_referral(self.now().mono, invite, Status::FORBIDDEN);
-            }
+            SipEvent::Referred { invite, referral } => self.on_referred(invite, referral),
             SipEvent::OptionsAnswered { .. } | SipEvent::RegistrationChanged { .. } => {}
         }
     }
@@ -71,6 +65,11 @@ impl Node {
             return;
         }
         self.figures.arrived += 1;
+        let peer = self.peer(incoming);
+        let replaced = match self.to_be_replaced(incoming, &peer) {
+            Ok(replaced) => replaced,
+            Err(status) => return self.sip.reject(now, invite, status, None),
+        };
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
@@ -95,9 +94,13 @@ impl Node {
             dialled: incoming.request_user.clone(),
             caller: incoming.from.user.clone(),
             caller_name: incoming.from.display.clone(),
-            peer: self.peer(incoming),
+            vouched: self.vouched(incoming, &peer),
+            peer,
         };
-        self.input(Input::LegArrived { leg, arrival });
+        self.input(match replaced {
+            Some(old) => Input::LegReplaced { old, new: leg, arrival },
+            None => Input::LegArrived { leg, arrival },
+        });
     }
 
     fn peer(&self, incoming: &Incoming) -> Peer {
@@ -159,6 +162,7 @@ impl Node {
         match accepted {
             Ok(()) => {
                 node_leg.progress = Progress::Up;
+                node_leg.calling = None;
                 self.tell_remote(leg);
                 self.watch(leg);
                 self.input(Input::LegAnswered { leg });
@@ -291,6 +295,9 @@ impl Node {
             // A challenged INVITE, or one refused before it became a leg.
             return;
         };
+        if why == EndReason::Refused && self.ring_next(leg) {
+            return;
+        }
         let Some(gone) = self.legs.remove(leg) else { return };
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Close { leg }));
         if let Some((token, _)) = gone.secret {

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use super::permit::Permit;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::media::Codec;
@@ -20,6 +21,8 @@ pub struct NodeSettings {
     pub codecs: Vec<Codec>,
     /// Ways to third parties.
     pub trunks: BTreeMap<TrunkId, Trunk>,
+    /// Names by which peers know us, beside the realm and the listeners' addresses.
+    pub domains: Vec<String>,
     /// A held leg is told by re-INVITE (`sendonly`); else it only hears the music.
     pub signal_hold: bool,
     /// What a refused caller is told in `Retry-After`, in seconds.
@@ -39,6 +42,10 @@ pub struct Trunk {
     pub host: String,
     /// What a challenge from it is answered with.
     pub credentials: Option<Credentials>,
+    /// What it says of callers is believed and passed on to it: P-Asserted-Identity (RFC 3325), User-to-User (RFC 7433).
+    pub trusted: bool,
+    /// Numbers outside the directory to which transfers may lead over it.
+    pub permit: Permit,
 }
 
 impl Trunk {
@@ -61,6 +68,8 @@ mod tests {
             stream: false,
             host: String::new(),
             credentials: None,
+            trusted: false,
+            permit: Permit::default(),
         };
         assert!(trunk("127.0.0.1:5090").owns("127.0.0.1:5090".parse().unwrap()));
         assert!(!trunk("127.0.0.1:5090").owns("127.0.0.1:5091".parse().unwrap()));

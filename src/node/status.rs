@@ -29,6 +29,34 @@ pub(super) const fn refusal(cause: Cause) -> Status {
     }
 }
 
+/// The status that tells whoever asked for a transfer why it did not succeed.
+pub(super) const fn outcome(cause: Cause) -> Status {
+    match cause {
+        Cause::HungUp
+        | Cause::Completed
+        | Cause::GaveUp
+        | Cause::Withdrawn
+        | Cause::PartnerLeft
+        | Cause::OpsEnded
+        | Cause::SoundLost => Status::REQUEST_TERMINATED,
+        Cause::PeerLost => Status::REQUEST_TIMEOUT,
+        Cause::NotFound
+        | Cause::Forbidden
+        | Cause::NoCommonCodec
+        | Cause::Overload
+        | Cause::ShuttingDown
+        | Cause::Busy
+        | Cause::Declined
+        | Cause::NoAnswer
+        | Cause::Unreachable
+        | Cause::Closed
+        | Cause::QueueOverflow
+        | Cause::LimitReached
+        | Cause::ProtocolError
+        | Cause::InternalError => refusal(cause),
+    }
+}
+
 /// What a final refusal of our INVITE means.
 pub(super) const fn failed(status: Status) -> Cause {
     match status.code() {

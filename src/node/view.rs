@@ -42,4 +42,16 @@ pub struct NodeFigures {
     pub stray_events: u64,
     /// Re-INVITEs of ours that were refused.
     pub reoffers_refused: u64,
+    /// REFERs taken.
+    pub referrals_taken: u64,
+    /// REFERs refused: to somebody whom nobody wrote down, or when it could not be.
+    pub referrals_refused: u64,
+    /// Transfers to numbers outside refused because the hour's number of them was used up.
+    pub permits_used_up: u64,
+    /// INVITEs with Replaces refused: from strangers, or naming no dialog of ours.
+    pub replaces_refused: u64,
+    /// Targets of 3xx responses that were rung.
+    pub redirects_followed: u64,
+    /// Targets of 3xx responses that were not: elsewhere, twice, or too many.
+    pub redirects_refused: u64,
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hotline::base::{CallId, Instant, Key, LegId, Now, Seq, UtcTime};
-use hotline::exchange::{Arrival, Cause, Fact, NumberedFact, Peer};
+use hotline::exchange::{Arrival, Cause, Fact, NumberedFact, Peer, Vouched};
 use hotline::io::{CallFilter, Store, Writer};
 use hotline::replay::{PhoneEvent, Voice};
 use sqlx::{Connection as _, Row as _};
@@ -43,6 +43,7 @@ fn started(seq: u64, call: u64) -> NumberedFact {
         caller: "13800138000".to_owned(),
         caller_name: String::new(),
         peer: Peer::Stranger,
+        vouched: Vouched::default(),
     };
     let (call, leg) = (CallId(call), LegId(2));
     fact(seq, 0, Fact::CallStarted { call, leg, arrival, menus: "r".to_owned() })

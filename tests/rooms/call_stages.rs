@@ -7,7 +7,7 @@ use hotline::base::{
 };
 use hotline::exchange::acd::{AcdInput, AcdOutput, Offer, OfferWhy, OverflowCause};
 use hotline::exchange::{
-    Arrival, Cause, Command, Exchange, ExchangeSettings, Input, Ops, Peer, RingTarget, Told,
+    Arrival, Cause, Command, Exchange, ExchangeSettings, Input, Ops, Peer, RingTarget, Told, Vouched,
 };
 
 use crate::small_hotline::{keys, menus};
@@ -43,6 +43,7 @@ impl Bench {
             caller: "139".into(),
             caller_name: String::new(),
             peer: Peer::Stranger,
+            vouched: Vouched::default(),
         };
         bench.feed(Input::LegArrived { leg: CALLER, arrival });
         bench
@@ -214,6 +215,7 @@ fn other(bench: &mut Bench, what: &str) -> Vec<Command> {
         caller: String::new(),
         caller_name: String::new(),
         peer: Peer::Stranger,
+        vouched: Vouched::default(),
     };
     let acd = match what {
         "caller heard all" => return bench.feed(Input::PromptEnded { leg: CALLER, play: bench.play }),
@@ -320,6 +322,7 @@ fn among_ten_thousand_calls_an_input_touches_one_and_a_timeout_those_that_are_du
             caller: n.to_string(),
             caller_name: String::new(),
             peer: Peer::Stranger,
+            vouched: Vouched::default(),
         };
         bench.exchange.handle(bench.now, Input::LegArrived { leg: LegId(2 * n), arrival });
         while bench.exchange.poll().is_some() {}
@@ -347,6 +350,7 @@ fn among_ten_thousand_calls_an_input_touches_one_and_a_timeout_those_that_are_du
         caller: String::new(),
         caller_name: String::new(),
         peer: Peer::Stranger,
+        vouched: Vouched::default(),
     };
     let refused = bench.feed(Input::LegArrived { leg: LegId(30_000), arrival });
     assert!(matches!(refused[0], Command::Reject { cause: Cause::Overload, .. }));

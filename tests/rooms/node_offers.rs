@@ -117,6 +117,7 @@ impl World {
             media_addresses: BTreeMap::from([(UDP, at.ip())]),
             codecs: vec![Codec::Pcma],
             trunks: BTreeMap::new(),
+            domains: vec![],
             signal_hold: true,
             retry_after_s: 5,
         };

@@ -8,7 +8,7 @@ use hotline::base::{AgentId, Instant, Key, LegId, Now, PlayId, PromptId, SecretT
 use hotline::exchange::menu::MenuSet;
 use hotline::exchange::{
     Arrival, CallCard, Cause, Command, Entry, ExchangeSettings, Fact, Input, NumberedFact, Ops, Peer,
-    RingTarget, Switchboard, TransferStep, TransferTarget, acd::AgentWish,
+    RingTarget, Switchboard, TransferStep, TransferTarget, Vouched, acd::AgentWish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +95,13 @@ impl World {
             secret: None,
         };
         self.phones.insert(leg, phone);
-        let arrival =
-            Arrival { dialled: number.into(), caller: caller.into(), caller_name: String::new(), peer };
+        let arrival = Arrival {
+            dialled: number.into(),
+            caller: caller.into(),
+            caller_name: String::new(),
+            vouched: Vouched::default(),
+            peer,
+        };
         self.feed(Input::LegArrived { leg, arrival });
         leg
     }
@@ -115,8 +120,13 @@ impl World {
             secret: None,
         };
         self.phones.insert(new, phone);
-        let arrival =
-            Arrival { dialled: "95188".into(), caller: String::new(), caller_name: String::new(), peer };
+        let arrival = Arrival {
+            dialled: "95188".into(),
+            caller: String::new(),
+            caller_name: String::new(),
+            vouched: Vouched::default(),
+            peer,
+        };
         self.feed(Input::LegReplaced { old, new, arrival });
         new
     }

@@ -39,6 +39,10 @@ pub struct Referral {
 }
 
 impl ReferTarget {
+    /// The words of a URI as text; `None` when it is malformed.
+    pub fn parse(uri: &str) -> Option<Self> {
+        AddrSpec::parse(uri).map(|uri| Self::of(&uri))
+    }
     /// The words of a URI.
     pub fn of(uri: &AddrSpec) -> Self {
         Self {

@@ -1,6 +1,8 @@
 //! Replaces (RFC 3891 section 6.1): the name of a dialog whose place somebody wants to take.
 //!
 //! Invariant: a value without exactly one `to-tag` and one `from-tag` is none.
+use std::fmt;
+
 use crate::sip::event::InviteId;
 use crate::sip::header::Headers;
 use crate::sip::lex;
@@ -32,6 +34,13 @@ pub enum NamedDialog {
     Early(InviteId),
     /// One that stands.
     Confirmed(InviteId),
+}
+
+impl fmt::Display for Replaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let early = if self.early_only { ";early-only" } else { "" };
+        write!(f, "{};to-tag={};from-tag={}{early}", self.call_id, self.to_tag, self.from_tag)
+    }
 }
 
 impl Replaces {
