@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, TrunkId};
+use hotline::base::{AgentId, CallId, Key, LegId, PartyId, PlayId, PromptId, QueueId, TrunkId};
 use hotline::exchange::acd::AgentWish;
 use hotline::exchange::menu::MenuSet;
 use hotline::exchange::{
-    Cause, Command, ExchangeSettings, Fact, Input, Ops, Peer, Switchboard, decode, encode,
+    Cause, Command, ExchangeSettings, Fact, Input, Ops, Peer, Switchboard, TransferTarget, decode, encode,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -36,14 +36,19 @@ enum Act {
     Odd(u8),
     EndCall(u8),
     ReportEnds,
+    Ask(u8, u8),
+    Replace(u8, u8),
+    Third(u8, u8),
 }
 
 /// What callers type, and now and then an agent.
 const TYPED: [&str; 13] = ["0", "0", "0", "1", "2", "3", "7", "9", "47#", "1234#", "*", "#", "5"];
 
 /// What agents type, and now and then a caller.
-const DESK: [&str; 12] =
-    ["*1", "*201#", "*201#", "*202#", "*299#", "*3", "*3", "*3", "*4", "*5", "*612#", "*"];
+const DESK: [&str; 16] = [
+    "*7", "**", "5", "*9", "*1", "*201#", "*201#", "*202#", "*299#", "*3", "*3", "*3", "*4", "*5", "*612#",
+    "*",
+];
 
 const CAUSES: [Cause; 6] =
     [Cause::HungUp, Cause::PeerLost, Cause::Busy, Cause::Declined, Cause::NoAnswer, Cause::Unreachable];
@@ -65,6 +70,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<u8>().prop_map(Act::Odd),
         1 => any::<u8>().prop_map(Act::EndCall),
         2 => Just(Act::ReportEnds),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(n, t)| Act::Ask(n, t)),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(n, p)| Act::Replace(n, p)),
+        3 => (any::<u8>(), any::<u8>()).prop_map(|(n, far)| Act::Third(n, far)),
     ]
 }
 
@@ -136,8 +144,72 @@ fn perform(world: &mut World, act: &Act) {
         }
         Act::EndCall(n) => world.feed(Input::Ops(Ops::EndCall(CallId(u64::from(*n % 8))))),
         Act::ReportEnds => world.report_ends(),
+        Act::Ask(n, t) => ask(world, *n, *t),
+        Act::Replace(n, p) => replace(world, *n, *p),
+        Act::Third(n, far) => third_party(world, *n, *far),
         Act::Held(..) | Act::Silence(_) | Act::Ring(..) | Act::Odd(_) => on_any_leg(world, act),
     }
+}
+
+/// The ordinary way to a third party, or some of it: chance alone seldom finds it.
+fn third_party(world: &mut World, n: u8, far: u8) {
+    let talks = |world: &World| {
+        let view = world.board.view(world.now);
+        let talking: Vec<_> = view.calls.into_iter().filter(|c| c.stage == "talking").collect();
+        chosen(&talking, n)
+    };
+    let Some(call) = talks(world) else { return };
+    let Some(agent) = call.legs.iter().find(|l| l.role == "agent").map(|l| l.leg) else { return };
+    let type_keys = |world: &mut World, text: &str| {
+        for key in keys(text) {
+            world.press(agent, key);
+        }
+    };
+    type_keys(world, "*201#");
+    let ringing = legs(world, &[PhoneState::Ringing]);
+    let party = ringing.into_iter().rev().find(|leg| world.phones[leg].name == "merchant");
+    let Some(party) = party.filter(|_| far % 4 > 0) else { return };
+    world.phones.get_mut(&party).unwrap().state = PhoneState::Up;
+    world.answer(party);
+    if far % 4 > 1 {
+        type_keys(world, "*3");
+    }
+    if far % 4 > 2 {
+        type_keys(world, "*7");
+    }
+}
+
+/// A phone asks that somebody else take its place: most often one that is up.
+fn ask(world: &mut World, n: u8, t: u8) {
+    let up = legs(world, &[PhoneState::Up]);
+    let all: Vec<LegId> = world.phones.keys().copied().collect();
+    let Some(leg) = chosen(if n < 230 { &up } else { &all }, n) else { return };
+    let to = match t % 8 {
+        0 => TransferTarget::Queue(QueueId::from("loans")),
+        1 => TransferTarget::Agent(agent(t / 8)),
+        2 => TransferTarget::Number("057195188".into()),
+        3 => TransferTarget::Outside { number: "02188".into(), trunk: TrunkId::from("carrier") },
+        4 => TransferTarget::Party(PartyId::from("nobody")),
+        5 => match chosen(&all, t / 8) {
+            Some(other) => TransferTarget::Leg(other),
+            None => return,
+        },
+        _ => TransferTarget::Party(PartyId::from("courier")),
+    };
+    world.ask(leg, to);
+}
+
+/// Somebody rings to take a leg's place.
+fn replace(world: &mut World, n: u8, p: u8) {
+    let all: Vec<LegId> = world.phones.keys().copied().collect();
+    let up = legs(world, &[PhoneState::Up]);
+    let Some(old) = chosen(if n < 230 { &up } else { &all }, n) else { return };
+    let (name, peer) = match p % 4 {
+        0 => ("stranger", Peer::Stranger),
+        1 => ("branch", Peer::Trunk(TrunkId::from("carrier"))),
+        _ => (["8001", "8002", "8003"][usize::from(p / 4) % 3], Peer::Agent(agent(p / 4))),
+    };
+    world.ring_in_place(old, name, peer);
 }
 
 /// Inputs about any leg that ever was, whatever became of it.
@@ -158,7 +230,8 @@ fn on_any_leg(world: &mut World, act: &Act) {
 }
 
 fn settings() -> ExchangeSettings {
-    ExchangeSettings { check_every: 1, calls_max: 6, ..ExchangeSettings::default() }
+    let clearing_max = Duration::from_secs(20);
+    ExchangeSettings { check_every: 1, calls_max: 6, clearing_max, ..ExchangeSettings::default() }
 }
 
 /// Lets everything happen, then everybody hangs up.
@@ -176,6 +249,7 @@ fn run(acts: &[Act], slow_ends: bool) -> World {
         world.end(leg, Cause::HungUp);
     }
     world.report_ends();
+    world.check_transfers(true);
     world
 }
 
@@ -279,6 +353,12 @@ fn chaos_reaches_every_stage() {
         "conference_ended",
         "agent_left",
         "passed_on",
+        "transfer_asked",
+        "transfer_over",
+        "leg_replaced",
+        "agent_replaced",
+        "listen_only",
+        "clearing_up",
         "call_refused",
         "ignored",
     ];

@@ -20,6 +20,7 @@ fn world(clearing: bool) -> World {
     let clearing_max = if clearing { CLEARING } else { Duration::ZERO };
     let settings = ExchangeSettings { check_every: 1, clearing_max, ..ExchangeSettings::default() };
     let mut world = World::new(menus(), settings);
+    world.unchecked = true;
     world.sign_in("8001");
     let caller = world.dial("caller", "95188", "139", Peer::Stranger);
     world.press(caller, keys("0")[0]);
@@ -84,6 +85,7 @@ fn in_phase(Phase(circle, presence): Phase, clearing: bool) -> World {
         }
     }
     settle(&mut world);
+    world.unchecked = false;
     world
 }
 
@@ -345,6 +347,7 @@ fn ends_well(mut world: World) {
     while let Some(leg) = world.phones.iter().find(|(_, p)| LIVE.contains(&p.state)).map(|(leg, _)| *leg) {
         world.end(leg, Cause::HungUp);
     }
+    world.unchecked = true;
     world.wait(CLEARING);
     world.check_transfers(true);
     assert!(world.board.exchange().is_idle(), "{}", world.transcript());
