@@ -241,8 +241,14 @@ pub struct LegFigures {
     pub round_trip_ms: Option<f64>,
     /// What the peer says it lost of our packets.
     pub peer_lost: u64,
-    /// Packets that came too late to be mixed in their place.
+    /// Packets that came too late to be mixed in their place, in whole or in part.
     pub late: u64,
+    /// Sound made up in place of what was lost or late, for those who hear the leg mixed, in milliseconds.
+    pub concealed_ms: u64,
+    /// Sound added because packets came later or the far clock is slow, in milliseconds.
+    pub stretched_ms: u64,
+    /// Sound left out because packets came earlier or the far clock is fast, in milliseconds.
+    pub cut_ms: u64,
     /// Packets of sound that nobody was to hear: while a key was pressed, or while we did not expect sound.
     pub withheld: u64,
     /// Packets that we did not send because the machine was more than three packets behind.

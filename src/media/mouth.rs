@@ -8,8 +8,9 @@ use crate::base::Instant;
 use crate::media::frame::PACKET_SAMPLES_MAX;
 use crate::media::hearing::Format;
 use crate::media::mixer::Mixer;
-use crate::media::playout::Playout;
-use crate::media::{Codec, Decoder};
+use crate::media::noise::NoiseShape;
+use crate::media::playout::{Heard, Playout, PlayoutFigures};
+use crate::media::{Codec, Decoder, SoundRules};
 use crate::rtp::Header;
 
 /// How long sound is withheld after each packet of a key. Senders repeat them every 20-50 ms (RFC 4733, section
@@ -25,7 +26,7 @@ pub(super) struct Mouth {
     decoder: Decoder,
     muted_until: Instant,
     /// Made when somebody first mixes this leg.
-    playout: Option<Playout>,
+    playout: Option<Box<Playout>>,
     withheld: u64,
     unusable: u64,
 }
@@ -67,19 +68,32 @@ impl Mouth {
         self.format
     }
     /// Decodes a packet for those who mix it.
-    pub(super) fn say(&mut self, now: Instant, codec: Codec, header: Header, payload: &[u8]) {
+    pub(super) fn say(&mut self, now: Instant, rules: &SoundRules, (codec, header): (Codec, Header), payload: &[u8]) {
         let mut samples = [0; PACKET_SAMPLES_MAX];
         let n = self.decoder.decode(codec, payload, &mut samples);
-        let playout = self.playout.get_or_insert_with(Playout::new);
-        playout.write(now, (header.ssrc, header.timestamp), samples.get(..n).unwrap_or_default());
+        let playout = self.playout.get_or_insert_with(|| Box::new(Playout::new(rules)));
+        let sound = samples.get(..n).unwrap_or_default();
+        playout.write(now, (header.ssrc, header.timestamp), header.marker, sound);
     }
-    /// Adds what is to be heard from `at` on; `false` when that is nothing.
-    pub(super) fn heard(&self, at: Instant, samples: usize, mixer: &mut Mixer) -> bool {
-        self.playout.as_ref().is_some_and(|p| p.read(at, samples, mixer))
+    /// It rests, and told us what that sounds like (RFC 3389).
+    pub(super) fn rest(&mut self, now: Instant, rules: &SoundRules, header: Header, payload: &[u8]) {
+        let Some(shape) = NoiseShape::read(payload) else { return };
+        let playout = self.playout.get_or_insert_with(|| Box::new(Playout::new(rules)));
+        playout.noise(now, (header.ssrc, header.timestamp), shape);
     }
-    /// Packets that came too late to be mixed.
-    pub(super) fn late(&self) -> u64 {
-        self.playout.as_ref().map_or(0, Playout::late)
+    /// From this timestamp on it is not to be heard; without one, from the last sound on.
+    pub(super) fn hush(&mut self, now: Instant, ssrc: u32, timestamp: Option<u32>) {
+        if let Some(playout) = &mut self.playout {
+            playout.hush(now, ssrc, timestamp);
+        }
+    }
+    /// Adds what is to be heard from `at` on.
+    pub(super) fn heard(&mut self, at: Instant, samples: usize, mixer: &mut Mixer) -> Heard {
+        self.playout.as_mut().map_or(Heard::Nothing, |p| p.read(at, samples, mixer))
+    }
+    /// What was counted where it is mixed.
+    pub(super) fn mixed(&self) -> PlayoutFigures {
+        self.playout.as_ref().map(|p| p.figures()).unwrap_or_default()
     }
     /// Packets that nobody was to hear.
     pub(super) fn withheld(&self) -> u64 {

@@ -9,9 +9,9 @@ use crate::base::Key;
 use crate::media::frame::SAMPLE_RATE;
 
 /// The rows of the keypad, in Hz (ITU-T Q.23).
-const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+pub(super) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 /// The columns of the keypad, in Hz (ITU-T Q.23).
-const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+pub(super) const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
 /// The keys, row by row.
 const KEYPAD: &[u8; 16] = b"123A456B789C*0#D";
 
@@ -19,6 +19,11 @@ const KEYPAD: &[u8; 16] = b"123A456B789C*0#D";
 pub fn key_frequencies(key: Key) -> (f64, f64) {
     let at = KEYPAD.iter().position(|k| char::from(*k) == key.as_char()).unwrap_or_default();
     (ROWS[at / 4 % 4], COLUMNS[at % 4])
+}
+
+/// The key of a row and a column, each 0-3.
+pub(super) fn key_of(row: usize, column: usize) -> Option<Key> {
+    KEYPAD.get(4 * row + column).and_then(|k| Key::from_char(char::from(*k)))
 }
 
 /// One sine that goes on for ever: no clicks between calls, no sine computed per sample.

@@ -24,6 +24,8 @@ pub enum Incoming<'a> {
     Silence {
         /// The packet's header.
         header: Header,
+        /// What the silence sounds like, RFC 3389.
+        payload: &'a [u8],
     },
     /// A packet of a telephone-event; `key` at the first one of each key.
     Event {
@@ -168,7 +170,9 @@ impl Inbound {
                 let first = !std::mem::replace(&mut self.sounded, true);
                 Incoming::Sound { header, payload: packet.payload, first }
             }),
-            PayloadKind::Silence => self.check(now, header).map(|()| Incoming::Silence { header }),
+            PayloadKind::Silence => {
+                self.check(now, header).map(|()| Incoming::Silence { header, payload: packet.payload })
+            }
         };
         result.unwrap_or_else(|cause| {
             self.drops.count(cause);

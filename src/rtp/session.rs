@@ -161,11 +161,37 @@ impl RtpSession {
         self.write(to, header, payload, buffer)
     }
 
+    /// Sends comfort noise of this level below 0 dBov, in dB (RFC 3389), in place of frames of silence.
+    pub fn send_noise(
+        &mut self,
+        now: Instant,
+        payload_type: u8,
+        level: u8,
+        buffer: &mut [u8],
+    ) -> Option<Outgoing> {
+        let (to, _) = self.destination()?;
+        // Never the first of a talk spurt: the marker is the sound's (RFC 3551, section 4.1).
+        let header = Header { marker: false, ..self.out.frame(now, payload_type, 0) };
+        self.write(to, header, &[level.min(127)], buffer)
+    }
+
     /// Sends on a packet of party `source`, `samples` long, in the same codec.
     pub fn send_relayed(&mut self, now: Instant, from: Relayed<'_>, buffer: &mut [u8]) -> Option<Outgoing> {
         let (to, remote) = self.destination()?;
         let header = Header { payload_type: remote.sound_out, ..from.header };
         let header = self.out.relay(now, from.source, header, from.samples)?;
+        self.write(to, header, from.payload, buffer)
+    }
+
+    /// The same for a comfort noise packet, whose payload type is the one that this party takes it under.
+    pub fn send_relayed_noise(
+        &mut self,
+        now: Instant,
+        from: Relayed<'_>,
+        buffer: &mut [u8],
+    ) -> Option<Outgoing> {
+        let (to, _) = self.destination()?;
+        let header = self.out.relay(now, from.source, from.header, from.samples)?;
         self.write(to, header, from.payload, buffer)
     }
 

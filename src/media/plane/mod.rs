@@ -27,7 +27,7 @@ use crate::media::outbox::{MediaTransmit, Outbox, Socket};
 use crate::media::playing::{Manner, Playing, Programme};
 use crate::media::prompt::PromptLibrary;
 use crate::media::wakes::{Wake, WakeIndex};
-use crate::media::{LegFigures, MediaCommand, MediaEvent, RemoteMedia};
+use crate::media::{LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundRules};
 use crate::rtp::{Incoming, RtpSession};
 
 /// Most deadlines served by one `handle_timeout`; what is left stays due. Keeps the outbox small and warm.
@@ -54,6 +54,7 @@ pub struct PlaneFigures {
 #[derive(Debug)]
 pub struct MediaPlane {
     prompts: Arc<PromptLibrary>,
+    rules: SoundRules,
     rng: Rng,
     legs: BTreeMap<LegId, MediaLeg>,
     /// Mouth to ears: who names it as a source, whether it is open or not.
@@ -70,6 +71,7 @@ impl MediaPlane {
     pub fn new(prompts: Arc<PromptLibrary>, rng: Rng) -> Self {
         Self {
             prompts,
+            rules: SoundRules::default(),
             rng,
             legs: BTreeMap::new(),
             ears: BTreeMap::new(),
@@ -79,6 +81,11 @@ impl MediaPlane {
             figures: PlaneFigures::default(),
             last: Instant::ZERO,
         }
+    }
+    /// With other rules than the defaults.
+    #[must_use]
+    pub fn with_rules(self, rules: SoundRules) -> Self {
+        Self { rules, ..self }
     }
     /// Takes a new library for all that is played from now on; what plays already goes on as it is.
     pub fn set_prompts(&mut self, prompts: Arc<PromptLibrary>) {
@@ -124,12 +131,13 @@ impl MediaPlane {
                 self.alive(now, leg);
                 self.sound(now, leg, header, payload);
             }
-            Incoming::Silence { header } => {
+            Incoming::Silence { header, payload } => {
                 self.alive(now, leg);
-                self.withhold(leg, header);
+                self.silence(now, leg, header, payload);
             }
             Incoming::Event { header, key } => {
                 known.mouth.mute(now);
+                known.mouth.hush(now, header.ssrc, None);
                 self.alive(now, leg);
                 self.withhold(leg, header);
                 if let Some(key) = key {

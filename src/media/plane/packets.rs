@@ -9,6 +9,9 @@ use crate::media::plane::MediaPlane;
 use crate::media::playing::Playing;
 use crate::rtp::{Header, Relayed};
 
+/// Longest comfort noise that is passed on, in bytes: a level and 12 coefficients.
+const NOISE_BYTES: usize = 13;
+
 impl MediaPlane {
     /// A valid packet of any kind came.
     pub(super) fn alive(&mut self, now: Instant, leg: LegId) {
@@ -25,6 +28,9 @@ impl MediaPlane {
         let Some(mouth) = self.legs.get_mut(&leg) else { return };
         let expected = mouth.receives();
         if !mouth.mouth.admits(now, expected, payload) {
+            if expected {
+                mouth.mouth.hush(now, header.ssrc, Some(header.timestamp));
+            }
             return self.withhold(leg, header);
         }
         let Some(codec) = mouth.agreed.as_ref().and_then(|a| a.sound_in.codec(header.payload_type)) else {
@@ -50,7 +56,35 @@ impl MediaPlane {
             }
         }
         let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) else { return };
-        mouth.mouth.say(now, codec, header, payload);
+        mouth.mouth.say(now, &self.rules, (codec, header), payload);
+    }
+    /// The party rests, and told us what that sounds like: passed on to those who can make it themselves, made here for
+    /// those who hear a mix.
+    pub(super) fn silence(&mut self, now: Instant, leg: LegId, header: Header, payload: &[u8]) {
+        let Some(mouth) = self.legs.get_mut(&leg) else { return };
+        let expected = mouth.receives();
+        if !mouth.mouth.admits(now, expected, payload) {
+            return self.withhold(leg, header);
+        }
+        let payload = payload.get(..NOISE_BYTES).unwrap_or(payload);
+        let mut is_mixed = false;
+        for ear in self.ears.get(&leg).map(Vec::as_slice).unwrap_or_default() {
+            let Some(ear) = self.legs.get_mut(ear) else { continue };
+            let noise = ear.agreed.as_ref().and_then(|a| a.comfort_noise_out);
+            match (ear.hearing, noise) {
+                (Hearing::Relay(_), Some(payload_type)) => {
+                    let header = Header { payload_type, ..header };
+                    let packet = Relayed { source: leg.0, header, samples: 0, payload };
+                    self.outbox.put(ear.id, Socket::Rtp, |b| ear.rtp.send_relayed_noise(now, packet, b));
+                }
+                (Hearing::Relay(_), None) => ear.rtp.consume_relayed(leg.0, header),
+                (Hearing::Mix, _) => is_mixed = true,
+                (Hearing::Keys | Hearing::Play | Hearing::Nothing, _) => {}
+            }
+        }
+        if let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) {
+            mouth.mouth.rest(now, &self.rules, header, payload);
+        }
     }
     /// A packet that is not passed on leaves no gap where the leg is relayed.
     pub(super) fn withhold(&mut self, leg: LegId, header: Header) {

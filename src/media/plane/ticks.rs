@@ -4,11 +4,14 @@
 use crate::base::{Instant, LegId};
 use crate::media::MediaEvent;
 use crate::media::frame::{PACKET_SAMPLES_MAX, SAMPLE_RATE};
-use crate::media::hearing::Hearing;
+use crate::media::hearing::{Format, Hearing};
 use crate::media::leg::MediaLeg;
 use crate::media::mixer::Mixer;
+use crate::media::noise::NoiseSum;
 use crate::media::outbox::Socket;
 use crate::media::plane::MediaPlane;
+use crate::media::playout::Heard;
+use crate::media::quiet::Says;
 use crate::media::wakes::Wake;
 
 /// A tick that is later than this many packets does not catch up: what it missed is skipped and counted.
@@ -56,12 +59,9 @@ impl MediaPlane {
         if !ear.hearing.ticks() {
             return self.wakes.set(leg, &mut ear.wakes, Wake::Tick, None);
         }
-        let payload = payload.get(..n).unwrap_or_default();
-        if ear.sends() {
-            self.outbox.put(leg, Socket::Rtp, |b| ear.rtp.send_frame(at, n as u32, payload, b));
-        }
         ear.made_until = at + period;
         self.wakes.set(leg, &mut ear.wakes, Wake::Tick, Some(at + period));
+        self.send_made(at, leg, payload.get(..n).unwrap_or_default());
     }
     /// Sends the next packet of a key; after the last one the leg hears again what it should.
     fn key_packet(&mut self, at: Instant, leg: LegId) {
@@ -90,14 +90,27 @@ impl MediaPlane {
             }
             self.decide(at, leg);
         }
-        let Some(ear) = self.legs.get(&leg) else { return 0 };
+        self.mix(at, leg, takes, payload)
+    }
+    /// Writes the sum of a leg's sources at `at`; hands back how many samples.
+    fn mix(&mut self, at: Instant, leg: LegId, takes: Format, payload: &mut [u8]) -> usize {
+        let Some(ear) = self.legs.get_mut(&leg) else { return 0 };
+        // Lent for the while: sources are changed by being heard.
+        let sources = std::mem::take(&mut ear.sources);
         let mut mixer = Mixer::new(payload.len());
-        let mut heard = false;
-        for source in ear.sources.iter().filter_map(|s| self.legs.get(s)) {
-            heard |= source.mouth.heard(at, payload.len(), &mut mixer);
+        let (mut sound, mut noise) = (false, NoiseSum::default());
+        for source in &sources {
+            let Some(source) = self.legs.get_mut(source) else { continue };
+            match source.mouth.heard(at, payload.len(), &mut mixer) {
+                Heard::Sound => sound = true,
+                Heard::Noise(level) => noise.add(level),
+                Heard::Nothing => {}
+            }
         }
         let Some(ear) = self.legs.get_mut(&leg) else { return 0 };
-        if heard {
+        ear.sources = sources;
+        ear.quiet.note(at, sound, noise.level());
+        if sound || noise.is_some() {
             let mut samples = [0; PACKET_SAMPLES_MAX];
             let n = mixer.finish(&mut samples);
             ear.encoder.encode(takes.codec, samples.get(..n).unwrap_or_default(), payload);
@@ -106,5 +119,24 @@ impl MediaPlane {
             payload.fill(takes.codec.silence());
         }
         payload.len()
+    }
+    /// Sends what was made; where that is silence or noise and the far end can make that itself, it is told so.
+    fn send_made(&mut self, at: Instant, leg: LegId, payload: &[u8]) {
+        let Some(ear) = self.legs.get_mut(&leg).filter(|ear| ear.sends()) else { return };
+        let is_mix = ear.hearing == Hearing::Mix;
+        let noise = ear.agreed.as_ref().and_then(|a| a.comfort_noise_out).filter(|_| is_mix);
+        match ear.quiet.says(at, noise) {
+            Says::Noise { payload_type, level } => {
+                self.outbox.put(leg, Socket::Rtp, |b| ear.rtp.send_noise(at, payload_type, level, b));
+            }
+            Says::Nothing => {}
+            Says::Sound { again } => {
+                if again {
+                    ear.rtp.switch_source();
+                }
+                let samples = payload.len() as u32;
+                self.outbox.put(leg, Socket::Rtp, |b| ear.rtp.send_frame(at, samples, payload, b));
+            }
+        }
     }
 }
