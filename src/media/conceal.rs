@@ -290,7 +290,8 @@ mod tests {
     fn a_long_gap_fades_within_60_ms_and_stays_silent() {
         let sound = voice(100.0, 2_400);
         let mended = with_gap(&sound, 1_000, 800);
-        let peak = |from: usize| mended[1_000 + from..1_000 + from + 80].iter().map(|s| s.abs()).max().unwrap();
+        let peak =
+            |from: usize| mended[1_000 + from..1_000 + from + 80].iter().map(|s| s.abs()).max().unwrap();
         assert!(peak(0) > 6_000 && peak(200) < peak(0) && peak(320) < peak(160));
         assert!(mended[1_480..1_800].iter().all(|s| *s == 0));
         assert!(steepest(&mended) <= steepest(&sound) * 5 / 4);

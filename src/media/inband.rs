@@ -239,8 +239,8 @@ impl InbandDetector {
         let Some(held) = &mut self.held else { return };
         let block = &self.blocks[WHOLE - 1];
         let tones = block.tones[held.tones.0].power() + block.tones[held.tones.1].power();
-        let is_in = block.energy >= HELD * held.energy
-            && 2.0 * tones >= HELD_PURE * BLOCK as f32 * block.energy;
+        let is_in =
+            block.energy >= HELD * held.energy && 2.0 * tones >= HELD_PURE * BLOCK as f32 * block.energy;
         held.without = if is_in { 0 } else { held.without + 1 };
         if held.without >= RELEASED {
             self.held = None;
@@ -260,7 +260,8 @@ impl InbandDetector {
             let sum = blocks.iter().rev().fold(Complex::default(), |sum, b| sum.times(turn).plus(b.tones[k]));
             sum.power()
         });
-        let best = |from: usize| (from..from + 4).fold(from, |a, b| if powers[b] > powers[a] { b } else { a });
+        let best =
+            |from: usize| (from..from + 4).fold(from, |a, b| if powers[b] > powers[a] { b } else { a });
         let (row, column) = (best(0), best(4));
         let energy: f32 = blocks.iter().map(|b| b.energy).sum();
         let part = 2.0 * (powers[row] + powers[column]) / ((GLANCE * BLOCK) as f32 * energy);

@@ -68,7 +68,13 @@ impl Mouth {
         self.format
     }
     /// Decodes a packet for those who mix it.
-    pub(super) fn say(&mut self, now: Instant, rules: &SoundRules, (codec, header): (Codec, Header), payload: &[u8]) {
+    pub(super) fn say(
+        &mut self,
+        now: Instant,
+        rules: &SoundRules,
+        (codec, header): (Codec, Header),
+        payload: &[u8],
+    ) {
         let mut samples = [0; PACKET_SAMPLES_MAX];
         let n = self.decoder.decode(codec, payload, &mut samples);
         let playout = self.playout.get_or_insert_with(|| Box::new(Playout::new(rules)));

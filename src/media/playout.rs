@@ -288,7 +288,8 @@ impl Playout {
         } else {
             return Heard::Nothing;
         };
-        let mut offset = self.front.saturating_sub(MADE as u64).saturating_sub(start).min(samples as u64) as usize;
+        let mut offset =
+            self.front.saturating_sub(MADE as u64).saturating_sub(start).min(samples as u64) as usize;
         while offset < samples {
             let from = made(start + offset as u64);
             let n = (samples - offset).min(MADE - from);

@@ -46,9 +46,8 @@ impl Quiet {
             return Says::Sound { again: self.told.take().is_some() };
         };
         let level = self.level;
-        let holds = |(told, before): (Instant, u8)| {
-            at.since(told) < AGAIN && before.abs_diff(level) < CHANGED
-        };
+        let holds =
+            |(told, before): (Instant, u8)| at.since(told) < AGAIN && before.abs_diff(level) < CHANGED;
         if self.told.is_some_and(holds) {
             return Says::Nothing;
         }

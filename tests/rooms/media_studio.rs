@@ -49,6 +49,9 @@ pub(crate) struct Phone {
     pub(crate) header: Header,
     /// Drops a packet of the phone with this chance in 100.
     pub(crate) loss_percent: u64,
+    /// Each packet is under way for up to this long: one may overtake another.
+    pub(crate) jitter_ms: u64,
+    under_way: Vec<(u64, Vec<u8>)>,
     pub(crate) got: Vec<Got>,
     pub(crate) reports: usize,
     address: SocketAddr,
@@ -130,6 +133,8 @@ impl Studio {
             tone: Tone::new(frequency, LOUD),
             header,
             loss_percent: 0,
+            jitter_ms: 0,
+            under_way: Vec::new(),
             got: Vec::new(),
             reports: 0,
             address: address(leg),
@@ -201,12 +206,28 @@ impl Studio {
                 self.phones.iter().filter(|(_, p)| p.next_ms <= self.ms).map(|(l, _)| *l).collect();
             for leg in due {
                 for datagram in self.speak(leg) {
-                    self.datagram(leg, address(leg), &datagram);
+                    let jitter = self.phones[&leg].jitter_ms;
+                    let comes = self.ms + self.rng.below(jitter + 1);
+                    self.phones.get_mut(&leg).unwrap().under_way.push((comes, datagram));
                 }
             }
+            self.arrive();
             while self.plane.next_deadline().is_some_and(|d| d.at <= self.now().mono) {
                 self.plane.handle_timeout(self.now().mono);
                 self.drain();
+            }
+        }
+    }
+    /// Packets that were under way come.
+    fn arrive(&mut self) {
+        let legs: Vec<u64> = self.phones.keys().copied().collect();
+        for leg in legs {
+            let under_way = &mut self.phones.get_mut(&leg).unwrap().under_way;
+            let (come, wait) = std::mem::take(under_way).into_iter().partition(|(at, _)| *at <= self.ms);
+            *under_way = wait;
+            let come: Vec<(u64, Vec<u8>)> = come;
+            for (_, datagram) in come {
+                self.datagram(leg, address(leg), &datagram);
             }
         }
     }
@@ -277,6 +298,10 @@ impl Studio {
 }
 
 impl Phone {
+    /// When it sends its next packet.
+    pub(crate) fn next_packet_ms(&self) -> u64 {
+        self.next_ms
+    }
     fn packet(&mut self, payload: &[u8]) -> Vec<u8> {
         self.header.sequence = self.header.sequence.wrapping_add(1);
         write_packet(self.header, payload)

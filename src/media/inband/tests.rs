@@ -151,8 +151,10 @@ fn a_pause_of_40_ms_makes_two_keys_and_an_interruption_of_10_makes_none() {
 
 #[test]
 fn ten_keys_a_second_are_ten_keys() {
-    let sound: Vec<f64> =
-        "1597534682".chars().flat_map(|k| [tones(Sent { ms: 50.0, ..Sent::new(k) }), silence(50.0)].concat()).collect();
+    let sound: Vec<f64> = "1597534682"
+        .chars()
+        .flat_map(|k| [tones(Sent { ms: 50.0, ..Sent::new(k) }), silence(50.0)].concat())
+        .collect();
     assert_eq!(heard(&sound), "1597534682");
 }
 
@@ -192,10 +194,13 @@ fn a_key_that_is_held_through_lost_packets_is_one_key() {
 fn prompts() -> Vec<(PathBuf, Vec<i16>)> {
     let mut all = Vec::new();
     for folder in ["zh", "en", "music"] {
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("audio").join(folder)).unwrap() {
+        for entry in
+            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("audio").join(folder)).unwrap()
+        {
             let path = entry.unwrap().path();
             let bytes = std::fs::read(&path).unwrap();
-            let sound = decode_audio(&bytes, PROMPT_MAX).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let sound =
+                decode_audio(&bytes, PROMPT_MAX).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             let samples = to_sample_rate(&sound.samples, sound.rate, SAMPLE_RATE).unwrap();
             all.push((path, samples.iter().map(|s| (s * 32_767.0) as i16).collect()));
         }
@@ -236,7 +241,8 @@ fn speech_like(seed: u64, seconds: usize) -> Vec<f64> {
     for _ in 0..seconds * 20 {
         // 50 ms of one sound.
         let pitch = 80.0 + 300.0 * rng.unit();
-        let formants = [250.0 + 800.0 * rng.unit(), 700.0 + 1_600.0 * rng.unit(), 1_800.0 + 1_700.0 * rng.unit()];
+        let formants =
+            [250.0 + 800.0 * rng.unit(), 700.0 + 1_600.0 * rng.unit(), 1_800.0 + 1_700.0 * rng.unit()];
         let width = 20.0 + 120.0 * rng.unit();
         let voiced = rng.below(5) > 0;
         for _ in 0..400 {
@@ -289,9 +295,21 @@ fn no_chord_of_an_instrument_is_ever_a_key() {
 #[test]
 fn tones_of_the_network_are_no_keys() {
     // Dial, ring-back, busy in China, America, Europe; a fax; one tone of a key alone; three of them.
-    for hz in [&[450.0][..], &[350.0, 440.0], &[440.0, 480.0], &[480.0, 620.0], &[425.0], &[1_100.0], &[2_100.0],
-        &[697.0], &[1_336.0], &[697.0, 770.0], &[1_209.0, 1_336.0], &[697.0, 770.0, 1_209.0], &[770.0, 1_209.0, 1_477.0]]
-    {
+    for hz in [
+        &[450.0][..],
+        &[350.0, 440.0],
+        &[440.0, 480.0],
+        &[480.0, 620.0],
+        &[425.0],
+        &[1_100.0],
+        &[2_100.0],
+        &[697.0],
+        &[1_336.0],
+        &[697.0, 770.0],
+        &[1_209.0, 1_336.0],
+        &[697.0, 770.0, 1_209.0],
+        &[770.0, 1_209.0, 1_477.0],
+    ] {
         let mut tones: Vec<Tone> = hz.iter().map(|f| Tone::new(*f, 6_000.0)).collect();
         let sound: Vec<f64> = (0..8_000).map(|_| tones.iter_mut().map(Tone::advance).sum()).collect();
         assert_eq!(heard_under(Codec::Pcma, &sound), "", "{hz:?}");

@@ -215,7 +215,8 @@ fn a_burst_that_waited_somewhere_adds_no_delay() {
         }
     }
     let map = w.playout.map.unwrap();
-    let delay = distance(w.first.wrapping_add(199 * 160), map.at(clock(Instant::from_millis(1_000 + 199 * 20))));
+    let delay =
+        distance(w.first.wrapping_add(199 * 160), map.at(clock(Instant::from_millis(1_000 + 199 * 20))));
     assert!((190..=290).contains(&delay), "{delay}");
 }
 
