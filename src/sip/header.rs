@@ -1,7 +1,9 @@
 //! The header fields of a message: `rsip`'s list, and typed views of the fields that we act on (RFC 3261 20), read by
 //! our own parser. Invariant: a view never fails loudly; a field that is not there or cannot be read is `None`, and
 //! whoever must answer 400 does so in the wire layer.
+
 use std::mem;
+use std::sync::OnceLock;
 
 use rsip::headers::{UntypedHeader as _, untyped};
 use rsip::{Header, Headers as List};
@@ -79,8 +81,20 @@ known_to_rsip!(
 );
 
 /// Header fields in their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(List);
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    list: List,
+    /// The topmost Via, once somebody wanted it: it is asked for several times for each message.
+    via: OnceLock<Option<Box<Via>>>,
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Headers {}
 
 impl Headers {
     /// None.
@@ -90,30 +104,35 @@ impl Headers {
 
     /// Every field: its name, the name's spelling, its value.
     pub fn iter(&self) -> impl Iterator<Item = (HeaderName, &str, &str)> {
-        self.0.iter().map(parts)
+        self.list.iter().map(parts)
     }
 
     /// Adds a field at the end.
     pub fn push(&mut self, name: HeaderName, value: impl Into<String>) {
-        self.0.push(to_header(name, "", value.into()));
+        self.forget_via(name);
+        self.list.push(to_header(name, "", value.into()));
     }
 
     /// Adds a field by the spelling of its name.
     pub fn push_named(&mut self, spelling: &str, value: impl Into<String>) {
-        self.0.push(to_header(HeaderName::lookup(spelling.as_bytes()), spelling, value.into()));
+        let name = HeaderName::lookup(spelling.as_bytes());
+        self.forget_via(name);
+        self.list.push(to_header(name, spelling, value.into()));
     }
 
     /// Adds a field before all others: where a Via belongs.
     pub fn push_front(&mut self, name: HeaderName, value: impl Into<String>) {
-        let mut list = Vec::from(mem::take(&mut self.0));
+        self.forget_via(name);
+        let mut list = Vec::from(mem::take(&mut self.list));
         list.insert(0, to_header(name, "", value.into()));
-        self.0 = List::from(list);
+        self.list = List::from(list);
     }
 
     /// One field of that name with `value`, where the first stood or at the end; the others of that name go.
     pub fn set(&mut self, name: HeaderName, value: impl Into<String>) {
+        self.forget_via(name);
         let mut new = Some(to_header(name, "", value.into()));
-        let mut list = Vec::from(mem::take(&mut self.0));
+        let mut list = Vec::from(mem::take(&mut self.list));
         list.retain_mut(|header| {
             if parts(header).0 != name {
                 return true;
@@ -124,12 +143,13 @@ impl Headers {
             })
         });
         list.extend(new);
-        self.0 = List::from(list);
+        self.list = List::from(list);
     }
 
     /// Takes all fields of that name away.
     pub fn remove(&mut self, name: HeaderName) {
-        self.0.retain(|header| parts(header).0 != name);
+        self.forget_via(name);
+        self.list.retain(|header| parts(header).0 != name);
     }
 
     /// The value of the first field of that name.
@@ -158,19 +178,30 @@ impl Headers {
     }
 
     /// The topmost Via.
-    pub fn top_via(&self) -> Option<Via> {
-        self.get(HeaderName::Via).and_then(|value| lex::split(value, b',').next()).and_then(Via::parse)
+    pub fn via(&self) -> Option<&Via> {
+        let read = || {
+            let value = self.get(HeaderName::Via)?;
+            lex::split(value, b',').next().and_then(Via::parse).map(Box::new)
+        };
+        self.via.get_or_init(read).as_deref()
     }
 
     /// Puts `via` in the place of the topmost one.
-    pub fn replace_top_via(&mut self, via: &Via) {
-        for header in self.0.iter_mut() {
+    pub fn replace_top_via(&mut self, via: Via) {
+        for header in self.list.iter_mut() {
             let (name, _, value) = parts(header);
             if name == HeaderName::Via {
                 let rest = lex::find_outside(value, b',').and_then(|at| value.get(at..)).unwrap_or("");
                 *header = to_header(name, "", format!("{via}{rest}"));
+                self.via = OnceLock::from(Some(Box::new(via)));
                 return;
             }
+        }
+    }
+
+    fn forget_via(&mut self, name: HeaderName) {
+        if name == HeaderName::Via {
+            self.via.take();
         }
     }
 
@@ -264,9 +295,9 @@ mod tests {
     fn the_top_via_is_replaced_alone() {
         let mut headers = Headers::new();
         headers.push(HeaderName::Via, "SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2");
-        let mut via = headers.top_via().unwrap();
+        let mut via = headers.via().cloned().unwrap();
         via.params.set("received", Some("192.0.2.1"));
-        headers.replace_top_via(&via);
+        headers.replace_top_via(via);
         assert_eq!(
             headers.get(HeaderName::Via),
             Some("SIP/2.0/UDP a;branch=1;received=192.0.2.1, SIP/2.0/UDP b;branch=2")

@@ -11,7 +11,7 @@ pub use rsip::{Method, Uri};
 use crate::sip::header::Headers;
 use crate::sip::name::HeaderName;
 use crate::sip::uri::AddrSpec;
-use crate::sip::value::{CSeq, NameAddr, Via};
+use crate::sip::value::{CSeq, NameAddr, Via, tag_of};
 use crate::sip::wire::write_request;
 
 /// Every method that has a name here, in the spelling of the RFCs. Case matters (RFC 3261 7.1).
@@ -226,7 +226,7 @@ impl Request {
 
     fn sibling(&self, method: Method) -> Self {
         let mut twin = Self::new(method, self.uri.clone());
-        if let Some(via) = self.headers.top_via() {
+        if let Some(via) = self.headers.via() {
             twin.headers.push(HeaderName::Via, via.to_string());
         }
         twin.headers.push(HeaderName::MaxForwards, "70");
@@ -262,7 +262,8 @@ impl Response {
     /// Puts `tag` into To unless To has one already.
     pub fn set_to_tag(&mut self, tag: &str) {
         if let Some(to) = self.headers.get(HeaderName::To)
-            && self.headers.to().is_some_and(|to| to.tag().is_none())
+            && NameAddr::can_read(to)
+            && tag_of(to).is_none()
         {
             let tagged = format!("{to};tag={tag}");
             self.headers.set(HeaderName::To, tagged);
@@ -295,9 +296,9 @@ macro_rules! common {
             pub fn cseq(&self) -> Option<CSeq> {
                 self.headers.cseq()
             }
-            /// The topmost Via.
+            /// The topmost Via, to keep.
             pub fn top_via(&self) -> Option<Via> {
-                self.headers.top_via()
+                self.headers.via().cloned()
             }
             /// From.
             pub fn from(&self) -> Option<NameAddr> {
@@ -309,11 +310,11 @@ macro_rules! common {
             }
             /// The tag of From.
             pub fn from_tag(&self) -> Option<String> {
-                self.headers.from().and_then(|from| from.tag().map(str::to_owned))
+                self.headers.get(HeaderName::From).and_then(tag_of).map(str::to_owned)
             }
             /// The tag of To.
             pub fn to_tag(&self) -> Option<String> {
-                self.headers.to().and_then(|to| to.tag().map(str::to_owned))
+                self.headers.get(HeaderName::To).and_then(tag_of).map(str::to_owned)
             }
         }
     )+};

@@ -12,6 +12,7 @@ mod ladder;
 mod lex;
 mod message;
 mod name;
+mod plain;
 mod refer;
 mod registrar;
 mod registration;

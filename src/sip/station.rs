@@ -294,7 +294,7 @@ impl Station {
         listener.transport.as_str().clone_into(&mut via.transport);
         via.host = host_of(listener.advertised);
         via.port = Some(listener.advertised.port());
-        request.headers.replace_top_via(&via);
+        request.headers.replace_top_via(via);
     }
 
     /// Sends an ACK to a 2xx: outside of transactions. Hands back what was sent, to be sent again.

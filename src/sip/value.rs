@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::sip::lex;
 use crate::sip::message::{Method, method_named, method_text};
+use crate::sip::plain::is_plain_address;
 use crate::sip::uri::{AddrSpec, host_text, parse_host_port};
 
 /// `;name=value` parameters, in their order. Names are compared without case; values are kept as written.
@@ -217,6 +218,11 @@ impl NameAddr {
         Some(Self { display: None, uri: AddrSpec::parse(uri)?, params: Params::parse(params)? })
     }
 
+    /// Whether [`Self::parse`] can read `text`; quickly for what nearly all peers write.
+    pub(crate) fn can_read(text: &str) -> bool {
+        is_plain_address(text) || Self::parse(text).is_some()
+    }
+
     /// The tag; `None` if there is none, or an empty one.
     pub fn tag(&self) -> Option<&str> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
@@ -231,6 +237,17 @@ impl fmt::Display for NameAddr {
         }
         write!(f, "<{}>{}", self.uri, self.params)
     }
+}
+
+/// The tag of a From or To that can be read, without reading all of it.
+pub(crate) fn tag_of(text: &str) -> Option<&str> {
+    let params = match lex::find_outside(text, b'<') {
+        Some(at) => text.get(at..)?.split_once('>')?.1,
+        None => text,
+    };
+    let mut named = lex::split(params, b';').skip(1).map(|p| p.split_once('=').unwrap_or((p, "")));
+    let (_, tag) = named.find(|(name, _)| lex::trim(name).eq_ignore_ascii_case("tag"))?;
+    Some(lex::trim(tag)).filter(|tag| !tag.is_empty())
 }
 
 /// The Contact fields of one message (RFC 3261 10.2.2, 20.10).

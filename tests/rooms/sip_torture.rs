@@ -187,7 +187,7 @@ fn a_tortuous_invite_is_read_as_it_is_meant() {
     assert_eq!(h.number(HeaderName::MaxForwards), Some(68));
     assert_eq!(wsinv.cseq().unwrap().number, 9);
     assert_eq!(h.via_count(), 3);
-    assert_eq!(h.top_via().unwrap().branch(), Some("390skdjuw"));
+    assert_eq!(h.via().unwrap().branch(), Some("390skdjuw"));
     assert_eq!(h.get(HeaderName::Subject), Some(""));
     assert_eq!(h.get_named("newfangledheader"), Some("newfangled value continued newfangled value"));
     assert!(h.content_type().unwrap().is("application", "sdp"));

@@ -31,11 +31,11 @@ pub(crate) struct Arrived {
 
 /// The way back to whoever sent a request.
 fn path_back(request: &Request, source: &Source) -> Path {
-    let via = request.top_via();
+    let via = request.headers.via();
     Path {
-        known: source.response_to(via.as_ref()),
+        known: source.response_to(via),
         address: Some(source.remote),
-        own_host: via.map(|v| v.host),
+        own_host: via.map(|v| v.host.clone()),
     }
 }
 

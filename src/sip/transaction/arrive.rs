@@ -61,7 +61,7 @@ impl Transactions {
         response.set_to_tag(&self.rng.token(12));
         let mut bytes = Vec::new();
         write_response(&response, &mut bytes);
-        let to = source.response_to(request.top_via().as_ref());
+        let to = source.response_to(request.headers.via());
         self.transmits.push_back(Transmit { to, bytes });
     }
 
@@ -73,7 +73,7 @@ impl Transactions {
         is_internal: bool,
     ) -> TransactionId {
         let id = self.next_id();
-        let via = request.top_via();
+        let via = request.headers.via();
         let (machine, begin) = if request.method == Method::Invite {
             (Machine::InviteServer(server_invite::State::Proceeding), &[][..])
         } else {
@@ -82,8 +82,8 @@ impl Transactions {
         let mut tx = Transaction {
             key: Key::Server(key),
             machine,
-            to: source.response_to(via.as_ref()),
-            after_loss: source.conn.map(|_| source.response_after_loss(via.as_ref())),
+            to: source.response_to(via),
+            after_loss: source.conn.map(|_| source.response_after_loss(via)),
             bytes: Vec::new(),
             invite: None,
             fallback: None,

@@ -110,7 +110,7 @@ impl Wire {
 
 fn stamped(mut request: Request, source: &Source) -> Request {
     if let Some(via) = request.top_via() {
-        request.headers.replace_top_via(&refusal::stamped(via, source));
+        request.headers.replace_top_via(refusal::stamped(via, source));
     }
     request
 }

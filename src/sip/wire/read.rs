@@ -161,14 +161,14 @@ fn check_mandatory(scanned: &Scanned<'_>) -> Result<(), &'static str> {
 
 /// The fields that everyone above relies on can be read.
 fn check_grammar(headers: &Headers) -> Result<(), &'static str> {
-    let vias = headers.all(HeaderName::Via).flat_map(|value| lex::split(value, b','));
-    if !vias.map(Via::parse).all(|via| via.is_some()) {
+    let mut others = headers.all(HeaderName::Via).flat_map(|value| lex::split(value, b',')).skip(1);
+    if headers.via().is_none() || !others.all(|via| Via::parse(via).is_some()) {
         return Err("Bad Via");
     }
-    if headers.from().is_none() {
+    if !headers.get(HeaderName::From).is_some_and(NameAddr::can_read) {
         return Err("Bad From");
     }
-    if headers.to().is_none() {
+    if !headers.get(HeaderName::To).is_some_and(NameAddr::can_read) {
         return Err("Bad To");
     }
     if headers.call_id().is_none_or(str::is_empty) {
@@ -177,11 +177,11 @@ fn check_grammar(headers: &Headers) -> Result<(), &'static str> {
     if headers.get(HeaderName::CSeq).and_then(CSeq::parts).is_none() {
         return Err("Bad CSeq");
     }
-    if headers.contacts().is_none() {
+    if !headers.list(HeaderName::Contact).all(NameAddr::can_read) && headers.contacts().is_none() {
         return Err("Bad Contact");
     }
     for (name, wrong) in [(HeaderName::Route, "Bad Route"), (HeaderName::RecordRoute, "Bad Record-Route")] {
-        if !headers.list(name).all(|route| NameAddr::parse(route).is_some()) {
+        if !headers.list(name).all(NameAddr::can_read) {
             return Err(wrong);
         }
     }
