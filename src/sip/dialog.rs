@@ -5,7 +5,7 @@
 //! Where requests go: the first route, or the peer's Contact, as section 12.2.1.1 says, where that is an address. Where
 //! it is a name (this room asks no DNS), or the address by which a peer behind a NAT knows itself, they go where its
 //! own messages came from.
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::message::{Method, Request, Response};
 use super::name::HeaderName;
@@ -105,6 +105,20 @@ impl Dialog {
     /// Whether `tag`, the From tag of a request, is the peer's.
     pub(crate) fn is_with(&self, tag: Option<&str>) -> bool {
         self.remote_tag.as_deref() == tag
+    }
+
+    /// Whether a request from this address can be the peer's: its messages come from there or go there, by its Contact
+    /// or a route. Where one of those is a name, nobody can tell.
+    pub(crate) fn may_come_from(&self, source: IpAddr) -> bool {
+        let reached = match self.path.known {
+            Destination::Datagram { to, .. } | Destination::Connect { to, .. } => Some(to.ip()),
+            Destination::Stream { .. } => None,
+        };
+        let seen = self.path.address.map(|a| a.ip());
+        let hosts = self.route_set.iter().map(|route| &route.uri).chain([&self.remote_target]);
+        reached == Some(source)
+            || seen == Some(source)
+            || hosts.into_iter().any(|uri| uri.host_ip().is_none_or(|ip| ip == source))
     }
 
     /// Takes a request's number into the sequence, section 12.2.2.

@@ -411,7 +411,7 @@ pub struct UserAgentCounts {
     pub traces_dropped: u64,
     /// Requests within a dialog that we do not hold (481).
     pub dialogs_missed: u64,
-    /// Requests with the tags of a dialog from an address that is not its peer's (481).
+    /// Requests with the tags of a dialog from an address that is not its peer's, unproved (401; an ACK is dropped).
     pub dialogs_foreign: u64,
     /// REFERs whose NOTIFYs were not taken: the subscription ended, the call did not.
     pub referral_news_lost: u64,

@@ -27,6 +27,7 @@ mod sip_refer;
 mod sip_registrar;
 mod sip_reliable;
 mod sip_sessions;
+mod sip_spoofing;
 mod sip_streams;
 mod sip_torture;
 mod sip_transactions;

@@ -2,6 +2,7 @@
 //! its dialog, section 12.2.2.
 //!
 //! Invariant: exactly one final response is sent to the INVITE.
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,6 +187,12 @@ impl Invite {
     /// Whether `from_tag` is the peer's: otherwise 481.
     pub(crate) fn is_with(&self, from_tag: Option<&str>) -> bool {
         self.dialog.as_ref().is_some_and(|d| d.is_with(from_tag))
+    }
+
+    /// Whether a request in one of our dialogs can come from this address; of a dialog that is none of ours it does not
+    /// matter.
+    pub(crate) fn may_come_from(&mut self, from_tag: Option<&str>, source: IpAddr) -> bool {
+        self.dialog_with(from_tag).is_none_or(|dialog| dialog.may_come_from(source))
     }
 
     /// A request other than ACK and CANCEL in one of our dialogs. An error: its tag, `from_tag`, is not of one.

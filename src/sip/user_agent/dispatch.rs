@@ -3,12 +3,14 @@
 //! Invariant: a request that reaches no part is answered here; an event of a transaction that nobody owns is ignored.
 use super::UserAgent;
 use crate::base::Instant;
-use crate::sip::event::SipEvent;
+use crate::sip::auth::Proof;
+use crate::sip::event::{InviteId, SipEvent};
 use crate::sip::invite::{Arrived, capabilities, not_allowed, refused_outside};
 use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::station::{EXTENSIONS, Owner};
 use crate::sip::transaction::{TransactionEvent, TransactionId};
+use crate::sip::transport::Source;
 use crate::sip::uri::SipUri;
 
 impl UserAgent {
@@ -19,7 +21,7 @@ impl UserAgent {
                 TransactionEvent::Request { tx, request, source } => {
                     self.handle_request(now, Arrived { tx, request, source });
                 }
-                TransactionEvent::Ack { request, .. } => self.handle_ack(now, &request),
+                TransactionEvent::Ack { request, source } => self.handle_ack(now, &request, &source),
                 TransactionEvent::Cancelled { tx } => {
                     if let Some(Owner::Invite(id, role)) = self.station.owner(tx) {
                         self.invites.with(&mut self.station, id, |invite, station| {
@@ -78,13 +80,17 @@ impl UserAgent {
         }
     }
 
-    fn handle_ack(&mut self, now: Instant, ack: &Request) {
+    fn handle_ack(&mut self, now: Instant, ack: &Request, source: &Source) {
         let id = ack.to_tag().and_then(|tag| self.invites.of_dialog(ack.call_id(), &tag));
         let Some(id) = id else {
             self.station.counts.strays += 1;
             return;
         };
         let from_tag = ack.from_tag();
+        if self.is_foreign(id, from_tag.as_deref(), source) {
+            self.station.counts.dialogs_foreign += 1;
+            return;
+        }
         self.invites.with(&mut self.station, id, |invite, station| {
             if invite.is_with(from_tag.as_deref()) {
                 invite.handle_ack(station, now, ack);
@@ -147,12 +153,30 @@ impl UserAgent {
             return self.refuse_missed(now, &arrived);
         };
         let from_tag = request.from_tag();
+        if self.is_foreign(id, from_tag.as_deref(), &arrived.source) {
+            // A phone that has moved proves who it is; nobody else can.
+            match self.prove(now, request) {
+                Proof::Proved(_) => {}
+                Proof::Stale => return self.ask_for_digest(now, &arrived, true),
+                Proof::Missing | Proof::Refused => {
+                    self.station.counts.dialogs_foreign += 1;
+                    return self.ask_for_digest(now, &arrived, false);
+                }
+            }
+        }
         let missed = self.invites.with(&mut self.station, id, |invite, station| {
             invite.handle_request(station, now, arrived, from_tag.as_deref()).err()
         });
         if let Some(Some(arrived)) = missed {
             self.refuse_missed(now, &arrived);
         }
+    }
+
+    /// Whether a request with the tags of a dialog comes from an address that is not its peer's.
+    fn is_foreign(&mut self, id: InviteId, from_tag: Option<&str>, source: &Source) -> bool {
+        let ip = source.remote.ip();
+        let known = self.invites.with(&mut self.station, id, |invite, _| invite.may_come_from(from_tag, ip));
+        known == Some(false)
     }
 
     fn refuse_missed(&mut self, now: Instant, arrived: &Arrived) {
