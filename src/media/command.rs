@@ -1,5 +1,5 @@
 //! What the control side wants of sound, and what sound reports back. Control and media speak only in these.
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::base::{Key, Language, LegId, PlayId, PromptId};
@@ -23,6 +23,10 @@ pub struct RemoteMedia {
     pub rtp: SocketAddr,
     /// Where to send RTCP; the same as `rtp` with `rtcp_mux`.
     pub rtcp: SocketAddr,
+    /// The host that the peer's signalling comes from, where it is known; see [`Remote::host`].
+    pub host: Option<IpAddr>,
+    /// The peer has shown that it is there; see [`Remote::acknowledged`].
+    pub acknowledged: bool,
     /// RTCP goes over the RTP port, both ways (RFC 5761): the RTCP socket is of no use to this leg any more.
     pub rtcp_mux: bool,
     /// The codec that we send.
@@ -56,6 +60,8 @@ impl RemoteMedia {
         Self {
             rtp,
             rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+            host: None,
+            acknowledged: true,
             rtcp_mux: false,
             codec,
             payload_type,
@@ -75,6 +81,8 @@ impl RemoteMedia {
         Remote {
             rtp: self.rtp,
             rtcp: self.rtcp,
+            host: self.host,
+            acknowledged: self.acknowledged,
             rtcp_mux: self.rtcp_mux,
             sound_in: self.sound_in.all(),
             sound_out: self.payload_type,

@@ -1,6 +1,8 @@
 //! What ops may choose about sound.
 use std::time::Duration;
 
+use crate::rtp::SourceRules;
+
 /// Whether keys are listened for in the sound itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InbandKeys {
@@ -22,6 +24,8 @@ pub struct SoundRules {
     pub depth_min: Duration,
     /// The longest that the earliest packets are kept for the sake of late ones.
     pub depth_max: Duration,
+    /// How the source of a party's sound may change.
+    pub sources: SourceRules,
 }
 
 impl Default for SoundRules {
@@ -30,6 +34,7 @@ impl Default for SoundRules {
             inband_keys: InbandKeys::Auto,
             depth_min: Duration::from_millis(20),
             depth_max: Duration::from_millis(200),
+            sources: SourceRules::default(),
         }
     }
 }

@@ -183,6 +183,9 @@ impl Node {
             return;
         };
         let mut sound = self.sound_for(way.listener, port);
+        if let Some(far_end) = self.sip.address_of(&way.to) {
+            sound.signalled_from(far_end.ip());
+        }
         if let Some(codec) = self.legs.caller_of(call).and_then(|l| l.sound.codec()) {
             sound.prefer(codec);
         }

@@ -76,6 +76,7 @@ impl Node {
             return;
         };
         let mut sound = self.sound_for(incoming.source.listener, port);
+        sound.signalled_from(incoming.source.remote.ip());
         if let Some(offer) = &incoming.offer
             && let Err(refusal) = sound.answer(offer)
         {
@@ -115,7 +116,11 @@ impl Node {
     fn on_acknowledged(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
         let now = self.now().mono;
         let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        let is_news = node_leg.sound.acknowledge();
         if !std::mem::take(&mut node_leg.late_offer) {
+            if is_news {
+                self.tell_remote(leg);
+            }
             return;
         }
         let Some(sdp) = sdp else { return self.end_leg(leg, Cause::ProtocolError) };

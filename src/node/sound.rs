@@ -23,6 +23,10 @@ pub struct LegSound {
     /// Our offer, until it is answered.
     offered: Option<SdpOffer>,
     agreed: Option<Agreed>,
+    /// The host that the far end's signalling comes from.
+    host: Option<IpAddr>,
+    /// The far end has answered what we sent there.
+    acknowledged: bool,
 }
 
 impl LegSound {
@@ -47,7 +51,19 @@ impl LegSound {
             answer: None,
             offered: None,
             agreed: None,
+            host: None,
+            acknowledged: false,
         }
+    }
+
+    /// The far end's signalling comes from this host.
+    pub fn signalled_from(&mut self, host: IpAddr) {
+        self.host = Some(host);
+    }
+
+    /// The far end acknowledged what we sent, so that it is really there; `true` the first time.
+    pub fn acknowledge(&mut self) -> bool {
+        !std::mem::replace(&mut self.acknowledged, true)
     }
 
     /// The codec that another leg speaks goes first, so that two legs meet in one and are relayed.
@@ -111,6 +127,7 @@ impl LegSound {
             return if self.agreed.is_some() { Ok(()) } else { Err(Refusal::NotAnAnswer) };
         };
         self.agreed = Some(accept_answer(ours, body, self.capabilities.ptime)?);
+        self.acknowledged = true;
         Ok(())
     }
 
@@ -136,6 +153,8 @@ impl LegSound {
         self.agreed.as_ref().map(|a| RemoteMedia {
             rtp: a.remote_rtp,
             rtcp: a.remote_rtcp,
+            host: self.host,
+            acknowledged: self.acknowledged,
             rtcp_mux: a.rtcp_mux,
             codec: codec_of(a.codec),
             payload_type: a.payload_out,

@@ -268,6 +268,11 @@ impl Desk {
             SipEvent::Acknowledged { invite, sdp } => {
                 if let Some(sdp) = sdp {
                     self.agree(now, invite, &sdp);
+                } else if let Some(call) = self.call.as_mut().filter(|c| c.invite == invite)
+                    && call.sound.acknowledge()
+                    && let Some(remote) = call.sound.remote()
+                {
+                    call.line.agree(now, remote);
                 }
                 if self.is_ours(invite) {
                     self.tell(PhoneEvent::Up);

@@ -28,6 +28,6 @@ pub use packet::{Header, Malformed, PACKET_BYTES, Packet, is_rtcp};
 pub use rtcp::{Heard, NtpClock, RTCP_BYTES, Report, ReportBlock, ReportTimer, SenderFigures};
 pub use sequence::{Sequence, Verdict};
 pub use session::{Outgoing, Relayed, Remote, RtpFigures, RtpSession};
-pub use source::SourceLock;
+pub use source::{SourceLock, SourceRules};
 pub use stats::{Jitter, LossMeter};
 pub use telephone_event::{EventPacket, EventPayload, EventReceiver, EventSender};

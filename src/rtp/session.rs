@@ -1,7 +1,8 @@
 //! `RtpSession`: the door of the room. One party's RTP and RTCP in both directions, RFC 3550, without sockets.
 //!
 //! Invariant: a datagram never fails; what is sent goes to the locked source, or to the signalled address until then.
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::base::{Deadline, Instant, Now, Rng};
 use crate::rtp::formats::{EventType, PayloadTypes};
@@ -9,11 +10,14 @@ use crate::rtp::inbound::{DropCause, Drops, Inbound, Incoming, PayloadKind};
 use crate::rtp::out_stream::OutStream;
 use crate::rtp::packet::{Header, Packet, is_rtcp};
 use crate::rtp::reporting::Reporting;
-use crate::rtp::source::{Judgement, SourceLock};
+use crate::rtp::source::{Judgement, SourceLock, SourceRules};
 use crate::rtp::telephone_event::EventPacket;
 
 /// Comfort noise, RFC 3389: its static payload type. Phones send it unasked.
 const COMFORT_NOISE: u8 = 13;
+
+/// The most sound that is sent to an address of which nothing has come yet, neither an ACK nor sound.
+const UNPROVEN_MAX: Duration = Duration::from_secs(2);
 
 /// What offer and answer said, as far as RTP needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,11 @@ pub struct Remote {
     pub rtp: SocketAddr,
     /// Where it expects RTCP.
     pub rtcp: SocketAddr,
+    /// The host that the party's signalling comes from, where it is known: behind a NAT, its sound does too.
+    pub host: Option<IpAddr>,
+    /// The party has answered what we sent to it by signalling, so that it is really there. Until then, and until it
+    /// sends sound, it is sent 2 s of ours at most, and only at the host that it signals from.
+    pub acknowledged: bool,
     /// RTCP goes over the RTP port, both ways (RFC 5761).
     pub rtcp_mux: bool,
     /// Payload types of the sound that it may send: it may change among them at any packet.
@@ -69,6 +78,9 @@ pub struct Outgoing {
 pub struct RtpSession {
     remote: Option<Remote>,
     lock: Option<SourceLock>,
+    rules: SourceRules,
+    /// When sound was first sent to an address that was not proven.
+    unproven_since: Option<Instant>,
     inbound: Inbound,
     out: OutStream,
     reporting: Reporting,
@@ -81,10 +93,19 @@ impl RtpSession {
         Self {
             remote: None,
             lock: None,
+            rules: SourceRules::default(),
+            unproven_since: None,
             inbound: Inbound::new(clock_hz),
             out,
             reporting: Reporting::new(now, rng),
         }
+    }
+
+    /// The same with other rules of how its source may change.
+    #[must_use]
+    pub fn with_rules(mut self, rules: SourceRules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// What was agreed, first or anew. The lock on the source opens when the address is a new one; the outgoing
@@ -92,8 +113,8 @@ impl RtpSession {
     pub fn set_remote(&mut self, now: Instant, remote: Remote) {
         match &mut self.lock {
             Some(_) if remote.rtp.ip().is_unspecified() => {}
-            Some(lock) => lock.signal(remote.rtp),
-            None => self.lock = Some(SourceLock::new(remote.rtp)),
+            Some(lock) => lock.signal(remote.rtp, remote.host),
+            None => self.lock = Some(SourceLock::new(remote.rtp, remote.host, self.rules)),
         }
         self.remote = Some(remote);
         self.reporting.signal(now, remote.rtcp);
@@ -105,7 +126,7 @@ impl RtpSession {
             self.handle_rtcp(now, from, datagram);
             return Incoming::Report;
         }
-        match self.admit(from, datagram) {
+        match self.admit(now, from, datagram) {
             Ok((packet, kind)) => self.inbound.take(now, packet, kind),
             Err(cause) => {
                 self.inbound.drops.count(cause);
@@ -116,6 +137,7 @@ impl RtpSession {
 
     fn admit<'a>(
         &mut self,
+        now: Instant,
         from: SocketAddr,
         datagram: &'a [u8],
     ) -> Result<(Packet<'a>, PayloadKind), DropCause> {
@@ -127,7 +149,7 @@ impl RtpSession {
             return Err(DropCause::NotAgreed);
         };
         let kind = remote.kind(packet.header.payload_type).ok_or(DropCause::PayloadType)?;
-        match lock.judge(from, packet.header) {
+        match lock.judge(now, from, packet.header) {
             Judgement::Ours => Ok((packet, kind)),
             Judgement::Stranger => Err(DropCause::Stranger),
         }
@@ -140,7 +162,8 @@ impl RtpSession {
 
     /// Takes a datagram of the RTCP socket.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
-        if !self.lock.as_ref().is_some_and(|lock| lock.is_host(from)) {
+        let rtcp_mux = self.rtcp_mux();
+        if !self.lock.as_ref().is_some_and(|lock| lock.may_report(from, rtcp_mux)) {
             self.inbound.drops.count(DropCause::Stranger);
         } else if self.reporting.handle(now, from, datagram, self.out.ssrc()).is_err() {
             self.inbound.drops.count(DropCause::Malformed);
@@ -156,7 +179,7 @@ impl RtpSession {
         payload: &[u8],
         buffer: &mut [u8],
     ) -> Option<Outgoing> {
-        let (to, remote) = self.destination()?;
+        let (to, remote) = self.destination(now)?;
         let header = self.out.frame(now, remote.sound_out, samples);
         self.write(to, header, payload, buffer)
     }
@@ -177,7 +200,7 @@ impl RtpSession {
 
     /// Sends on a packet of party `source`, `samples` long, in the same codec.
     pub fn send_relayed(&mut self, now: Instant, from: Relayed<'_>, buffer: &mut [u8]) -> Option<Outgoing> {
-        let (to, remote) = self.destination()?;
+        let (to, remote) = self.destination(now)?;
         let header = Header { payload_type: remote.sound_out, ..from.header };
         let header = self.out.relay(now, from.source, header, from.samples)?;
         self.write(to, header, from.payload, buffer)
@@ -212,14 +235,28 @@ impl RtpSession {
 
     /// Sends a packet of the key that began at `timestamp`. `None` also when the party takes no events.
     pub fn send_event(&mut self, timestamp: u32, packet: EventPacket, buffer: &mut [u8]) -> Option<Outgoing> {
-        let (to, remote) = self.destination()?;
+        let (to, remote) = self.proven()?;
         let timestamp = timestamp.wrapping_add(packet.timestamp_offset);
         let header = self.out.event(remote.event_out?.payload_type, packet.marker, timestamp);
         self.write(to, header, &packet.payload.bytes(), buffer)
     }
 
-    fn destination(&self) -> Option<(SocketAddr, Remote)> {
-        Some((self.lock.as_ref()?.destination()?, self.remote?))
+    /// Where to send sound now. Nobody can be made to receive what he did not ask for: see [`Remote::acknowledged`].
+    fn destination(&mut self, now: Instant) -> Option<(SocketAddr, Remote)> {
+        if let Some(proven) = self.proven() {
+            return Some(proven);
+        }
+        let (lock, remote) = (self.lock.as_ref()?, self.remote?);
+        let to = lock.destination().filter(|to| lock.is_signalling_host(*to))?;
+        let since = *self.unproven_since.get_or_insert(now);
+        (now.since(since) < UNPROVEN_MAX).then_some((to, remote))
+    }
+
+    /// Where the party is, when it has shown that it is there.
+    fn proven(&self) -> Option<(SocketAddr, Remote)> {
+        let (lock, remote) = (self.lock.as_ref()?, self.remote?);
+        let is_proven = remote.acknowledged || lock.locked().is_some();
+        Some((lock.destination().filter(|_| is_proven)?, remote))
     }
 
     fn write(
@@ -234,9 +271,10 @@ impl RtpSession {
         Some(Outgoing { to, length })
     }
 
-    /// A report that shares the port of the sound goes where the sound goes.
+    /// A report goes to whom sound may be sent too, and where it shares the port of the sound, to the same address.
     fn with_sound(&self, report: Outgoing) -> Option<Outgoing> {
-        if self.rtcp_mux() { Some(Outgoing { to: self.destination()?.0, ..report }) } else { Some(report) }
+        let (sound, remote) = self.proven()?;
+        Some(Outgoing { to: if remote.rtcp_mux { sound } else { report.to }, ..report })
     }
 
     /// The report that is due at `now`, if any, to be sent from the RTCP socket, or the RTP socket with

@@ -17,6 +17,8 @@ fn session() -> RtpSession {
     let remote = Remote {
         rtp: peer(),
         rtcp,
+        host: None,
+        acknowledged: true,
         rtcp_mux: false,
         sound_in: PayloadTypes::NONE.with(0),
         sound_out: 0,

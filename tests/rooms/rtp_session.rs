@@ -16,6 +16,8 @@ fn remote(host: u8) -> Remote {
     Remote {
         rtp: at(host, 4_000),
         rtcp: at(host, 4_001),
+        host: None,
+        acknowledged: true,
         rtcp_mux: false,
         sound_in: PayloadTypes::NONE.with(8),
         sound_out: 8,

@@ -219,7 +219,10 @@ impl MediaPlane {
             return;
         }
         let rng = self.rng.fork(&leg.to_string());
-        self.legs.insert(leg, MediaLeg::new(leg, port, RtpSession::new(now, SAMPLE_RATE, rng)));
+        self.legs.insert(
+            leg,
+            MediaLeg::new(leg, port, RtpSession::new(now, SAMPLE_RATE, rng).with_rules(self.rules.sources)),
+        );
         self.decide_ears(now.mono, leg);
     }
     fn agree(&mut self, now: Instant, leg: LegId, remote: RemoteMedia) {

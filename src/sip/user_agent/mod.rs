@@ -223,6 +223,11 @@ impl UserAgent {
         Some(transmit)
     }
 
+    /// The address that a destination stands for; `None` when its connection is gone.
+    pub fn address_of(&self, to: &Destination) -> Option<SocketAddr> {
+        self.station.peer(to)
+    }
+
     /// The next connection to be closed once all that waits for it is sent: what came on it was no SIP, or there are
     /// too many.
     pub fn poll_close(&mut self) -> Option<ConnId> {
