@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use super::config_tls;
 use super::net::ConnectionLimits;
+use super::service_class::EF;
 use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
 use crate::media::Codec;
 use crate::node::Permit;
+use crate::rtp::SourceRules;
 use crate::sip::DigestAlgorithm;
 
 /// What `hotline.toml` says, resolved.
@@ -42,6 +44,10 @@ pub struct Settings {
     pub rtp_ports: (u16, u16),
     /// Codecs, best first.
     pub codecs: Vec<Codec>,
+    /// The class of service of sound and its reports, 0-63 (RFC 2474).
+    pub rtp_class: u8,
+    /// How the source of a party's sound may change.
+    pub sources: SourceRules,
     /// Where HTTP listens.
     pub http: SocketAddr,
     /// Where the HTTP token is, if one is wanted.
@@ -100,6 +106,8 @@ impl Default for Settings {
             digest: vec![DigestAlgorithm::Md5],
             rtp_ports: (16_384, 32_767),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+            rtp_class: EF,
+            sources: SourceRules::default(),
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
             http_token: None,
             store: PathBuf::from("var"),
@@ -171,6 +179,9 @@ impl Settings {
         }
         (self.tls_listen, self.tls) = config_tls::tls(&mut t, findings);
         config_tls::connections(&mut t, findings, &mut self.connections);
+        if let Some(class) = service_class(&mut t, findings) {
+            self.connections.service_class = class;
+        }
         t.finish(findings);
     }
 
@@ -187,6 +198,13 @@ impl Settings {
         if let Some(codecs) = list(&mut t, findings, "codecs", codec) {
             self.codecs = codecs;
         }
+        if let Some(class) = service_class(&mut t, findings) {
+            self.rtp_class = class;
+        }
+        if let Some(ms) = t.number(findings, "rebind_after_ms", &(100..=60_000)) {
+            self.sources.rebind_after = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+        }
+        self.sources.any_host = t.flag(findings, "any_source_host");
         t.finish(findings);
     }
 
@@ -342,6 +360,11 @@ fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm
             None
         }
     }
+}
+
+/// `dscp`, as a code point.
+fn service_class(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<u8> {
+    t.number(findings, "dscp", &(0..=63)).and_then(|n| u8::try_from(n).ok())
 }
 
 fn codec(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Codec> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::service_class::{EF, mark};
 use crate::base::{Instant, Rng};
 
 /// Ports kept bound and unused: a burst of calls finds them.
@@ -31,8 +32,6 @@ const RECEIVE_BYTES: usize = 128 * 1024;
 const DRAINED: usize = 4_096;
 /// Packets that may still come on a port after its call: a quarter of a second of sound.
 const LAST_PACKETS: usize = 12;
-/// Expedited forwarding (RFC 3246) as the traffic class byte: what networks give voice.
-const TRAFFIC_CLASS: u32 = 46 << 2;
 
 /// Where sockets are bound: one address, or both families at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +90,7 @@ pub(super) struct PortFigures {
 #[derive(Debug)]
 pub(super) struct PortPool {
     bind: BindTo,
+    service_class: u8,
     rng: Rng,
     free: Vec<u16>,
     ready: BTreeMap<u16, BoundPort>,
@@ -106,6 +106,7 @@ impl PortPool {
         let free = (first..last).filter(|p| p % 2 == 0 && *p > 0).collect();
         Self {
             bind,
+            service_class: EF,
             rng,
             free,
             ready: BTreeMap::new(),
@@ -116,6 +117,12 @@ impl PortPool {
         }
     }
 
+    /// The same with another class of service (0-63) on all that leaves by it.
+    pub(super) const fn of_class(mut self, service_class: u8) -> Self {
+        self.service_class = service_class;
+        self
+    }
+
     /// Binds pairs in random order until enough are ready; returns those bound now.
     pub(super) fn refill(&mut self, now: Instant) -> Vec<u16> {
         let mut bound = self.release(now);
@@ -123,7 +130,7 @@ impl PortPool {
         let mut busy = 0;
         while self.ready.len() < AHEAD && busy < BUSY_AT_ONCE {
             let Some(port) = self.draw() else { break };
-            match bind(self.bind, port) {
+            match bind(self.bind, port, self.service_class) {
                 Ok(rtp) => {
                     self.ready.insert(port, BoundPort { port, rtp });
                     bound.push(port);
@@ -155,7 +162,7 @@ impl PortPool {
 
     /// The socket for the reports of a port in use; `None`, counted: it cannot be bound, and there are no reports.
     pub(super) fn bind_rtcp(&mut self, port: u16) -> Option<UdpSocket> {
-        match bind(self.bind, port.saturating_add(1)) {
+        match bind(self.bind, port.saturating_add(1), self.service_class) {
             Ok(rtcp) => Some(rtcp),
             Err(why) => {
                 tracing::warn!(port, %why, "no socket for RTCP: this leg goes without reports");
@@ -222,21 +229,15 @@ impl PortPool {
     }
 }
 
-fn bind(to: BindTo, port: u16) -> io::Result<UdpSocket> {
+fn bind(to: BindTo, port: u16, service_class: u8) -> io::Result<UdpSocket> {
     let address = SocketAddr::new(to.ip(), port);
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     socket.set_recv_buffer_size(RECEIVE_BYTES)?;
-    // A network that knows no classes is no reason to have no sound.
-    let classed = if address.is_ipv6() {
+    if address.is_ipv6() {
         socket.set_only_v6(to != BindTo::Both)?;
-        socket.set_tclass_v6(TRAFFIC_CLASS)
-    } else {
-        socket.set_tos_v4(TRAFFIC_CLASS)
-    };
-    if let Err(why) = classed {
-        tracing::debug!(%why, "cannot set the traffic class");
     }
+    mark(&socket, address.is_ipv6(), service_class);
     socket.bind(&address.into())?;
     Ok(UdpSocket::from_std(socket.into()))
 }

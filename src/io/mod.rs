@@ -20,6 +20,7 @@ mod office;
 mod opening;
 mod secrets;
 mod server;
+mod service_class;
 pub mod socket;
 mod store;
 mod telemetry;

@@ -56,10 +56,16 @@ pub(super) async fn open(
     let (store, resume) = open_store(settings).await?;
     let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
     let clock = ready.clock;
-    let node_settings = node_settings(&ready, &doors, resume);
+    let node_settings = node_settings(&ready, (&doors, http_at), resume);
     let all = settings.listen.iter().chain(&settings.tls_listen);
     let bind = BindTo::covering(&all.map(SocketAddr::ip).collect::<Vec<_>>());
-    let media = MediaSettings { bind, ports: settings.rtp_ports, prompts: Arc::clone(&ready.prompts) };
+    let media = MediaSettings {
+        bind,
+        ports: settings.rtp_ports,
+        prompts: Arc::clone(&ready.prompts),
+        service_class: settings.rtp_class,
+        sources: settings.sources,
+    };
     let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
     let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
@@ -122,7 +128,7 @@ async fn open_store(settings: &Settings) -> Result<(Store, Resume), StartError> 
     Ok((store, resume))
 }
 
-fn node_settings(ready: &Ready, doors: &Doors, resume: Resume) -> NodeSettings {
+fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), resume: Resume) -> NodeSettings {
     let settings = &ready.settings;
     let mut exchange = settings.exchange.clone();
     exchange.first_number = resume.last_seq.max(resume.last_call).max(resume.last_assignment);
@@ -131,6 +137,7 @@ fn node_settings(ready: &Ready, doors: &Doors, resume: Resume) -> NodeSettings {
         sip: sip_settings(settings, &doors.listeners, &ready.secrets),
         media_addresses: doors.media_addresses.clone(),
         codecs: settings.codecs.clone(),
+        own_addresses: doors.bound.iter().chain(&doors.tls).copied().chain([http]).collect(),
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
         domains: settings.domains.clone(),
         signal_hold: settings.signal_hold,

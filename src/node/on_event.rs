@@ -1,4 +1,6 @@
 //! SIP's and sound's events become inputs of the exchange.
+use std::sync::Arc;
+
 use super::keys::{KeyWay, Press};
 use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
@@ -356,5 +358,6 @@ impl Node {
         let address = self.settings.media_addresses.get(&listener).copied().unwrap_or(loopback);
         let number = self.rng.next_u64() >> 2;
         LegSound::new(address, port, &self.settings.codecs, number)
+            .keep_from(Arc::clone(&self.settings.own_addresses))
     }
 }

@@ -1,6 +1,7 @@
 //! What the node is told before it begins. Plain values, read by `io` from `hotline.toml`.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::permit::Permit;
 use crate::base::TrunkId;
@@ -19,6 +20,8 @@ pub struct NodeSettings {
     pub media_addresses: BTreeMap<ListenerId, IpAddr>,
     /// Codecs offered, best first.
     pub codecs: Vec<Codec>,
+    /// Where the server listens for anything but sound: no place for anybody's sound.
+    pub own_addresses: Arc<[SocketAddr]>,
     /// Ways to third parties.
     pub trunks: BTreeMap<TrunkId, Trunk>,
     /// Names by which peers know us, beside the realm and the listeners' addresses.

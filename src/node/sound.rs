@@ -3,6 +3,7 @@
 //!
 //! Invariant: at most one offer of ours waits for an answer; a refused offer leaves what was agreed as it was.
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::media::{Codec, FRAME, RemoteMedia};
 use crate::rtp::EventType;
@@ -39,6 +40,7 @@ impl LegSound {
                 rtcp_port: port.saturating_add(1),
                 session_id,
                 before: None,
+                not_for_sound: Arc::default(),
             },
             capabilities: Capabilities {
                 codecs,
@@ -54,6 +56,13 @@ impl LegSound {
             host: None,
             acknowledged: false,
         }
+    }
+
+    /// The same, but sound is never sent to these addresses: our own that are not for sound.
+    #[must_use]
+    pub fn keep_from(mut self, addresses: Arc<[SocketAddr]>) -> Self {
+        self.local.not_for_sound = addresses;
+        self
     }
 
     /// The far end's signalling comes from this host.
@@ -126,7 +135,7 @@ impl LegSound {
             // Some phones repeat in the 200 the SDP of their 183: it was accepted already.
             return if self.agreed.is_some() { Ok(()) } else { Err(Refusal::NotAnAnswer) };
         };
-        self.agreed = Some(accept_answer(ours, body, self.capabilities.ptime)?);
+        self.agreed = Some(accept_answer(ours, body, &self.local, self.capabilities.ptime)?);
         self.acknowledged = true;
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! a later offer of ours keeps the count of lines and the `o=` session number, and raises the version by one when
 //! anything changed (section 8).
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sdp::formats::{CodecName, EventFormat, noise_format, noise_of, offered};
@@ -39,6 +40,16 @@ pub struct Local {
     pub session_id: u64,
     /// The description that we sent last in this dialog, offer or answer.
     pub before: Option<Description>,
+    /// Addresses of ours that are not for sound: a peer that names one is refused.
+    pub not_for_sound: Arc<[SocketAddr]>,
+}
+
+impl Local {
+    fn is_not_for_sound(&self, ip: IpAddr, port: u16) -> bool {
+        let here =
+            |ours: IpAddr| ours == ip || (ours.is_unspecified() && (ip == self.rtp.ip() || ip.is_loopback()));
+        self.not_for_sound.iter().any(|a| a.port() == port && here(a.ip().to_canonical()))
+    }
 }
 
 /// An offer of ours.
@@ -174,7 +185,12 @@ pub fn answer(
 }
 
 /// What a peer's answer to our offer comes to.
-pub fn accept_answer(offer: &SdpOffer, answer: &[u8], ptime: Duration) -> Result<Agreed, Refusal> {
+pub fn accept_answer(
+    offer: &SdpOffer,
+    answer: &[u8],
+    local: &Local,
+    ptime: Duration,
+) -> Result<Agreed, Refusal> {
     let answer = Description::read(answer)?;
     let position = position_of_audio(&offer.0);
     let ours = offer.0.media.get(position).ok_or(Refusal::NotAnAnswer)?;
@@ -182,11 +198,7 @@ pub fn accept_answer(offer: &SdpOffer, answer: &[u8], ptime: Duration) -> Result
     if theirs.port == 0 {
         return Err(Refusal::NoAudio);
     }
-    let family = match &ours.address {
-        Address::Ip(ip) => *ip,
-        Address::Name(_) | Address::Missing => return Err(Refusal::NotAnAnswer),
-    };
-    let rtp = usable_address(theirs, family)?;
+    let rtp = usable_address(theirs, local)?;
     let common = common_codecs(ours, theirs);
     let (codec, payload_out) = *common.first().ok_or(Refusal::NoCommonCodec)?;
     let their_events = if ours_has_events(ours) { EventFormat::all_of(theirs) } else { Vec::new() };
@@ -240,7 +252,7 @@ fn choose(
 }
 
 fn take(media: &Media, capabilities: &Capabilities, local: &Local) -> Result<Chosen, Refusal> {
-    let rtp = usable_address(media, local.rtp.ip())?;
+    let rtp = usable_address(media, local)?;
     let named =
         |codec: &CodecName| media.formats.iter().find(|f| codec.names(f)).map(|f| (*codec, f.payload_type));
     let (codec, payload_type) = capabilities.codecs.iter().find_map(named).ok_or(Refusal::NoCommonCodec)?;
@@ -281,14 +293,14 @@ fn can_mux(theirs: &Media) -> bool {
     theirs.rtcp_mux && theirs.formats.iter().all(|f| !(64..=95).contains(&f.payload_type))
 }
 
-fn usable_address(media: &Media, local: IpAddr) -> Result<SocketAddr, Refusal> {
+fn usable_address(media: &Media, local: &Local) -> Result<SocketAddr, Refusal> {
     let Address::Ip(ip) = media.address else { return Err(Refusal::UnusableAddress) };
     let broadcast =
         matches!(ip, IpAddr::V4(v4) if v4.is_broadcast() || (v4.octets()[0] == 0 && !v4.is_unspecified()));
-    if ip.is_multicast() || broadcast || media.port < LOWEST_PORT {
+    if ip.is_multicast() || broadcast || media.port < LOWEST_PORT || local.is_not_for_sound(ip, media.port) {
         return Err(Refusal::HostileAddress);
     }
-    if ip.is_ipv4() != local.to_canonical().is_ipv4() && !ip.is_unspecified() {
+    if ip.is_ipv4() != local.rtp.ip().to_canonical().is_ipv4() && !ip.is_unspecified() {
         return Err(Refusal::UnusableAddress);
     }
     Ok(SocketAddr::new(ip, media.port))

@@ -116,6 +116,7 @@ impl World {
             sip,
             media_addresses: BTreeMap::from([(UDP, at.ip())]),
             codecs: vec![Codec::Pcma],
+            own_addresses: Arc::default(),
             trunks: BTreeMap::new(),
             domains: vec![],
             signal_hold: true,

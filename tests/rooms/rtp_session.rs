@@ -98,6 +98,7 @@ fn before_an_agreement_nothing_is_heard_and_nothing_sent() {
 #[test]
 fn a_party_behind_a_nat_is_answered_where_it_sends_from() {
     let mut s = session(9);
+    s.set_remote(ms(0), Remote { host: Some(at(77, 0).ip()), ..remote(9) });
     for n in 0..3 {
         s.handle_rtp(ms(0), at(77, 50_000), &datagram(8, n, 1));
     }
@@ -206,4 +207,95 @@ fn reports_of_strangers_and_broken_ones_change_nothing() {
     b.handle_rtcp(ms(1_030), at(2, 4_001), &buffer[..sent.length - 4]);
     assert!(!b.peer_left());
     assert_eq!((b.figures().drops.strangers, b.figures().drops.malformed), (1, 1));
+}
+
+/// How many of the frames of the next `ms` milliseconds were sent to `to`, from `from_ms` on.
+fn sent_to(s: &mut RtpSession, from_ms: u64, for_ms: u64, to: SocketAddr) -> usize {
+    let sent = |n| s.send_frame(ms(n), 160, &[0; 160], &mut [0; 300]).is_some_and(|o| o.to == to);
+    (from_ms..from_ms + for_ms).step_by(20).map(sent).filter(|sent| *sent).count()
+}
+
+#[test]
+fn who_neither_acknowledged_nor_sent_sound_is_sent_two_seconds_and_no_reports() {
+    let unproven = Remote { host: Some(at(9, 0).ip()), acknowledged: false, ..remote(9) };
+    let mut s = session(9);
+    s.set_remote(ms(0), unproven);
+    assert_eq!(sent_to(&mut s, 1_000, 10_000, at(9, 4_000)), 100);
+    assert_eq!(s.poll_rtcp(ms(12_000), &mut [0; RTCP_BYTES]), None);
+    s.set_remote(ms(12_000), Remote { acknowledged: true, ..unproven });
+    assert_eq!(sent_to(&mut s, 12_000, 1_000, at(9, 4_000)), 50, "acknowledged");
+
+    let mut s = session(9);
+    s.set_remote(ms(0), unproven);
+    sent_to(&mut s, 1_000, 10_000, at(9, 4_000));
+    s.handle_rtp(ms(12_000), at(9, 4_000), &datagram(8, 1, 1));
+    assert_eq!(sent_to(&mut s, 12_000, 1_000, at(9, 4_000)), 50, "it sent sound");
+}
+
+#[test]
+fn nothing_goes_to_another_host_than_the_signallings_before_it_is_acknowledged() {
+    let elsewhere = Remote { host: Some(at(50, 0).ip()), acknowledged: false, ..remote(9) };
+    let mut s = session(9);
+    s.set_remote(ms(0), elsewhere);
+    assert_eq!(sent_to(&mut s, 0, 5_000, at(9, 4_000)), 0);
+    s.set_remote(ms(5_000), Remote { acknowledged: true, ..elsewhere });
+    assert_eq!(sent_to(&mut s, 5_000, 1_000, at(9, 4_000)), 50);
+}
+
+#[test]
+fn reports_over_the_port_of_the_sound_are_told_apart_and_answered_there() {
+    let mut s = session(9);
+    s.set_remote(ms(0), Remote { rtcp_mux: true, rtcp: at(9, 4_000), ..remote(9) });
+    for n in 0..5 {
+        s.handle_rtp(ms(0), at(9, 4_000), &datagram(8, n, 1));
+    }
+    let report = report_about(s.ssrc());
+    assert_eq!(s.handle_rtp(ms(20), at(9, 4_000), &report), Incoming::Report);
+    assert_eq!(s.figures().peer_lost, 7);
+    let mut buffer = [0; RTCP_BYTES];
+    let sent = (0..20_000).find_map(|n| s.poll_rtcp(ms(n), &mut buffer)).expect("a report of ours");
+    assert_eq!(sent.to, at(9, 4_000));
+    // A stranger's report changes nothing.
+    let before = s.figures();
+    let lie = report_about(s.ssrc());
+    s.handle_rtp(ms(20_100), at(9, 4_001), &lie);
+    s.handle_rtp(ms(20_100), at(66, 4_000), &lie);
+    assert_eq!(s.figures().drops.strangers, before.drops.strangers + 2);
+
+    let mut apart = session(9);
+    assert_eq!(
+        drop_of(apart.handle_rtp(ms(0), at(9, 4_000), &report)),
+        Some(DropCause::RtcpOnRtpPort),
+        "not agreed"
+    );
+}
+
+/// A report of the party that says it lost 7 packets of `ssrc`.
+fn report_about(ssrc: u32) -> Vec<u8> {
+    let block = hotline::rtp::ReportBlock {
+        ssrc,
+        fraction_lost: 3,
+        lost: 7,
+        highest: 9,
+        jitter: 0,
+        last_sender_report: 0,
+        delay: 0,
+    };
+    let report = hotline::rtp::Report { ssrc: 1, cname: "p", sender: None, block: Some(block), bye: false };
+    let mut buffer = vec![0; RTCP_BYTES];
+    let n = report.write(&mut buffer).unwrap();
+    buffer.truncate(n);
+    buffer
+}
+
+#[test]
+fn a_stranger_who_floods_is_neither_heard_nor_counted_as_heard_nor_answered() {
+    let mut s = session(9);
+    for n in 0..3_000 {
+        let stranger = s.handle_rtp(ms(u64::from(n)), at(66, 4_000), &datagram(8, n, 66));
+        assert_eq!(drop_of(stranger), Some(DropCause::Stranger));
+    }
+    assert_eq!(sent_to(&mut s, 3_000, 1_000, at(66, 4_000)), 0);
+    assert!(matches!(s.handle_rtp(ms(4_000), at(9, 4_000), &datagram(8, 1, 1)), Incoming::Sound { .. }));
+    assert_eq!((s.figures().received, s.figures().drops.strangers), (1, 3_000));
 }

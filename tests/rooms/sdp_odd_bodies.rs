@@ -17,7 +17,16 @@ fn ours() -> (Capabilities, Local) {
         ptime: Duration::from_millis(20),
     };
     let rtp = "198.51.100.1:16384".parse().unwrap();
-    (capabilities, Local { rtp, rtcp_port: 16_385, session_id: 77, before: None })
+    (
+        capabilities,
+        Local {
+            rtp,
+            rtcp_port: 16_385,
+            session_id: 77,
+            before: None,
+            not_for_sound: std::sync::Arc::default(),
+        },
+    )
 }
 
 /// The number under which we send events.
@@ -276,5 +285,27 @@ proptest! {
             prop_assert_eq!(again.unwrap().media.len(), read.media.len());
         }
         prop_assert!(agreed(&body).is_ok_and(|a| a.remote_rtp.port() >= 1_024) || agreed(&body).is_err());
+    }
+}
+
+#[test]
+fn our_own_doors_are_no_place_for_sound() {
+    let (can, local) = ours();
+    let ours = |own: &str| Local { not_for_sound: [own.parse().unwrap()].into(), ..local.clone() };
+    let to = |address: &str, port: u16| {
+        format!("v=0\r\nc=IN IP4 {address}\r\nm=audio {port} RTP/AVP 8\r\n").into_bytes()
+    };
+    let here = local.rtp.ip().to_string();
+    for (own, address, port, refused) in [
+        ("198.51.100.1:5060", "198.51.100.1", 5_060, true),
+        ("0.0.0.0:5060", here.as_str(), 5_060, true),
+        ("0.0.0.0:8080", "127.0.0.1", 8_080, true),
+        ("[::]:8080", here.as_str(), 8_080, true),
+        ("0.0.0.0:5060", "192.0.2.9", 5_060, false),
+        ("198.51.100.1:5060", here.as_str(), 5_062, false),
+    ] {
+        let answered = answer(&to(address, port), &can, &ours(own), Direction::SendRecv);
+        let refusal = answered.err();
+        assert_eq!(refusal, refused.then_some(Refusal::HostileAddress), "{own} {address}:{port}");
     }
 }

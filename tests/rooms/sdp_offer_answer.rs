@@ -30,7 +30,13 @@ fn events(agreed: &Agreed) -> (Vec<u8>, Option<u8>) {
 
 fn local(port: u16) -> Local {
     let rtp = std::net::SocketAddr::from(([198, 51, 100, 1], port));
-    Local { rtp, rtcp_port: port + 1, session_id: u64::from(port), before: None }
+    Local {
+        rtp,
+        rtcp_port: port + 1,
+        session_id: u64::from(port),
+        before: None,
+        not_for_sound: std::sync::Arc::default(),
+    }
 }
 
 fn peer_answer(media: &str) -> String {
@@ -38,7 +44,7 @@ fn peer_answer(media: &str) -> String {
 }
 
 fn accept(offer: &SdpOffer, media: &str) -> Result<Agreed, Refusal> {
-    accept_answer(offer, peer_answer(media).as_bytes(), PTIME)
+    accept_answer(offer, peer_answer(media).as_bytes(), &local(16_384), PTIME)
 }
 
 #[test]
@@ -69,7 +75,7 @@ fn both_sides_come_to_the_same_agreement() {
         Direction::SendRecv,
     )
     .unwrap();
-    let ours = accept_answer(&made, reply.text().as_bytes(), PTIME).unwrap();
+    let ours = accept_answer(&made, reply.text().as_bytes(), &local(16_384), PTIME).unwrap();
     assert_eq!((ours.codec, theirs.codec), (CodecName::Pcmu, CodecName::Pcmu));
     assert_eq!((events(&ours), events(&theirs)), ((vec![101], Some(101)), (vec![101], Some(101))));
     assert!(ours.rtcp_mux && theirs.rtcp_mux && ours.remote_rtcp == ours.remote_rtp);
@@ -84,7 +90,7 @@ fn every_pair_of_directions_agrees_on_both_sides() {
         for wish in all {
             let made = offer(&local(16_384), &both(), offered);
             let (reply, theirs) = answer(made.text().as_bytes(), &both(), &local(20_000), wish).unwrap();
-            let ours = accept_answer(&made, reply.text().as_bytes(), PTIME).unwrap();
+            let ours = accept_answer(&made, reply.text().as_bytes(), &local(16_384), PTIME).unwrap();
             assert_eq!(ours.we_send, theirs.we_receive, "{offered:?} {wish:?}");
             assert_eq!(ours.we_receive, theirs.we_send, "{offered:?} {wish:?}");
             assert_eq!(theirs.we_send, offered.receives() && wish.sends());

@@ -18,6 +18,7 @@ use super::clock::Clock;
 use super::media_ports::{BindTo, BoundPort, PortPool};
 use crate::base::{LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary};
+use crate::rtp::SourceRules;
 use batch::Batch;
 
 /// Commands that may wait for the media thread: a whole burst of calls' worth.
@@ -87,6 +88,10 @@ pub(super) struct MediaSettings {
     pub ports: (u16, u16),
     /// What can be played.
     pub prompts: Arc<PromptLibrary>,
+    /// The class of service of sound and reports, 0-63.
+    pub service_class: u8,
+    /// How the source of a party's sound may change.
+    pub sources: SourceRules,
 }
 
 /// A command found no room: counted by whoever sent it.
@@ -112,8 +117,9 @@ impl MediaWorker {
             orders,
             events: EventsOut { way: events, late: VecDeque::new() },
             woken: Arc::clone(&woken),
-            plane: MediaPlane::new(settings.prompts, rng.fork("media")),
-            pool: PortPool::new(settings.bind, first, last, rng.fork("ports")),
+            plane: MediaPlane::new(settings.prompts, rng.fork("media")).with_rules(settings.sources),
+            pool: PortPool::new(settings.bind, first, last, rng.fork("ports"))
+                .of_class(settings.service_class),
             slots: Vec::new(),
             free_slots: Vec::new(),
             by_leg: BTreeMap::new(),

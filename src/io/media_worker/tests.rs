@@ -107,7 +107,13 @@ impl Server {
 
 fn settings(first_port: u16, prompts: PromptLibrary) -> MediaSettings {
     let bind = BindTo::One([127, 0, 0, 1].into());
-    MediaSettings { bind, ports: (first_port, first_port + 19), prompts: Arc::new(prompts) }
+    MediaSettings {
+        bind,
+        ports: (first_port, first_port + 19),
+        prompts: Arc::new(prompts),
+        service_class: 46,
+        sources: SourceRules::default(),
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::base::limits;
+use crate::io::service_class::CS3;
 use crate::io::tls::{Tls, TlsThread};
 use crate::sip::{ConnId, Destination, ListenerId};
 use accept::{Acceptor, House, Shares};
@@ -103,6 +104,8 @@ pub struct ConnectionLimits {
     pub vanished: Duration,
     /// A connection on which nothing came for this long is closed: phones send keep-alives more often.
     pub idle: Duration,
+    /// The class of what SIP sends, 0-63 (RFC 2474).
+    pub service_class: u8,
 }
 
 impl Default for ConnectionLimits {
@@ -114,6 +117,7 @@ impl Default for ConnectionLimits {
             request: Duration::from_secs(30),
             vanished: Duration::from_secs(10),
             idle: Duration::from_mins(10),
+            service_class: CS3,
         }
     }
 }
@@ -216,7 +220,7 @@ impl Net {
     pub fn listen(&mut self, udp: ListenerId, tcp: ListenerId, at: SocketAddr) -> io::Result<SocketAddr> {
         let mut tries = 0;
         loop {
-            let datagrams = sockets::udp(at)?;
+            let datagrams = sockets::udp(at, self.house.limits.service_class)?;
             let local = datagrams.local_addr()?;
             match sockets::listener(local) {
                 Ok(listener) => {

@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use super::ConnectionLimits;
+use crate::io::service_class::mark;
 
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 1_024;
@@ -17,9 +18,9 @@ const STREAM_BUFFER: usize = 128 * 1024;
 /// Questions of the kernel that a silent peer may leave unanswered.
 const QUESTIONS: u32 = 2;
 
-/// A UDP socket with a receive buffer for bursts: the kernel drops what finds no room, and a dropped INVITE is a
+/// A UDP socket of a class of service, with a receive buffer for bursts: the kernel drops what finds no room, and a dropped INVITE is a
 /// caller who waits half a second.
-pub(super) fn udp(at: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn udp(at: SocketAddr, service_class: u8) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if let Err(e) = socket.set_recv_buffer_size(4 * 1024 * 1024) {
         tracing::warn!(error = %e, "the SIP socket keeps the system's receive buffer");
@@ -27,6 +28,7 @@ pub(super) fn udp(at: SocketAddr) -> io::Result<UdpSocket> {
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    mark(&socket, at.is_ipv6(), service_class);
     socket.set_nonblocking(true)?;
     socket.bind(&at.into())?;
     UdpSocket::from_std(socket.into())
@@ -66,6 +68,7 @@ pub(super) fn prepare(stream: &TcpStream, limits: &ConnectionLimits) {
         .with_interval((limits.vanished / 4).max(second))
         .with_retries(QUESTIONS);
     let socket = SockRef::from(stream);
+    mark(stream, stream.local_addr().is_ok_and(|a| a.is_ipv6()), limits.service_class);
     let set = stream
         .set_nodelay(true)
         .and_then(|()| socket.set_tcp_keepalive(&keepalive))
