@@ -143,7 +143,7 @@ impl LegSound {
     /// The far end's answer to what we said last and now said again: to refresh the session, not to change anything.
     pub fn accept_again(&mut self, body: &[u8]) -> Result<(), Refusal> {
         let said = self.local.before.clone().map(SdpOffer).ok_or(Refusal::NotAnAnswer)?;
-        self.agreed = Some(accept_answer(&said, body, self.capabilities.ptime)?);
+        self.agreed = Some(accept_answer(&said, body, &self.local, self.capabilities.ptime)?);
         Ok(())
     }
 
