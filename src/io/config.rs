@@ -14,9 +14,8 @@ use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
-use crate::media::Codec;
+use crate::media::{Codec, SoundRules};
 use crate::node::Permit;
-use crate::rtp::SourceRules;
 use crate::sip::DigestAlgorithm;
 
 /// What `hotline.toml` says, resolved.
@@ -46,8 +45,8 @@ pub struct Settings {
     pub codecs: Vec<Codec>,
     /// The class of service of sound and its reports, 0-63 (RFC 2474).
     pub rtp_class: u8,
-    /// How the source of a party's sound may change.
-    pub sources: SourceRules,
+    /// The rest of what ops chose about sound.
+    pub sound: SoundRules,
     /// Where HTTP listens.
     pub http: SocketAddr,
     /// Where the HTTP token is, if one is wanted.
@@ -107,7 +106,7 @@ impl Default for Settings {
             rtp_ports: (16_384, 32_767),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             rtp_class: EF,
-            sources: SourceRules::default(),
+            sound: SoundRules::default(),
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
             http_token: None,
             store: PathBuf::from("var"),
@@ -202,9 +201,9 @@ impl Settings {
             self.rtp_class = class;
         }
         if let Some(ms) = t.number(findings, "rebind_after_ms", &(100..=60_000)) {
-            self.sources.rebind_after = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+            self.sound.sources.rebind_after = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
         }
-        self.sources.any_host = t.flag(findings, "any_source_host");
+        self.sound.sources.any_host = t.flag(findings, "any_source_host");
         t.finish(findings);
     }
 

@@ -64,7 +64,7 @@ pub(super) async fn open(
         ports: settings.rtp_ports,
         prompts: Arc::clone(&ready.prompts),
         service_class: settings.rtp_class,
-        sources: settings.sources,
+        rules: settings.sound,
     };
     let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;

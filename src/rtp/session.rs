@@ -192,7 +192,7 @@ impl RtpSession {
         level: u8,
         buffer: &mut [u8],
     ) -> Option<Outgoing> {
-        let (to, _) = self.destination()?;
+        let (to, _) = self.destination(now)?;
         // Never the first of a talk spurt: the marker is the sound's (RFC 3551, section 4.1).
         let header = Header { marker: false, ..self.out.frame(now, payload_type, 0) };
         self.write(to, header, &[level.min(127)], buffer)
@@ -213,7 +213,7 @@ impl RtpSession {
         from: Relayed<'_>,
         buffer: &mut [u8],
     ) -> Option<Outgoing> {
-        let (to, _) = self.destination()?;
+        let (to, _) = self.destination(now)?;
         let header = self.out.relay(now, from.source, from.header, from.samples)?;
         self.write(to, header, from.payload, buffer)
     }

@@ -17,8 +17,7 @@ use tokio::sync::mpsc as to_control;
 use super::clock::Clock;
 use super::media_ports::{BindTo, BoundPort, PortPool};
 use crate::base::{LegId, Rng};
-use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary};
-use crate::rtp::SourceRules;
+use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary, SoundRules};
 use batch::Batch;
 
 /// Commands that may wait for the media thread: a whole burst of calls' worth.
@@ -90,8 +89,8 @@ pub(super) struct MediaSettings {
     pub prompts: Arc<PromptLibrary>,
     /// The class of service of sound and reports, 0-63.
     pub service_class: u8,
-    /// How the source of a party's sound may change.
-    pub sources: SourceRules,
+    /// What ops chose about sound.
+    pub rules: SoundRules,
 }
 
 /// A command found no room: counted by whoever sent it.
@@ -117,7 +116,7 @@ impl MediaWorker {
             orders,
             events: EventsOut { way: events, late: VecDeque::new() },
             woken: Arc::clone(&woken),
-            plane: MediaPlane::new(settings.prompts, rng.fork("media")).with_rules(settings.sources),
+            plane: MediaPlane::new(settings.prompts, rng.fork("media")).with_rules(settings.rules),
             pool: PortPool::new(settings.bind, first, last, rng.fork("ports"))
                 .of_class(settings.service_class),
             slots: Vec::new(),

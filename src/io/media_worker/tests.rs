@@ -112,7 +112,7 @@ fn settings(first_port: u16, prompts: PromptLibrary) -> MediaSettings {
         ports: (first_port, first_port + 19),
         prompts: Arc::new(prompts),
         service_class: 46,
-        sources: SourceRules::default(),
+        rules: SoundRules::default(),
     }
 }
 
