@@ -14,7 +14,7 @@ use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
-use crate::media::{Codec, SoundRules};
+use crate::media::{Codec, InbandKeys, SoundRules};
 use crate::node::Permit;
 use crate::sip::DigestAlgorithm;
 
@@ -204,7 +204,24 @@ impl Settings {
             self.sound.sources.rebind_after = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
         }
         self.sound.sources.any_host = t.flag(findings, "any_source_host");
+        self.sound(&mut t, findings);
         t.finish(findings);
+    }
+
+    /// How sound is received.
+    fn sound(&mut self, t: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        if let Some(way) = t.word(findings, "inband_keys").and_then(|w| inband_keys(findings, w)) {
+            self.sound.inband_keys = way;
+        }
+        let ms = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis);
+        let least = ms(t.number(findings, "jitter_min_ms", &(20..=350)));
+        let most = ms(t.number(findings, "jitter_max_ms", &(20..=350)));
+        self.sound.depth_min = least.unwrap_or(self.sound.depth_min);
+        self.sound.depth_max = most.unwrap_or(self.sound.depth_max);
+        if self.sound.depth_max < self.sound.depth_min {
+            let message = "`jitter_max_ms` is less than `jitter_min_ms`".to_owned();
+            findings.error("HL0105", &t.place, message);
+        }
     }
 
     fn http(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
@@ -379,6 +396,19 @@ fn codec(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Codec> {
     }
 }
 
+fn inband_keys(findings: &mut Findings<'_>, w: Word<'_>) -> Option<InbandKeys> {
+    match w.text {
+        "auto" => Some(InbandKeys::Auto),
+        "off" => Some(InbandKeys::Off),
+        "on" => Some(InbandKeys::On),
+        other => {
+            let message = format!("`{other}` is no way to listen for keys");
+            findings.error("HL0105", w.place, message).help("it may be \"auto\", \"off\" or \"on\"");
+            None
+        }
+    }
+}
+
 fn transport(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
     match w.text {
         "udp" => false,
@@ -437,6 +467,24 @@ mod tests {
         assert_eq!(s.advertise, ["203.0.113.5".parse::<IpAddr>().unwrap()]);
         assert_eq!(s.digest, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
         assert!(s.http.ip().is_loopback());
+    }
+
+    #[test]
+    fn how_sound_is_received_is_said_in_rtp() {
+        let text = "[rtp]\ninband_keys = \"off\"\njitter_min_ms = 40\njitter_max_ms = 120\n";
+        let (s, _) = Settings::read("hotline.toml", text).unwrap();
+        let ms = Duration::from_millis;
+        let (depth_min, depth_max) = (ms(40), ms(120));
+        let rules =
+            SoundRules { inband_keys: InbandKeys::Off, depth_min, depth_max, ..SoundRules::default() };
+        assert_eq!(s.sound, rules);
+        let text = "[rtp]\ninband_keys = \"perhaps\"\njitter_min_ms = 100\njitter_max_ms = 60\n";
+        let found = Settings::read("hotline.toml", text).unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        hotline.toml:1:2: error HL0105: `jitter_max_ms` is less than `jitter_min_ms`
+        hotline.toml:2:15: error HL0105: `perhaps` is no way to listen for keys
+        ");
     }
 
     #[test]

@@ -254,6 +254,7 @@ impl Control {
                     }
                 }
                 NodeOutput::LegSound { leg, call, figures } => {
+                    self.metrics.legs.add(&figures);
                     tracing::info!(
                         %leg,
                         call = call.map(tracing::field::display),
@@ -262,6 +263,10 @@ impl Control {
                         lost = figures.lost,
                         dropped = figures.dropped,
                         jitter_ms = figures.jitter_ms,
+                        late = figures.late,
+                        concealed_ms = figures.concealed_ms,
+                        stretched_ms = figures.stretched_ms,
+                        cut_ms = figures.cut_ms,
                         round_trip_ms = figures.round_trip_ms,
                         "sound over"
                     );

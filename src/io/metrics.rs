@@ -14,6 +14,7 @@ use super::media_worker::MediaCounters;
 use super::net::NetFigures;
 use super::tls::TlsFigures;
 use crate::exchange::acd::AgentState;
+use crate::media::LegFigures;
 use crate::node::NodeView;
 
 type Labels = Vec<(&'static str, String)>;
@@ -39,6 +40,38 @@ pub(super) struct Metrics {
     pub media_dropped: AtomicU64,
     /// Secret digits that found no room.
     pub secrets_dropped: AtomicU64,
+    /// What was counted on legs that are over.
+    pub legs: LegTotals,
+}
+
+/// What was counted on legs that are over, all together.
+#[derive(Debug, Default)]
+pub(super) struct LegTotals([AtomicU64; 8]);
+
+impl LegTotals {
+    /// A leg is over.
+    pub(super) fn add(&self, f: &LegFigures) {
+        for (total, (_, value)) in self.0.iter().zip(Self::named(f)) {
+            total.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+    const fn named(f: &LegFigures) -> [(&'static str, u64); 8] {
+        [
+            ("received", f.received),
+            ("lost", f.lost),
+            ("dropped", f.dropped),
+            ("late", f.late),
+            ("concealed_ms", f.concealed_ms),
+            ("stretched_ms", f.stretched_ms),
+            ("cut_ms", f.cut_ms),
+            ("key_echoes", f.key_echoes),
+        ]
+    }
+    fn values(&self) -> Vec<(Labels, f64)> {
+        let names = Self::named(&LegFigures::default()).map(|(name, _)| name);
+        let value = |total: &AtomicU64| real(total.load(Ordering::Relaxed));
+        names.iter().zip(&self.0).map(|(name, total)| (by("what", *name), value(total))).collect()
+    }
 }
 
 /// A metric: name, help, values by label.
@@ -104,6 +137,7 @@ impl Metrics {
             store_failures: AtomicU64::new(0),
             media_dropped: AtomicU64::new(0),
             secrets_dropped: AtomicU64::new(0),
+            legs: LegTotals::default(),
         }
     }
 
@@ -137,6 +171,7 @@ impl Metrics {
                 (by("what", "arrived"), real(f.arrived)),
                 (by("what", "no_port"), real(f.no_port)),
                 (by("what", "sdp_refused"), real(f.sdp_refused)),
+                (by("what", "keys_inband"), real(f.keys_inband)),
                 (by("what", "keys_twice"), real(f.keys_twice)),
                 (by("what", "keys_flooded"), real(f.keys_flooded)),
                 (by("what", "stray_events"), real(f.stray_events)),
@@ -212,6 +247,7 @@ impl Metrics {
         let values =
             counters.map(|(what, counter)| (by("what", what), real(counter.load(Ordering::Relaxed))));
         sheet.tally("media", "What the media thread counted", values);
+        sheet.tally("sound", "What was counted on legs that are over", self.legs.values());
         let late_us = m.late_max_us.load(Ordering::Relaxed);
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }

@@ -192,15 +192,26 @@ pub enum MediaCommand {
     },
 }
 
+/// How a key came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// As a telephone-event, RFC 4733.
+    Event,
+    /// As two tones in the sound, ITU-T Q.23.
+    Inband,
+}
+
 /// What sound reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MediaEvent {
-    /// A key by RFC 4733, at the first packet of its event, once.
+    /// A key: by RFC 4733 at the first packet of its event, in the sound after 35 ms; once.
     Key {
         /// Whose.
         leg: LegId,
         /// Which.
         key: Key,
+        /// How it came.
+        source: KeySource,
         /// The playing it stopped, if any.
         play: Option<PlayId>,
     },
@@ -259,6 +270,8 @@ pub struct LegFigures {
     pub cut_ms: u64,
     /// Packets of sound that nobody was to hear: while a key was pressed, or while we did not expect sound.
     pub withheld: u64,
+    /// Keys in the leg's sound that were the echo of what we played or passed on: no keys.
+    pub key_echoes: u64,
     /// Packets that we did not send because the machine was more than three packets behind.
     pub skipped: u64,
 }

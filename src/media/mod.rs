@@ -14,6 +14,7 @@ mod frame;
 mod hearing;
 mod inband;
 mod leg;
+mod listening;
 mod mixer;
 mod mouth;
 mod noise;
@@ -32,7 +33,7 @@ mod wakes;
 mod watch;
 
 pub use codec::{Decoder, Encoder};
-pub use command::{Codec, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundTypes};
+pub use command::{Codec, KeySource, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundTypes};
 pub use decode::{AudioError, Sound, decode_audio};
 pub use frame::{
     FRAME, FRAME_SAMPLES, Frame, PACKET_SAMPLES_MAX, PTIME_MAX, PTIME_MIN, SAMPLE_RATE, SAMPLES_PER_MS,

@@ -67,19 +67,18 @@ impl Mouth {
     pub(super) fn format(&self) -> Option<Format> {
         self.format
     }
-    /// Decodes a packet for those who mix it.
-    pub(super) fn say(
-        &mut self,
-        now: Instant,
-        rules: &SoundRules,
-        (codec, header): (Codec, Header),
-        payload: &[u8],
-    ) {
-        let mut samples = [0; PACKET_SAMPLES_MAX];
-        let n = self.decoder.decode(codec, payload, &mut samples);
+    /// Decodes a packet: each once, in the order in which they come.
+    pub(super) fn decode(&mut self, codec: Codec, payload: &[u8], samples: &mut [i16]) -> usize {
+        self.decoder.decode(codec, payload, samples)
+    }
+    /// Takes a packet's sound for those who mix it.
+    pub(super) fn say(&mut self, now: Instant, rules: &SoundRules, header: Header, sound: &[i16]) {
         let playout = self.playout.get_or_insert_with(|| Box::new(Playout::new(rules)));
-        let sound = samples.get(..n).unwrap_or_default();
         playout.write(now, (header.ssrc, header.timestamp), header.marker, sound);
+    }
+    /// A packet that nobody is to hear after all.
+    pub(super) fn withhold(&mut self) {
+        self.withheld += 1;
     }
     /// It rests, and told us what that sounds like (RFC 3389).
     pub(super) fn rest(&mut self, now: Instant, rules: &SoundRules, header: Header, payload: &[u8]) {

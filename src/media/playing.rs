@@ -4,7 +4,7 @@
 //! at once, and the place is kept in samples, so that it holds across a change of codec.
 use std::sync::Arc;
 
-use crate::base::{Language, PlayId, PromptId};
+use crate::base::{Key, Language, PlayId, PromptId};
 use crate::media::Codec;
 use crate::media::prompt::{Prompt, PromptLibrary};
 
@@ -51,6 +51,8 @@ pub(super) struct Playing {
     place: Place,
     /// Prompts that the library did not have, or that were too many.
     pub(super) missing: usize,
+    /// A key's tones were in what was read last.
+    sounded: Option<Key>,
 }
 
 impl Playing {
@@ -70,11 +72,15 @@ impl Playing {
         let missing = asked - parts.len();
         let resumed = bookmark.filter(|b| manner.repeat && b.programme == programme);
         let place = resumed.map(|b| b.place).unwrap_or_default();
-        Self { id, manner, programme, parts, gap: library.gap_samples(), place, missing }
+        Self { id, manner, programme, parts, gap: library.gap_samples(), place, missing, sounded: None }
     }
     /// Whether a key stops it.
     pub(super) fn barge_in(&self) -> bool {
         self.manner.barge_in
+    }
+    /// The key whose tones were in what was read since the last call: it may come back as an echo.
+    pub(super) fn take_sounded(&mut self) -> Option<Key> {
+        self.sounded.take()
     }
     /// Where to go on, if it is music.
     pub(super) fn into_bookmark(self) -> Option<Bookmark> {
@@ -109,6 +115,7 @@ impl Playing {
         } else {
             let n = sound.len().min(room.len());
             room.iter_mut().zip(sound).for_each(|(to, from)| *to = *from);
+            self.sounded = part.key_within(self.place.offset..self.place.offset + n).or(self.sounded);
             n
         };
         self.place.offset += n;

@@ -33,6 +33,11 @@ impl Pressing {
         room
     }
 
+    /// The key that is pressed next.
+    pub(super) fn next(&self) -> Option<Key> {
+        self.waiting.front().copied()
+    }
+
     /// Whether a key is pressed, or waits for it.
     pub(super) fn is_busy(&self) -> bool {
         self.now.is_some() || !self.waiting.is_empty()

@@ -4,13 +4,15 @@
 //! number of 20 ms frames (160 bytes in each codec); on the call path nothing is decoded, resampled or encoded.
 //! What 16 kHz gives more is kept where the file has it and a codec can carry it.
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Language, PromptId};
+use crate::base::{Key, Language, PromptId};
 use crate::media::Codec;
 use crate::media::decode::{AudioError, decode_audio};
 use crate::media::frame::{FRAME, FRAME_SAMPLES, SAMPLE_RATE, duration_of};
+use crate::media::inband::InbandDetector;
 use crate::media::resample::to_sample_rate;
 
 /// The longest prompt: an hour of music. 28.8 MB a codec.
@@ -29,6 +31,8 @@ pub struct Prompt {
     pcma: Box<[u8]>,
     /// Empty where the hotline does not speak it.
     g722: Box<[u8]>,
+    /// Where tones of keys are, mostly nowhere.
+    keys: Box<[(Range<usize>, Key)]>,
 }
 
 impl Prompt {
@@ -54,7 +58,12 @@ impl Prompt {
             payload.into_boxed_slice()
         };
         let (pcmu, pcma, g722) = (encoded(Codec::Pcmu), encoded(Codec::Pcma), encoded(Codec::G722));
-        Self { samples: length, pcmu, pcma, g722 }
+        Self { samples: length, pcmu, pcma, g722, keys: keys_in(&narrow) }
+    }
+    /// A key whose tones are somewhere among these samples.
+    pub(super) fn key_within(&self, samples: Range<usize>) -> Option<Key> {
+        let found = self.keys.iter().find(|(at, _)| at.start < samples.end && samples.start < at.end)?;
+        Some(found.1)
     }
     /// The payload in a codec: 160 bytes a frame; nothing in a codec that the library was not asked for.
     pub fn payload(&self, codec: Codec) -> &[u8] {
@@ -155,6 +164,22 @@ impl PromptLibrary {
     pub fn bytes(&self) -> usize {
         self.iter().map(|(_, _, p)| p.pcmu.len() + p.pcma.len() + p.g722.len()).sum()
     }
+}
+
+/// Where the tones of keys are in a sound, to the frame.
+fn keys_in(samples: &[i16]) -> Box<[(Range<usize>, Key)]> {
+    let (mut detector, mut found) = (InbandDetector::new(), Vec::<(Range<usize>, Key)>::new());
+    for (n, frame) in samples.chunks(FRAME_SAMPLES).enumerate() {
+        let end = (n + 1) * FRAME_SAMPLES;
+        if let Some(key) = detector.sound(frame) {
+            found.push((end.saturating_sub(detector.began() as usize)..end, key));
+        } else if detector.held().is_some()
+            && let Some((at, _)) = found.last_mut()
+        {
+            at.end = end;
+        }
+    }
+    found.into_boxed_slice()
 }
 
 fn to_i16(x: f32) -> i16 {

@@ -1,6 +1,7 @@
-//! One key event out of RFC 4733 and SIP INFO. Some phones send each press both ways; a press counts once.
+//! One key event out of RFC 4733, SIP INFO and tones in the sound. Some phones send each press in several ways; a press
+//! counts once.
 //!
-//! Invariant: a press that came by one way cancels exactly one later press of the same key by the other way, if that
+//! Invariant: a press that came by one way cancels at most one later press of the same key by each other way, if that
 //! comes within [`TWIN_WITHIN`]; presses that came by the same way never cancel each other.
 use std::time::Duration;
 
@@ -13,9 +14,34 @@ pub(super) enum KeyWay {
     Event,
     /// A SIP INFO body.
     Info,
+    /// Two tones in the sound.
+    Inband,
 }
 
-/// The two copies of one press arrive within this time: an INFO is sent at the key's release or lost and sent again
+/// The ways by which copies of a press have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ways(u8);
+
+impl Ways {
+    const fn bit(way: KeyWay) -> u8 {
+        match way {
+            KeyWay::Event => 1,
+            KeyWay::Info => 2,
+            KeyWay::Inband => 4,
+        }
+    }
+    const fn only(way: KeyWay) -> Self {
+        Self(Self::bit(way))
+    }
+    const fn has(self, way: KeyWay) -> bool {
+        self.0 & Self::bit(way) != 0
+    }
+    const fn and(self, way: KeyWay) -> Self {
+        Self(self.0 | Self::bit(way))
+    }
+}
+
+/// The copies of one press arrive within this time: an INFO is sent at the key's release or lost and sent again
 /// (timer E: 0.5 s, then 1 s more).
 const TWIN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -39,13 +65,13 @@ pub(super) enum Press {
 /// One leg's presses.
 #[derive(Debug)]
 pub(super) struct KeyMerge {
-    unmatched: Bounded<(Instant, KeyWay, Key)>,
+    presses: Bounded<(Instant, Ways, Key)>,
     second: (Instant, u32),
 }
 
 impl Default for KeyMerge {
     fn default() -> Self {
-        Self { unmatched: Bounded::new(WAITING), second: (Instant::ZERO, 0) }
+        Self { presses: Bounded::new(WAITING), second: (Instant::ZERO, 0) }
     }
 }
 
@@ -62,26 +88,24 @@ impl KeyMerge {
         if self.second.1 > A_SECOND { Press::Flood } else { Press::New }
     }
 
-    /// Whether this press is new, rather than the twin of one that came the other way.
+    /// Whether this press is new, rather than the twin of one that came another way.
     fn is_new(&mut self, now: Instant, way: KeyWay, key: Key) -> bool {
         let mut kept = Bounded::new(WAITING);
         let mut twin = false;
-        while let Some((at, other, k)) = self.unmatched.pop() {
+        while let Some((at, ways, k)) = self.presses.pop() {
             if now.since(at) > TWIN_WITHIN {
                 continue;
             }
-            if !twin && other != way && k == key {
-                twin = true;
-                continue;
-            }
-            // Fewer go in than came out, so there is room.
-            kept.push((at, other, k)).ok();
+            let is_twin = !twin && k == key && !ways.has(way);
+            twin |= is_twin;
+            // As many go in as came out, so there is room.
+            kept.push((at, if is_twin { ways.and(way) } else { ways }, k)).ok();
         }
-        self.unmatched = kept;
-        if !twin && self.unmatched.push((now, way, key)).is_err() {
+        self.presses = kept;
+        if !twin && self.presses.push((now, Ways::only(way), key)).is_err() {
             // 32 presses within two seconds are no fingers; forget the oldest, at worst a key counts twice.
-            self.unmatched.pop();
-            self.unmatched.push((now, way, key)).ok();
+            self.presses.pop();
+            self.presses.push((now, Ways::only(way), key)).ok();
         }
         !twin
     }
@@ -112,6 +136,23 @@ mod tests {
         assert!(!m.is_new(Instant::from_millis(210), KeyWay::Info, key('1')));
         assert!(!m.is_new(Instant::from_millis(400), KeyWay::Info, key('1')));
         assert!(m.is_new(Instant::from_millis(600), KeyWay::Info, key('1')));
+    }
+
+    #[test]
+    fn a_press_sent_three_ways_counts_once_and_the_next_one_again() {
+        use KeyWay::{Event, Inband, Info};
+        let mut m = KeyMerge::default();
+        let mut at = 0;
+        for order in [[Event, Inband, Info], [Inband, Info, Event], [Info, Event, Inband]] {
+            for press in 0..3 {
+                let new = order.map(|way| {
+                    at += 30;
+                    m.is_new(Instant::from_millis(at), way, key('7'))
+                });
+                assert_eq!(new, [true, false, false], "{order:?} {press}");
+            }
+            at += 3_000;
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::sound::LegSound;
 use super::status;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
-use crate::media::{MediaCommand, MediaEvent};
+use crate::media::{KeySource, MediaCommand, MediaEvent};
 use crate::sip::{EndReason, ForkId, Incoming, InviteId, SipEvent, Status};
 
 impl Node {
@@ -48,7 +48,13 @@ impl Node {
 
     pub(super) fn on_media_event(&mut self, event: &MediaEvent) {
         match *event {
-            MediaEvent::Key { leg, key, play } => self.on_key(leg, KeyWay::Event, key, play),
+            MediaEvent::Key { leg, key, source: KeySource::Event, play } => {
+                self.on_key(leg, KeyWay::Event, key, play);
+            }
+            MediaEvent::Key { leg, key, source: KeySource::Inband, play } => {
+                self.figures.keys_inband += 1;
+                self.on_key(leg, KeyWay::Inband, key, play);
+            }
             MediaEvent::PromptEnded { leg, play } => self.input(Input::PromptEnded { leg, play }),
             MediaEvent::SoundLost { leg } => self.input(Input::SoundLost { leg }),
             MediaEvent::SoundStarted { leg } => tracing::debug!(%leg, "sound comes in"),

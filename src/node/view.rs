@@ -34,7 +34,9 @@ pub struct NodeFigures {
     pub no_port: u64,
     /// Offers and answers without a codec in common, or with an address we do not send to.
     pub sdp_refused: u64,
-    /// Keys that came twice, by RFC 4733 and by INFO, and were counted once.
+    /// Keys that came as tones in the sound.
+    pub keys_inband: u64,
+    /// Keys that came twice, by RFC 4733, by INFO or in the sound, and were counted once.
     pub keys_twice: u64,
     /// Keys beyond what fingers can press in a second.
     pub keys_flooded: u64,

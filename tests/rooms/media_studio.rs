@@ -52,6 +52,10 @@ pub(crate) struct Phone {
     /// Each packet is under way for up to this long: one may overtake another.
     pub(crate) jitter_ms: u64,
     under_way: Vec<(u64, Vec<u8>)>,
+    /// Sings this in place of its tone, for so many packets.
+    pub(crate) sings: Option<(Chord, u32)>,
+    /// Sends back what it got, in place of its tone.
+    pub(crate) echoes: bool,
     pub(crate) got: Vec<Got>,
     pub(crate) reports: usize,
     address: SocketAddr,
@@ -135,6 +139,8 @@ impl Studio {
             loss_percent: 0,
             jitter_ms: 0,
             under_way: Vec::new(),
+            sings: None,
+            echoes: false,
             got: Vec::new(),
             reports: 0,
             address: address(leg),
@@ -194,6 +200,11 @@ impl Studio {
             in_band: Chord::of_key(key, LOUD),
         });
     }
+    /// Presses a key for 100 ms by its tones alone.
+    pub(crate) fn sing(&mut self, leg: u64, key: char) {
+        let chord = Chord::of_key(Key::from_char(key).unwrap(), LOUD);
+        self.phones.get_mut(&leg).unwrap().sings = Some((chord, 5));
+    }
     pub(crate) fn datagram(&mut self, leg: u64, from: SocketAddr, bytes: &[u8]) {
         self.plane.handle_rtp(self.now().mono, LegId(leg), from, bytes);
         self.drain();
@@ -238,6 +249,19 @@ impl Studio {
         let samples = usize::try_from(phone.sends_ms * 8).unwrap();
         let mut sound = vec![0; samples];
         phone.tone.fill(&mut sound);
+        if phone.echoes {
+            let last = phone.got.last().map(|g| g.payload.clone()).unwrap_or_default();
+            phone.codec.decode(&last, &mut sound);
+        }
+        if let Some((mut chord, left)) = phone.sings.take() {
+            chord.fill(&mut sound);
+            phone.sings = (left > 1).then_some((chord, left - 1));
+        }
+        if !phone.speaks {
+            // A phone that is silent numbers no packets; its clock goes on.
+            phone.header.timestamp = phone.header.timestamp.wrapping_add(u32::try_from(samples).unwrap());
+            return Vec::new();
+        }
         let mut packets = Vec::new();
         if let Some(mut pressed) = phone.pressed.take() {
             pressed.in_band.fill(&mut sound);
@@ -251,8 +275,7 @@ impl Studio {
         packets.push(phone.packet(&payload));
         phone.header.timestamp = phone.header.timestamp.wrapping_add(u32::try_from(samples).unwrap());
         let loss = phone.loss_percent;
-        let speaks = phone.speaks;
-        packets.retain(|_| speaks && self.rng.below(100) >= loss);
+        packets.retain(|_| self.rng.below(100) >= loss);
         packets
     }
     fn drain(&mut self) {
@@ -283,8 +306,8 @@ impl Studio {
     /// The events of one leg so far, forgotten then: `started`, `key 5 (play 1)`, `ended 1`, `lost`, `closed`.
     pub(crate) fn told(&mut self, leg: u64) -> Vec<String> {
         let words = |event: &MediaEvent| match event {
-            MediaEvent::Key { leg: l, key, play: None } => (*l, format!("key {key}")),
-            MediaEvent::Key { leg: l, key, play: Some(p) } => (*l, format!("key {key} stops {p}")),
+            MediaEvent::Key { leg: l, key, play: None, .. } => (*l, format!("key {key}")),
+            MediaEvent::Key { leg: l, key, play: Some(p), .. } => (*l, format!("key {key} stops {p}")),
             MediaEvent::PromptEnded { leg: l, play } => (*l, format!("ended {play}")),
             MediaEvent::SoundLost { leg: l } => (*l, "lost".to_owned()),
             MediaEvent::SoundStarted { leg: l } => (*l, "started".to_owned()),

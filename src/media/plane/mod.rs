@@ -27,7 +27,7 @@ use crate::media::outbox::{MediaTransmit, Outbox, Socket};
 use crate::media::playing::{Manner, Playing, Programme};
 use crate::media::prompt::PromptLibrary;
 use crate::media::wakes::{Wake, WakeIndex};
-use crate::media::{LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundRules};
+use crate::media::{KeySource, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundRules};
 use crate::rtp::{Incoming, RtpSession};
 
 /// Most deadlines served by one `handle_timeout`; what is left stays due. Keeps the outbox small and warm.
@@ -141,7 +141,10 @@ impl MediaPlane {
                 self.alive(now, leg);
                 self.withhold(leg, header);
                 if let Some(key) = key {
-                    self.key(now, leg, key);
+                    if let Some(known) = self.legs.get_mut(&leg) {
+                        known.listening.event(&self.rules);
+                    }
+                    self.key(now, leg, key, KeySource::Event);
                 }
             }
         }

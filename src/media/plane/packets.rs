@@ -2,11 +2,13 @@
 //!
 //! Invariant: telephone-events are consumed here and reach nobody; what is not passed on leaves no gap in a relay.
 use crate::base::{Instant, Key, LegId};
-use crate::media::MediaEvent;
+use crate::media::frame::PACKET_SAMPLES_MAX;
 use crate::media::hearing::{Format, Hearing};
+use crate::media::listening::Overheard;
 use crate::media::outbox::Socket;
 use crate::media::plane::MediaPlane;
 use crate::media::playing::Playing;
+use crate::media::{KeySource, MediaEvent};
 use crate::rtp::{Header, Relayed};
 
 /// Longest comfort noise that is passed on, in bytes: a level and 12 coefficients.
@@ -36,6 +38,16 @@ impl MediaPlane {
         let Some(codec) = mouth.agreed.as_ref().and_then(|a| a.sound_in.codec(header.payload_type)) else {
             return;
         };
+        let mut samples = [0; PACKET_SAMPLES_MAX];
+        let mut decoded = None;
+        if mouth.listens(&self.rules, codec) {
+            let n = mouth.mouth.decode(codec, payload, &mut samples);
+            decoded = Some(n);
+            if self.overhear(now, leg, header, samples.get(..n).unwrap_or_default()) {
+                return;
+            }
+        }
+        let Some(mouth) = self.legs.get_mut(&leg) else { return };
         if mouth.mouth.note_format(Format { codec, samples: payload.len() }) {
             self.decide_ears(now, leg);
         }
@@ -56,7 +68,23 @@ impl MediaPlane {
             }
         }
         let Some(mouth) = self.legs.get_mut(&leg).filter(|_| is_mixed) else { return };
-        mouth.mouth.say(now, &self.rules, (codec, header), payload);
+        let n = decoded.unwrap_or_else(|| mouth.mouth.decode(codec, payload, &mut samples));
+        mouth.mouth.say(now, &self.rules, header, samples.get(..n).unwrap_or_default());
+    }
+    /// Listens for keys in a packet's sound; `true` when there is one in it, so that nobody is to hear it. What of the
+    /// key came before it was known is taken back where it was not played yet; in a relay it has gone.
+    fn overhear(&mut self, now: Instant, leg: LegId, header: Header, sound: &[i16]) -> bool {
+        let Some(mouth) = self.legs.get_mut(&leg) else { return false };
+        let Overheard { key, tone } = mouth.listening.packet(now, (header.ssrc, header.timestamp), sound);
+        let Some(began) = tone else { return false };
+        let end = header.timestamp.wrapping_add(sound.len() as u32);
+        mouth.mouth.hush(now, header.ssrc, Some(end.wrapping_sub(began)));
+        mouth.mouth.withhold();
+        self.withhold(leg, header);
+        if let Some(key) = key {
+            self.key(now, leg, key, KeySource::Inband);
+        }
+        true
     }
     /// The party rests, and told us what that sounds like: passed on to those who can make it themselves, made here for
     /// those who hear a mix.
@@ -94,11 +122,18 @@ impl MediaPlane {
             }
         }
     }
-    pub(super) fn key(&mut self, now: Instant, leg: LegId, key: Key) {
+    pub(super) fn key(&mut self, now: Instant, leg: LegId, key: Key, source: KeySource) {
+        // Who hears the leg may have heard the tone's beginning, and send it back.
+        let heard = self.ears.get(&leg).filter(|_| source == KeySource::Inband);
+        for ear in heard.map(Vec::as_slice).unwrap_or_default() {
+            if let Some(ear) = self.legs.get_mut(ear) {
+                ear.listening.sounded(now, key);
+            }
+        }
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let stops = known.playing.as_ref().is_some_and(Playing::barge_in);
         let play = if stops { known.stop_playing() } else { None };
-        self.tell(MediaEvent::Key { leg, key, play });
+        self.tell(MediaEvent::Key { leg, key, source, play });
         if stops {
             self.decide(now, leg);
         }

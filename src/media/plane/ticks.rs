@@ -69,8 +69,12 @@ impl MediaPlane {
         let period = ear.period();
         ear.made_until = at + period;
         self.wakes.set(leg, &mut ear.wakes, Wake::Tick, Some(at + period));
-        let MediaLeg { pressing, rtp, .. } = ear;
+        let MediaLeg { pressing, rtp, listening, .. } = ear;
         let Some(pressing) = pressing else { return };
+        // A gateway makes a tone of it, and somebody's loudspeaker an echo of that.
+        if let Some(key) = pressing.next() {
+            listening.sounded(at, key);
+        }
         self.outbox.put(leg, Socket::Rtp, |b| pressing.packet(at, (period, SAMPLE_RATE), rtp, b));
         if !pressing.is_busy() {
             self.decide(at, leg);
@@ -82,7 +86,11 @@ impl MediaPlane {
         let Some(takes) = ear.takes() else { return 0 };
         let payload = payload.get_mut(..takes.samples).unwrap_or_default();
         if let Some(playing) = &mut ear.playing {
-            if playing.read(takes.codec, payload) {
+            let goes_on = playing.read(takes.codec, payload);
+            if let Some(key) = playing.take_sounded() {
+                ear.listening.sounded(at, key);
+            }
+            if goes_on {
                 return payload.len();
             }
             if let Some(play) = ear.stop_playing() {
