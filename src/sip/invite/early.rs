@@ -172,6 +172,7 @@ impl Invite {
         };
         let Some(early) = self.forks.get_mut(at) else { return };
         (early.owes_answer, early.agreed) = (false, true);
+        self.remember(&sdp);
         self.send_prack(station, now, at, Some(sdp));
     }
 

@@ -129,6 +129,7 @@ impl Invite {
         response.headers.push(HeaderName::Require, "100rel");
         response.headers.push(HeaderName::RSeq, number.to_string());
         if let Some(sdp) = sdp {
+            self.remember(&sdp);
             response = response.with_body("application/sdp", sdp);
         }
         station.transactions.respond(now, tx, response.clone());

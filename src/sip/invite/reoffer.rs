@@ -140,10 +140,7 @@ impl Invite {
         }
         let is_refresh = matches!(wish, Wish::Refresh);
         match (wish, method) {
-            (Wish::Offer(sdp), _) => {
-                self.remember(&sdp);
-                request = request.with_body("application/sdp", sdp);
-            }
+            (Wish::Offer(sdp), _) => request = request.with_body("application/sdp", sdp),
             (Wish::Refresh, Method::Invite) => {
                 request = request.with_body("application/sdp", self.last_said())
             }
@@ -257,6 +254,10 @@ impl Invite {
         if self.state == State::Confirmed {
             self.learn_methods(&response.headers);
             self.take_session(station, now, response);
+        }
+        if !sent.is_refresh {
+            // Not before: an offer that is refused was never agreed on.
+            self.remember(&sent.request.body);
         }
         match (sent.is_refresh, sdp_in(response)) {
             (true, None) => {}
@@ -421,9 +422,10 @@ impl Invite {
         }
     }
 
-    /// Keeps what we said while a session wants refreshing.
+    /// Keeps what we said while a session wants refreshing, or may do so after the answer.
     pub(super) fn remember(&mut self, sdp: &[u8]) {
-        if self.session.is_some() {
+        let is_early = matches!(self.state, State::Proceeding | State::Calling | State::Ringing);
+        if is_early || self.session.is_some() {
             self.said.clear();
             self.said.extend_from_slice(sdp);
         }

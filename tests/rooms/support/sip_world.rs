@@ -40,6 +40,7 @@ enum Flight {
     Opened { to: usize, conn: ConnId, remote: SocketAddr },
     Bytes { to: usize, conn: ConnId, bytes: Vec<u8> },
     Closed { to: usize, conn: ConnId },
+    Refused { to: usize, remote: SocketAddr },
 }
 
 pub(crate) struct Party {
@@ -59,6 +60,8 @@ pub(crate) struct World {
     pub(crate) drop_next: Vec<(&'static str, usize)>,
     /// Nobody is told of UPDATE: all offers go by re-INVITE.
     pub(crate) hides_update: bool,
+    /// Nobody takes connections.
+    pub(crate) refuses_streams: bool,
     rng: Rng,
     flights: BTreeMap<(Instant, u64), Flight>,
     last: u64,
@@ -91,6 +94,7 @@ impl World {
             ladder: Ladder::default(),
             drop_next: Vec::new(),
             hides_update: false,
+            refuses_streams: false,
             rng: Rng::from_number(seed),
             flights: BTreeMap::new(),
             last: 0,
@@ -191,6 +195,9 @@ impl World {
         match to {
             Destination::Datagram { to, .. } => self.send_datagram(from, to, &bytes),
             Destination::Stream { conn } => self.send_bytes(from, conn, bytes),
+            Destination::Connect { to, .. } if self.refuses_streams => {
+                self.fly(self.weather.delay, Flight::Refused { to: from, remote: to });
+            }
             Destination::Connect { to, .. } => {
                 let conn = self.connect(from, to);
                 self.send_bytes(from, conn, bytes);
@@ -281,6 +288,7 @@ impl World {
                 Flight::Opened { to, conn, remote } => self.ua(to).stream_opened(now, conn, TCP, remote),
                 Flight::Bytes { to, conn, bytes } => self.ua(to).handle_stream(now, conn, &bytes),
                 Flight::Closed { to, conn } => self.ua(to).stream_closed(now, conn),
+                Flight::Refused { to, remote } => self.ua(to).connect_failed(now, TCP, remote),
             }
         } else {
             for party in 0..self.parties.len() {
