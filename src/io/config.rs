@@ -16,7 +16,7 @@ use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
 use crate::media::{Codec, InbandKeys, SoundRules};
 use crate::node::Permit;
-use crate::sip::DigestAlgorithm;
+use crate::sip::{DigestAlgorithm, SessionSettings};
 
 /// What `hotline.toml` says, resolved.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// A held caller's phone is told by re-INVITE (`sendonly`). Some phones then stop playing what they are sent.
     pub signal_hold: bool,
+    /// Session timers of calls.
+    pub session: SessionSettings,
     /// The digest realm.
     pub realm: String,
     /// Digest algorithms, offered in this order.
@@ -101,6 +103,7 @@ impl Default for Settings {
             advertise: Vec::new(),
             domains: Vec::new(),
             signal_hold: false,
+            session: SessionSettings::default(),
             realm: "hotline".to_owned(),
             digest: vec![DigestAlgorithm::Md5],
             rtp_ports: (16_384, 32_767),
@@ -170,6 +173,7 @@ impl Settings {
             self.domains = domains;
         }
         self.signal_hold = t.flag(findings, "signal_hold");
+        self.session(&mut t, findings);
         if let Some(w) = t.word(findings, "realm") {
             w.text.clone_into(&mut self.realm);
         }
@@ -182,6 +186,23 @@ impl Settings {
             self.connections.service_class = class;
         }
         t.finish(findings);
+    }
+
+    /// RFC 4028: nobody may ask for less than 90 s.
+    fn session(&mut self, t: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let seconds = 90..=86_400;
+        if let Some(interval) = t.duration_if_any(findings, "session", &seconds) {
+            self.session.interval = interval;
+        }
+        if let Some(least) = t.duration_if_any(findings, "session_min", &seconds) {
+            self.session.least = least;
+        }
+        let SessionSettings { interval, least } = self.session;
+        if least > interval {
+            let (least, interval) = (least.as_secs(), interval.as_secs());
+            let message = format!("`session_min` is {least} s, longer than a `session` of {interval} s");
+            findings.error("HL0105", &t.place, message);
+        }
     }
 
     fn rtp(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
@@ -485,6 +506,20 @@ mod tests {
         hotline.toml:1:2: error HL0105: `jitter_max_ms` is less than `jitter_min_ms`
         hotline.toml:2:15: error HL0105: `perhaps` is no way to listen for keys
         ");
+    }
+
+    #[test]
+    fn sessions_last_as_long_as_is_written_and_never_less_than_the_least() {
+        let (s, _) =
+            Settings::read("hotline.toml", "[sip]\nsession = \"10m\"\nsession_min = \"2m\"\n").unwrap();
+        assert_eq!((s.session.interval, s.session.least), (Duration::from_mins(10), Duration::from_mins(2)));
+        for text in [
+            "[sip]\nsession = \"60s\"\n",
+            "[sip]\nsession_min = \"89s\"\n",
+            "[sip]\nsession = \"2m\"\nsession_min = \"3m\"\n",
+        ] {
+            assert_eq!(Settings::read("hotline.toml", text).unwrap_err().len(), 1, "{text}");
+        }
     }
 
     #[test]

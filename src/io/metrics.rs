@@ -269,6 +269,11 @@ fn user_agent(sheet: &mut Sheet, view: &NodeView) {
         ("dialogs_foreign", c.dialogs_foreign),
         ("referral_news_lost", c.referral_news_lost),
         ("forks_ended", c.forks_ended),
+        ("pracks_missing", c.pracks_missing),
+        ("sessions_refreshed", c.sessions_refreshed),
+        ("sessions_expired", c.sessions_expired),
+        ("large_requests", c.large_requests),
+        ("large_as_datagrams", c.large_as_datagrams),
         ("strays", c.strays),
     ];
     let values = values.map(|(what, n)| (by("what", what), real(n)));

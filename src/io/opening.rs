@@ -168,6 +168,7 @@ fn sip_settings(settings: &Settings, listeners: &[Listener], secrets: &AgentSecr
     sip.server_name = format!("hotline/{}", env!("CARGO_PKG_VERSION"));
     sip.digest.clone_from(&settings.digest);
     sip.trace = true;
+    sip.session = settings.session;
     sip.limits.request = settings.connections.request;
     sip.limits.connections = settings.connections.total;
     sip.accounts =

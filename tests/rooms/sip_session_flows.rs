@@ -31,7 +31,18 @@ fn early_media_is_acknowledged_before_the_answer() {
     w.with(ALICE, |ua, now| ua.end(now, out));
     assert_eq!(w.expect_ended(BOB), EndReason::ByeReceived);
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+         alice                                        bob
+    0.000  │───────────── INVITE 1 (SDP) ─────────────▶│
+    0.010  │◀────────── 100 Trying INVITE 1 ───────────│
+    0.010  │◀── 183 Session Progress INVITE 1 (SDP) ───│
+    0.020  │──────────────── PRACK 2 ─────────────────▶│
+    0.030  │◀───────────── 200 OK PRACK 2 ─────────────│
+    0.030  │◀──────────── 200 OK INVITE 1 ─────────────│
+    0.040  │───────────────── ACK 1 ──────────────────▶│
+    0.040  │───────────────── BYE 3 ──────────────────▶│
+    0.050  │◀────────────── 200 OK BYE 3 ──────────────│
+    ");
 }
 
 #[test]
@@ -45,7 +56,19 @@ fn lost_early_media_and_a_lost_prack_are_sent_again() {
     w.run_for(Duration::from_secs(5));
     w.with(BOB, |ua, now| ua.reject(now, incoming, hotline::sip::Status::BUSY_HERE, None));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+         alice                                        bob
+    0.000  │───────────── INVITE 1 (SDP) ─────────────▶│
+    0.010  │◀────────── 100 Trying INVITE 1 ───────────│
+    0.010  │✗── 183 Session Progress INVITE 1 (SDP) ───│
+    0.510  │✗── 183 Session Progress INVITE 1 (SDP) ───│
+    1.510  │◀── 183 Session Progress INVITE 1 (SDP) ───│
+    1.520  │──────────────── PRACK 2 ─────────────────✗│
+    2.020  │──────────────── PRACK 2 ─────────────────▶│
+    2.030  │◀───────────── 200 OK PRACK 2 ─────────────│
+    5.010  │◀───────── 486 Busy Here INVITE 1 ─────────│
+    5.020  │───────────────── ACK 1 ──────────────────▶│
+    ");
 }
 
 #[test]
@@ -67,7 +90,22 @@ fn a_phone_that_rings_is_asked_to_change_by_update() {
     assert_eq!(w.expect_answered(ALICE), None, "what was agreed last holds");
     w.with(ALICE, |ua, now| ua.end(now, out));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+         alice                                        bob
+    0.000  │───────────── INVITE 1 (SDP) ─────────────▶│
+    0.010  │◀────────── 100 Trying INVITE 1 ───────────│
+    0.010  │◀── 183 Session Progress INVITE 1 (SDP) ───│
+    0.020  │──────────────── PRACK 2 ─────────────────▶│
+    0.030  │◀───────────── 200 OK PRACK 2 ─────────────│
+    1.010  │───────────── UPDATE 3 (SDP) ─────────────▶│
+    1.020  │◀───────── 200 OK UPDATE 3 (SDP) ──────────│
+    1.030  │◀───────────── UPDATE 1 (SDP) ─────────────│
+    1.040  │───────── 200 OK UPDATE 1 (SDP) ──────────▶│
+    1.050  │◀──────────── 200 OK INVITE 1 ─────────────│
+    1.060  │───────────────── ACK 1 ──────────────────▶│
+    1.060  │───────────────── BYE 4 ──────────────────▶│
+    1.070  │◀────────────── 200 OK BYE 4 ──────────────│
+    ");
 }
 
 #[test]
@@ -77,7 +115,19 @@ fn a_session_is_refreshed_by_update_at_half_the_time() {
     w.run_for(Duration::from_secs(100));
     w.with(ALICE, |ua, now| ua.end(now, out));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+           alice                          bob
+      0.000  │────── INVITE 1 (SDP) ──────▶│
+      0.010  │◀─── 100 Trying INVITE 1 ────│
+      0.010  │◀── 200 OK INVITE 1 (SDP) ───│
+      0.020  │────────── ACK 1 ───────────▶│
+     45.010  │◀───────── UPDATE 1 ─────────│
+     45.020  │───── 200 OK UPDATE 1 ──────▶│
+     90.030  │◀───────── UPDATE 2 ─────────│
+     90.040  │───── 200 OK UPDATE 2 ──────▶│
+    100.030  │────────── BYE 2 ───────────▶│
+    100.040  │◀─────── 200 OK BYE 2 ───────│
+    ");
 }
 
 #[test]
@@ -94,7 +144,19 @@ fn a_session_is_refreshed_by_reinvite_where_update_is_unknown() {
     w.run_for(Duration::from_secs(1));
     w.with(ALICE, |ua, now| ua.end(now, out));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+          alice                          bob
+     0.000  │────── INVITE 1 (SDP) ──────▶│
+     0.010  │◀─── 100 Trying INVITE 1 ────│
+     0.010  │◀── 200 OK INVITE 1 (SDP) ───│
+     0.020  │────────── ACK 1 ───────────▶│
+    45.010  │◀────── INVITE 1 (SDP) ──────│
+    45.020  │─── 100 Trying INVITE 1 ────▶│
+    45.020  │── 200 OK INVITE 1 (SDP) ───▶│
+    45.030  │◀────────── ACK 1 ───────────│
+    46.020  │────────── BYE 2 ───────────▶│
+    46.030  │◀─────── 200 OK BYE 2 ───────│
+    ");
 }
 
 #[test]
@@ -105,7 +167,26 @@ fn whoever_is_not_refreshed_says_bye_before_the_session_is_over() {
     assert_eq!(w.expect_ended(ALICE), EndReason::SessionExpired);
     assert_eq!(w.expect_ended(BOB), EndReason::ByeReceived);
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+          alice                          bob
+     0.000  │────── INVITE 1 (SDP) ──────▶│
+     0.010  │◀─── 100 Trying INVITE 1 ────│
+     0.010  │◀── 200 OK INVITE 1 (SDP) ───│
+     0.020  │────────── ACK 1 ───────────▶│
+    45.010  │✗───────── UPDATE 1 ─────────│
+    45.510  │✗───────── UPDATE 1 ─────────│
+    46.510  │✗───────── UPDATE 1 ─────────│
+    48.510  │✗───────── UPDATE 1 ─────────│
+    52.510  │✗───────── UPDATE 1 ─────────│
+    56.510  │✗───────── UPDATE 1 ─────────│
+    60.020  │────────── BYE 2 ───────────▶│
+    60.030  │◀─────── 200 OK BYE 2 ───────│
+    60.510  │✗───────── UPDATE 1 ─────────│
+    64.510  │✗───────── UPDATE 1 ─────────│
+    68.510  │✗───────── UPDATE 1 ─────────│
+    72.510  │✗───────── UPDATE 1 ─────────│
+    76.510  │✗───────── UPDATE 1 ─────────│
+    ");
 }
 
 #[test]
@@ -120,7 +201,21 @@ fn a_longer_session_is_agreed_on_by_422() {
     w.run_for(Duration::from_secs(151));
     w.with(ALICE, |ua, now| ua.end(now, out));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+           alice                                            bob
+      0.000  │─────────────── INVITE 1 (SDP) ───────────────▶│
+      0.010  │◀──────────── 100 Trying INVITE 1 ─────────────│
+      0.010  │◀── 422 Session Interval Too Small INVITE 1 ───│
+      0.020  │─────────────────── ACK 1 ────────────────────▶│
+      0.020  │─────────────── INVITE 2 (SDP) ───────────────▶│
+      0.030  │◀──────────── 100 Trying INVITE 2 ─────────────│
+      0.030  │◀─────────── 200 OK INVITE 2 (SDP) ────────────│
+      0.040  │─────────────────── ACK 2 ────────────────────▶│
+    150.030  │◀────────────────── UPDATE 1 ──────────────────│
+    150.040  │────────────── 200 OK UPDATE 1 ───────────────▶│
+    151.050  │─────────────────── BYE 3 ────────────────────▶│
+    151.060  │◀──────────────── 200 OK BYE 3 ────────────────│
+    ");
 }
 
 /// An INVITE that fits into no datagram.
@@ -172,5 +267,15 @@ fn a_large_request_whose_connection_is_refused_goes_as_a_datagram() {
     let counts = w.ua(ALICE).counts();
     assert_eq!((counts.large_requests, counts.large_as_datagrams), (1, 1));
     w.assert_nothing_leaks();
-    insta::assert_snapshot!(w.ladder.draw(), @"");
+    insta::assert_snapshot!(w.ladder.draw(), @r"
+         alice                                    bob
+    0.000  │─────────── INVITE 1 (SDP) ───────────✗│
+    0.500  │─────────── INVITE 1 (SDP) ───────────▶│
+    0.510  │◀──────── 100 Trying INVITE 1 ─────────│
+    0.510  │◀──────── 180 Ringing INVITE 1 ────────│
+    0.520  │────────────── CANCEL 1 ──────────────▶│
+    0.530  │◀────────── 200 OK CANCEL 1 ───────────│
+    0.530  │◀── 487 Request Terminated INVITE 1 ───│
+    0.540  │─────────────── ACK 1 ────────────────▶│
+    ");
 }

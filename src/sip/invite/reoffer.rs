@@ -258,6 +258,7 @@ impl Invite {
         if !sent.is_refresh {
             // Not before: an offer that is refused was never agreed on.
             self.remember(&sent.request.body);
+            self.outdate_answer(response.to_tag());
         }
         match (sent.is_refresh, sdp_in(response)) {
             (true, None) => {}
@@ -376,7 +377,7 @@ impl Invite {
             }
             return self.await_ack(station, now, AnswerSent::new(tx, number, late, response));
         }
-        self.outdate_answer(&request);
+        self.outdate_answer(request.from_tag());
         station.transactions.respond(now, tx, response);
         self.resume_answer(station, now);
         self.resume_reoffer(station, now);

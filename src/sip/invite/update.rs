@@ -166,8 +166,8 @@ impl Invite {
     }
 
     /// What a phone answered before this UPDATE holds no longer.
-    pub(super) fn outdate_answer(&mut self, update: &Request) {
-        if let Some(fork) = self.fork_with(update.from_tag().as_deref()) {
+    pub(super) fn outdate_answer(&mut self, tag: Option<String>) {
+        if let Some(fork) = self.fork_with(tag.as_deref()) {
             fork.answer = None;
         }
     }

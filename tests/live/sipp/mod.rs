@@ -1,4 +1,5 @@
-//! The real sipp against the real server: keys, CANCEL, hold and changes, early sound, what is not served, TCP, digest,
+//! The real sipp against the real server: keys, CANCEL, hold and changes, early sound, what is not served, PRACK,
+//! UPDATE, session timers, forks, TCP, digest,
 //! and a hundred calls through menu and queue to agents.
 mod hand;
 mod run;
@@ -7,3 +8,4 @@ mod calls;
 mod crowd;
 mod digest;
 mod protocol;
+mod sessions;

@@ -1,7 +1,7 @@
 //! Runs the real sipp: one process a scenario, each on a free port of loopback, ended with the test. A process that
 //! fails shows its errors and its messages.
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,16 +21,30 @@ pub(crate) struct Orders {
     rate: u32,
     arguments: Vec<String>,
     users: Option<String>,
+    /// Whom it talks to, if not the house.
+    toward: Option<SocketAddr>,
 }
 
 impl Orders {
     /// The scenario of that name runs once.
     pub(crate) fn new(scenario: &'static str) -> Self {
-        Self { scenario, port: free_port(), calls: 1, rate: 10, arguments: Vec::new(), users: None }
+        Self {
+            scenario,
+            port: free_port(),
+            calls: 1,
+            rate: 10,
+            arguments: Vec::new(),
+            users: None,
+            toward: None,
+        }
     }
     /// On this port.
     pub(crate) fn port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+    /// To somebody else than the house.
+    pub(crate) fn toward(self, address: SocketAddr) -> Self {
+        Self { toward: Some(address), ..self }
     }
     /// So many times, so many a second.
     pub(crate) fn calls(self, calls: u32, rate: u32) -> Self {
@@ -85,7 +99,7 @@ impl Sipp {
         )
         .unwrap();
         let mut command = Command::new("sipp");
-        command.arg(house.sip.to_string()).arg("-sf").arg(scenario);
+        command.arg(orders.toward.unwrap_or(house.sip).to_string()).arg("-sf").arg(scenario);
         command.args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p"]).arg(orders.port.to_string());
         command.arg("-mp").arg(free_port().to_string());
         command.arg("-m").arg(orders.calls.to_string()).arg("-r").arg(orders.rate.to_string());
@@ -139,8 +153,8 @@ impl Sipp {
         Self::start(house, &orders).finish().await;
     }
 
-    /// Waits until all its calls are over: each must have succeeded.
-    pub(crate) async fn finish(mut self) {
+    /// Waits until all its calls are over: each must have succeeded. Gives the messages.
+    pub(crate) async fn finish(mut self) -> String {
         let end = Instant::now() + Duration::from_secs(62);
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -157,6 +171,16 @@ impl Sipp {
             self.name,
             self.told()
         );
+        self.messages()
+    }
+
+    /// Waits until its messages hold `text`.
+    pub(crate) async fn until(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.messages().contains(text) {
+            assert!(Instant::now() < end, "{} never saw {text}\n{}", self.name, self.told());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Calls that succeeded and that failed, by sipp's own word.
