@@ -62,9 +62,9 @@ fn said(headers: &Headers) -> Option<Said> {
     Some(Said { interval_s: headers.number(HeaderName::SessionExpires)?, refresher })
 }
 
+/// Whoever requires timers says that it supports them, too.
 fn knows_timers(request: &Request) -> bool {
     request.headers.lists(HeaderName::Supported, "timer")
-        || request.headers.lists(HeaderName::Require, "timer")
 }
 
 fn whole_seconds(time: Duration) -> u32 {
