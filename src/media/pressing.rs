@@ -56,8 +56,8 @@ impl Pressing {
             return None;
         }
         if self.now.is_none() {
-            let sender = EventSender::new(self.waiting.pop_front()?, HELD, period, clock_hz);
-            let began = rtp.begin_event(at, sender.samples());
+            let sender = EventSender::new(self.waiting.pop_front()?, HELD, period, rtp.event_clock_hz());
+            let began = rtp.begin_event(at, sender.samples_at(clock_hz));
             self.now = Some((sender, began));
         }
         let (sender, began) = self.now.as_mut()?;

@@ -40,6 +40,7 @@ impl LegSound {
                 rtcp_port: port.saturating_add(1),
                 session_id,
                 before: None,
+                peer: None,
                 not_for_sound: Arc::default(),
             },
             capabilities: Capabilities {
@@ -68,6 +69,7 @@ impl LegSound {
     /// The far end's signalling comes from this host.
     pub fn signalled_from(&mut self, host: IpAddr) {
         self.host = Some(host);
+        self.local.peer = Some(host);
     }
 
     /// The far end acknowledged what we sent, so that it is really there; `true` the first time.

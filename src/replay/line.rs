@@ -117,8 +117,8 @@ impl Line {
             && self.rest == 0
             && let Some(key) = self.keys.pop_front()
         {
-            let sender = EventSender::new(key, HELD, FRAME, SAMPLE_RATE);
-            let timestamp = self.rtp.begin_event(now.mono, sender.samples());
+            let sender = EventSender::new(key, HELD, FRAME, self.rtp.event_clock_hz());
+            let timestamp = self.rtp.begin_event(now.mono, sender.samples_at(SAMPLE_RATE));
             self.pressing = Some((timestamp, sender));
         }
         self.pressing.is_some()

@@ -79,6 +79,11 @@ impl OutStream {
         self.ssrc
     }
 
+    /// The clock of its timestamps, in Hz.
+    pub fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
     /// Packets sent, and octets of payload in them.
     pub fn sent(&self) -> (u64, u64) {
         (self.sent, self.octets)

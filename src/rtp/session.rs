@@ -228,7 +228,12 @@ impl RtpSession {
         self.out.switch();
     }
 
-    /// Begins a key of `samples` length (RFC 4733); returns the timestamp of its packets.
+    /// The clock in which the party wants keys told, in Hz: that of the sound where nothing else was agreed.
+    pub fn event_clock_hz(&self) -> u32 {
+        self.remote.and_then(|r| r.event_out).map_or(self.out.clock_hz(), |e| e.clock_hz.max(1))
+    }
+
+    /// Begins a key of `samples` length in the clock of the sound (RFC 4733); returns the timestamp of its packets.
     pub fn begin_event(&mut self, now: Instant, samples: u32) -> u32 {
         self.out.begin_event(now, samples)
     }

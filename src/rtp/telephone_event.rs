@@ -98,6 +98,7 @@ pub struct EventPacket {
 #[derive(Clone, Debug)]
 pub struct EventSender {
     key: Key,
+    clock_hz: u32,
     total: u32,
     step: u32,
     passed: u32,
@@ -107,13 +108,15 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// A key held for `held`, in packets of `ptime`, at `clock_hz` samples a second.
+    /// A key held for `held`, in packets of `ptime`, told in the clock of the event's own format (RFC 4733, section
+    /// 2.3.4): `clock_hz` units a second.
     pub fn new(key: Key, held: Duration, ptime: Duration, clock_hz: u32) -> Self {
         let in_samples = |d: Duration| {
             u32::try_from(d.as_micros().saturating_mul(u128::from(clock_hz)) / 1_000_000).unwrap_or(u32::MAX)
         };
         let step = in_samples(ptime).max(1);
-        Self { key, total: in_samples(held).max(step), step, passed: 0, segment: 0, ends: 0, begun: false }
+        let total = in_samples(held).max(step);
+        Self { key, clock_hz: clock_hz.max(1), total, step, passed: 0, segment: 0, ends: 0, begun: false }
     }
 
     /// The next packet, to be sent one `ptime` after the last; `None` when the key is done.
@@ -138,9 +141,12 @@ impl EventSender {
         self.ends == END_PACKETS
     }
 
-    /// Samples that the event takes from first to last packet: the sound goes on this far after its timestamp.
-    pub fn samples(&self) -> u32 {
-        self.total
+    /// How long the event takes from first to last packet, in the clock of the sound beside it: the sound goes on this
+    /// far after its timestamp.
+    pub fn samples_at(&self, sound_hz: u32) -> u32 {
+        let samples =
+            u64::from(self.total).saturating_mul(u64::from(sound_hz)) / u64::from(self.clock_hz).max(1);
+        u32::try_from(samples).unwrap_or(u32::MAX)
     }
 }
 
@@ -153,8 +159,12 @@ mod tests {
     }
 
     fn packets(c: char, held_ms: u64) -> Vec<EventPacket> {
+        packets_at(8_000, c, held_ms)
+    }
+
+    fn packets_at(clock_hz: u32, c: char, held_ms: u64) -> Vec<EventPacket> {
         let mut sender =
-            EventSender::new(key(c), Duration::from_millis(held_ms), Duration::from_millis(20), 8_000);
+            EventSender::new(key(c), Duration::from_millis(held_ms), Duration::from_millis(20), clock_hz);
         std::iter::from_fn(|| sender.next_packet()).collect()
     }
 
@@ -206,6 +216,31 @@ mod tests {
         let sent = packets('*', 30_000);
         assert!(sent.iter().any(|p| p.timestamp_offset == 3 * 0xFFFF));
         assert_eq!(hear(&mut EventReceiver::default(), u32::MAX - 70_000, &sent), ['*']);
+    }
+
+    #[test]
+    fn in_each_clock_durations_grow_by_its_ticks_and_long_keys_go_on_in_segments() {
+        for (clock_hz, step, segments) in [(8_000, 160, 1), (16_000, 320, 3), (48_000, 960, 10)] {
+            let sent = packets_at(clock_hz, '7', 14_000);
+            assert!(sent.iter().take(40).map(|p| p.payload.duration).eq((1..=40).map(|n| n * step)));
+            let offsets: std::collections::BTreeSet<u32> = sent.iter().map(|p| p.timestamp_offset).collect();
+            assert!(
+                offsets.iter().copied().eq((0..=segments).map(|n| n * 0xFFFF)),
+                "{clock_hz}: {offsets:?}"
+            );
+            let last = sent.last().unwrap();
+            assert_eq!(last.timestamp_offset + u32::from(last.payload.duration), 14 * clock_hz);
+            assert_eq!(sent.iter().filter(|p| p.payload.end).count(), 3);
+            assert_eq!(sent.iter().filter(|p| p.marker).count(), 1);
+            assert_eq!(hear(&mut EventReceiver::default(), 5, &sent), ['7'], "one key at {clock_hz}");
+            let sender =
+                EventSender::new(key('7'), Duration::from_secs(14), Duration::from_millis(20), clock_hz);
+            assert_eq!(
+                sender.samples_at(8_000),
+                14 * 8_000,
+                "the sound's own clock moves on by its own ticks"
+            );
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct Local {
     pub session_id: u64,
     /// The description that we sent last in this dialog, offer or answer.
     pub before: Option<Description>,
+    /// The host that the peer's signalling comes from, where it is known. A peer that names its media by a host name is
+    /// sent media there: we look no names up for media.
+    pub peer: Option<IpAddr>,
     /// Addresses of ours that are not for sound: a peer that names one is refused.
     pub not_for_sound: Arc<[SocketAddr]>,
 }
@@ -122,7 +125,7 @@ pub enum Refusal {
     /// Media to a multicast, broadcast or otherwise hostile address or port: 488.
     #[error("media would go to a hostile address")]
     HostileAddress,
-    /// A host name, no address at all, or one of the other IP family: 488.
+    /// No address at all, one of the other IP family, or a host name of a peer of whom no address is known: 488.
     #[error("media has no address that we can reach")]
     UnusableAddress,
     /// An answer that does not fit our offer.
@@ -240,7 +243,7 @@ fn choose(
 ) -> Result<(usize, Chosen), Refusal> {
     let mut refusal = None;
     for (position, media) in offer.media.iter().enumerate() {
-        if media.kind != "audio" || media.port == 0 || !media.protocol.eq_ignore_ascii_case("RTP/AVP") {
+        if media.kind != "audio" || media.port == 0 || !is_plain(&media.protocol) {
             continue;
         }
         match take(media, capabilities, local) {
@@ -249,6 +252,11 @@ fn choose(
         }
     }
     Err(refusal.unwrap_or(Refusal::NoAudio))
+}
+
+/// Feedback (RFC 4585) is offered, never required: we give none.
+fn is_plain(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("RTP/AVP") || protocol.eq_ignore_ascii_case("RTP/AVPF")
 }
 
 fn take(media: &Media, capabilities: &Capabilities, local: &Local) -> Result<Chosen, Refusal> {
@@ -294,9 +302,12 @@ fn can_mux(theirs: &Media) -> bool {
 }
 
 fn usable_address(media: &Media, local: &Local) -> Result<SocketAddr, Refusal> {
-    let Address::Ip(ip) = media.address else { return Err(Refusal::UnusableAddress) };
-    let broadcast =
-        matches!(ip, IpAddr::V4(v4) if v4.is_broadcast() || (v4.octets()[0] == 0 && !v4.is_unspecified()));
+    let ip = match &media.address {
+        Address::Ip(ip) => *ip,
+        Address::Name(_) => local.peer.ok_or(Refusal::UnusableAddress)?.to_canonical(),
+        Address::Missing => return Err(Refusal::UnusableAddress),
+    };
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.octets()[0] >= 240 || (v4.octets()[0] == 0 && !v4.is_unspecified()));
     if ip.is_multicast() || broadcast || media.port < LOWEST_PORT || local.is_not_for_sound(ip, media.port) {
         return Err(Refusal::HostileAddress);
     }

@@ -1,4 +1,5 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
+mod bare_call;
 mod baresip;
 mod baresip_peer;
 mod binary;
@@ -16,7 +17,9 @@ mod network;
 mod page;
 mod record;
 mod ringing;
+mod service_class;
 mod sipp;
 mod store_contract;
 mod strangers;
 mod web;
+mod wide_band;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use hotline::media::{Codec, Tone};
 use hotline::replay::{Ear, Phone};
 
-use crate::cast::{Phase, STRANGER_HZ, play};
+use crate::bare_call::{BareCall, Stream, came_within, is_heard, socket_at};
+use crate::cast::{CALLER_HZ, Phase, STRANGER_HZ, play};
+use crate::house::{House, PROMPT_HZ};
 
 /// A thread that sends well-formed RTP with a tone of its own to every port that it is told.
 struct Stranger {
@@ -105,4 +107,80 @@ fn nobody_hears_a_stranger_who_floods_every_port() {
         assert!(stranger.sent() > before + 500, "only {} packets", stranger.sent() - before);
         cast.steady();
     });
+}
+
+const PACKET: Duration = Duration::from_millis(20);
+
+#[test]
+fn who_never_acknowledges_is_sent_two_seconds_of_sound() {
+    let house = House::open("");
+    let ear = socket_at("127.0.0.1");
+    let call = BareCall::place(&house, ear.local_addr().unwrap()).unwrap();
+    let came = came_within(&ear, Duration::from_secs(4));
+    assert!((60..=101).contains(&came.len()) && is_heard(&came, PROMPT_HZ), "{} packets", came.len());
+    call.acknowledge();
+    assert!(came_within(&ear, Duration::from_secs(1)).len() > 25, "acknowledged");
+}
+
+#[test]
+fn another_host_than_the_signallings_is_sent_nothing_before_the_call_is_acknowledged() {
+    let house = House::open("");
+    let victim = socket_at("127.0.0.77");
+    let call = BareCall::place(&house, victim.local_addr().unwrap()).unwrap();
+    assert_eq!(came_within(&victim, Duration::from_secs(2)).len(), 0);
+    call.acknowledge();
+    assert!(came_within(&victim, Duration::from_secs(1)).len() > 25);
+}
+
+#[test]
+fn a_stranger_who_floods_the_port_before_a_phone_behind_a_nat_speaks_hears_nothing_and_the_phone_does() {
+    let house = House::open("");
+    // The phone's own address means nothing out here; its signalling comes from 127.0.0.1.
+    let call = BareCall::place(&house, "10.255.255.1:4000".parse().unwrap()).unwrap();
+    call.acknowledge();
+    let mut stranger = Stream::new(socket_at("127.0.0.66"), 0xBAD, STRANGER_HZ);
+    let bled = stranger.speaks(call.sound, Duration::from_millis(1_500), Duration::from_millis(3));
+    assert_eq!(bled.len(), 0, "nothing is answered to a stranger");
+    let mut phone = Stream::new(socket_at("127.0.0.1"), 7, CALLER_HZ);
+    let came = phone.speaks(call.sound, Duration::from_secs(2), PACKET);
+    assert!(came.len() > 50, "{} packets", came.len());
+    assert_eq!(stranger.speaks(call.sound, Duration::from_millis(300), PACKET).len(), 0);
+}
+
+#[test]
+fn a_nat_that_binds_anew_is_followed_after_silence_and_another_host_only_with_the_same_stream() {
+    let house = House::open("[rtp]\nrebind_after_ms = 800");
+    let first = socket_at("127.0.0.1");
+    let call = BareCall::place(&house, first.local_addr().unwrap()).unwrap();
+    call.acknowledge();
+    let mut phone = Stream::new(first, 7, CALLER_HZ);
+    assert!(phone.speaks(call.sound, Duration::from_millis(500), PACKET).len() > 10);
+
+    let mut thief = Stream::new(socket_at("127.0.0.66"), 0xBAD, STRANGER_HZ);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(thief.speaks(call.sound, Duration::from_millis(500), PACKET).len(), 0, "another stream");
+
+    // The phone went to another network: another host, the same stream.
+    let (left, mut moved) = phone.through(socket_at("127.0.0.5"));
+    let came = moved.speaks(call.sound, Duration::from_secs(1), PACKET);
+    assert!(came.len() > 25, "{} packets", came.len());
+    came_within(&left, Duration::from_millis(50));
+    assert!(moved.speaks(call.sound, Duration::from_millis(300), PACKET).len() > 5);
+    assert_eq!(came_within(&left, Duration::from_millis(50)).len(), 0, "nothing goes to the old address");
+
+    // While it spoke just now nobody takes its place, not even with its numbers.
+    let (speaking, mut copy) = moved.through(socket_at("127.0.0.66"));
+    assert_eq!(copy.speaks(call.sound, Duration::from_millis(300), PACKET).len(), 0);
+    assert!(came_within(&speaking, Duration::from_millis(300)).len() > 5);
+}
+
+#[test]
+fn our_own_doors_are_no_place_for_sound() {
+    let house = House::open("");
+    for door in [house.sip, house.http] {
+        assert_eq!(BareCall::place(&house, door).err(), Some(488), "{door}");
+    }
+    for hostile in ["127.0.0.1:53", "224.0.0.1:4000", "255.255.255.255:4000"] {
+        assert_eq!(BareCall::place(&house, hostile.parse().unwrap()).err(), Some(488), "{hostile}");
+    }
 }

@@ -59,7 +59,7 @@ fn phone(presses: &[(u8, u64)], first_sequence: u16, first_timestamp: u32) -> Ve
             let at = timestamp.wrapping_add(packet.timestamp_offset);
             send(Some(press), (96, packet.marker, at), &packet.payload.bytes());
         }
-        timestamp = timestamp.wrapping_add(sender.samples());
+        timestamp = timestamp.wrapping_add(sender.samples_at(8_000));
     }
     sent
 }

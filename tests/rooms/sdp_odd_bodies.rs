@@ -24,6 +24,7 @@ fn ours() -> (Capabilities, Local) {
             rtcp_port: 16_385,
             session_id: 77,
             before: None,
+            peer: None,
             not_for_sound: std::sync::Arc::default(),
         },
     )
@@ -96,11 +97,15 @@ fn ip6_to_ip6_is_reached_and_to_ip4_is_not() {
 }
 
 #[test]
-fn a_host_name_is_read_but_of_no_use() {
+fn a_host_name_stands_for_the_host_that_the_signalling_comes_from() {
     let body = "v=0\r\nc=IN IP4 phone.example.com\r\nm=audio 4000 RTP/AVP 0\r\n";
     let read = Description::read(body.as_bytes()).unwrap();
     assert_eq!(read.media[0].address, Address::Name("phone.example.com".into()));
-    assert_eq!(agreed(body), Err(Refusal::UnusableAddress));
+    assert_eq!(agreed(body), Err(Refusal::UnusableAddress), "nobody knows where it is");
+    let (capabilities, local) = ours();
+    let local = Local { peer: Some("203.0.113.8".parse().unwrap()), ..local };
+    let (_, agreed) = answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).unwrap();
+    assert_eq!(agreed.remote_rtp, "203.0.113.8:4000".parse().unwrap());
 }
 
 #[test]
@@ -163,6 +168,10 @@ fn packet_times() {
     assert_eq!(ptime("a=ptime:0\r\na=maxptime:0\r\n"), 20);
     assert_eq!(ptime("a=ptime:5\r\n"), 10);
     assert_eq!(ptime("a=ptime:twenty\r\n"), 20);
+    assert_eq!(ptime("a=ptime:25\r\n"), 20);
+    assert_eq!(ptime("a=ptime:-20\r\n"), 20);
+    assert_eq!(ptime("a=ptime:4294967296\r\n"), 20);
+    assert_eq!(ptime("a=ptime:99999\r\na=maxptime:99999\r\n"), 60);
 }
 
 #[test]
@@ -251,7 +260,7 @@ fn a_refused_line_without_formats_and_a_port_with_a_count() {
 
 #[test]
 fn hostile_places_are_refused() {
-    for place in ["224.0.0.1", "239.1.2.3", "255.255.255.255", "0.1.2.3"] {
+    for place in ["224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "0.1.2.3"] {
         let body = format!("v=0\r\nc=IN IP4 {place}\r\nm=audio 4000 RTP/AVP 0\r\n");
         assert_eq!(agreed(&body), Err(Refusal::HostileAddress), "{place}");
     }
@@ -308,4 +317,68 @@ fn our_own_doors_are_no_place_for_sound() {
         let refusal = answered.err();
         assert_eq!(refusal, refused.then_some(Refusal::HostileAddress), "{own} {address}:{port}");
     }
+}
+
+#[test]
+fn bundles_and_candidates_are_left_out_of_the_answer() {
+    let body = format!(
+        "{HEAD}a=group:BUNDLE 0 1\r\na=ice-lite\r\nm=audio 4000 RTP/AVPF 0\r\na=mid:0\r\na=ice-ufrag:abcd\r\n\
+         a=candidate:1 1 UDP 2130706431 192.0.2.77 5000 typ host\r\na=rtcp-fb:* nack\r\na=ssrc:5 cname:x\r\n\
+         m=video 4002 RTP/AVPF 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+    );
+    let (capabilities, local) = ours();
+    let (reply, agreed) = answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).unwrap();
+    assert_eq!(agreed.remote_rtp, "192.0.2.9:4000".parse().unwrap());
+    let text = reply.text();
+    assert!(text.contains("m=audio 16384 RTP/AVPF 0\r\n") && text.contains("m=video 0 RTP/AVPF"), "{text}");
+    for foreign in ["BUNDLE", "ice", "candidate", "nack", "a=mid", "ssrc"] {
+        assert!(!text.contains(foreign), "{foreign}: {text}");
+    }
+}
+
+#[test]
+fn clocks_and_channels_that_no_codec_of_ours_has_are_no_codec_of_ours() {
+    for map in [
+        "8 PCMA/16000",
+        "8 PCMA/0",
+        "8 PCMA/4294967295",
+        "8 PCMA",
+        "8 PCMA/8000/2",
+        "8 /8000",
+        "8 PCMA/8000/255",
+    ] {
+        let media = format!("m=audio 4000 RTP/AVP 8\r\na=rtpmap:{map}\r\n");
+        assert_eq!(agreed_with_media(&media), Err(Refusal::NoCommonCodec), "{map}");
+        let beside = format!("m=audio 4000 RTP/AVP 8 0\r\na=rtpmap:{map}\r\n");
+        assert_eq!(agreed_with_media(&beside).unwrap().codec, CodecName::Pcmu, "{map}");
+    }
+    for clock in ["0", "1", "4294967295", "99999999999"] {
+        let media = format!("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/{clock}\r\n");
+        let agreed = agreed_with_media(&media).unwrap();
+        assert!(agreed.event_out.is_none_or(|e| e.clock_hz > 0), "{clock}");
+    }
+}
+
+#[test]
+fn a_later_offer_that_numbers_everything_anew_is_obeyed() {
+    let (capabilities, mut local) = ours();
+    let mut before = Vec::new();
+    for (codec, event) in [(8, 101), (97, 96), (96, 97)] {
+        let body = format!(
+            "{HEAD}m=audio 4000 RTP/AVP {codec} {event}\r\na=rtpmap:{codec} PCMA/8000\r\na=rtpmap:{event} telephone-event/8000\r\n"
+        );
+        let (reply, agreed) = answer(body.as_bytes(), &capabilities, &local, Direction::SendRecv).unwrap();
+        assert_eq!((agreed.payload_out, self::event(&agreed)), (codec, Some(event)));
+        assert_eq!(agreed.sound_in, [(codec, CodecName::Pcma)]);
+        assert!(reply.text().contains(&format!("RTP/AVP {codec} {event}\r\n")), "{}", reply.text());
+        assert!(!before.contains(&reply.0.version), "each answer differs, so each has a version of its own");
+        before.push(reply.0.version);
+        local.before = Some(reply.0);
+    }
+    // An offer of ours keeps the numbers that the peer gave last, and takes none of them for something else.
+    let ours = hotline::sdp::offer(&local, &capabilities, Direction::SendRecv).text();
+    assert!(
+        ours.contains("a=rtpmap:96 PCMA/8000") && ours.contains("a=rtpmap:97 telephone-event/8000"),
+        "{ours}"
+    );
 }

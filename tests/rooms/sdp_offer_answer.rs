@@ -35,6 +35,7 @@ fn local(port: u16) -> Local {
         rtcp_port: port + 1,
         session_id: u64::from(port),
         before: None,
+        peer: None,
         not_for_sound: std::sync::Arc::default(),
     }
 }
