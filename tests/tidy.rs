@@ -65,7 +65,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("nix", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("tokio_rustls", &["src/io/tls/"]),
-    ("rtc_srtp", &["src/rtp/srtp.rs"]),
+    ("base64", &["src/sdp/crypto.rs"]),
+    ("rtc_srtp", &["src/rtp/srtp.rs", "src/rtp/srtp/"]),
 ];
 
 /// Words that say nothing about what a type is. `docs/glossary.md`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config_tls;
+use super::config_tls::{self, TlsListen};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
 use super::tls::TlsSettings;
@@ -24,7 +24,7 @@ pub struct Settings {
     /// SIP addresses; UDP and TCP on each.
     pub listen: Vec<SocketAddr>,
     /// SIP addresses with TLS.
-    pub tls_listen: Vec<SocketAddr>,
+    pub tls_listen: Vec<TlsListen>,
     /// What TLS needs.
     pub tls: Option<TlsSettings>,
     /// Limits of SIP's connections.

@@ -7,14 +7,25 @@ use super::config::{address, list};
 use super::net::ConnectionLimits;
 use super::tls::{OwnCertificate, Pin, TlsSettings};
 use crate::exchange::menu::{Fields, Findings, Word};
+use crate::sdp::SrtpPolicy;
 
 /// Certificates' files are looked at this often, where nothing else is said.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
+/// A TLS listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsListen {
+    /// Where.
+    pub at: SocketAddr,
+    /// What it does about SRTP.
+    pub srtp: SrtpPolicy,
+}
+
 /// Reads where TLS listens, and what it needs for that.
-pub(super) fn tls(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> (Vec<SocketAddr>, Option<TlsSettings>) {
+pub(super) fn tls(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> (Vec<TlsListen>, Option<TlsSettings>) {
     let at = t.get("tls_listen").map(|field| field.node.place.clone());
     let listen = list(t, findings, "tls_listen", address).unwrap_or_default();
+    let policies = list(t, findings, "srtp", policy).unwrap_or_default();
     let path = |w: Option<Word<'_>>| w.map(|w| PathBuf::from(w.text));
     let chain = path(t.word(findings, "tls_certificate"));
     let key = path(t.word(findings, "tls_key"));
@@ -43,6 +54,17 @@ pub(super) fn tls(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> (Vec<Socke
             .error("HL0104", &place, "TLS has no listener".to_owned())
             .help("write tls_listen = [\"0.0.0.0:5061\"]; trunks over TLS use it too");
     }
+    if policies.len() > 1 && policies.len() != listen.len() {
+        findings.error(
+            "HL0105",
+            &place,
+            "`srtp` says one word for all of `tls_listen`, or one for each".to_owned(),
+        );
+    }
+    let each =
+        policies.iter().copied().chain(std::iter::repeat(policies.last().copied().unwrap_or_default()));
+    let listen: Vec<TlsListen> =
+        listen.into_iter().zip(each).map(|(at, srtp)| TlsListen { at, srtp }).collect();
     let tls = (!listen.is_empty()).then_some(TlsSettings { own, authority, pins, check_every });
     (listen, tls)
 }
@@ -70,6 +92,19 @@ pub(super) fn connections(t: &mut Fields<'_>, findings: &mut Findings<'_>, limit
     }
 }
 
+fn policy(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SrtpPolicy> {
+    match w.text {
+        "off" => Some(SrtpPolicy::Off),
+        "offer" => Some(SrtpPolicy::Offer),
+        "require" => Some(SrtpPolicy::Require),
+        other => {
+            let message = format!("`{other}` is no way to treat SRTP");
+            findings.error("HL0105", w.place, message).help("it may be \"off\", \"offer\" or \"require\"");
+            None
+        }
+    }
+}
+
 fn pin(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Pin> {
     let read = w.text.parse().ok();
     if read.is_none() {
@@ -83,6 +118,7 @@ fn pin(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Pin> {
 
 #[cfg(test)]
 mod tests {
+    use super::SrtpPolicy;
     use crate::exchange::menu::Diagnostic;
     use crate::io::Settings;
 
@@ -90,7 +126,7 @@ mod tests {
     fn tls_and_the_limits_of_connections_are_read() {
         let text = format!(
             "[sip]\ntls_listen = \"0.0.0.0:5061\"\ntls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n\
-             tls_pins = \"sha256:{}\"\ntls_check = \"1s\"\nconnections = 500\nrequest_within = \"5s\"\n",
+             tls_pins = \"sha256:{}\"\ntls_check = \"1s\"\nsrtp = \"require\"\nconnections = 500\nrequest_within = \"5s\"\n",
             "0A:".repeat(32).trim_end_matches(':')
         );
         let (s, found) = Settings::read("hotline.toml", &text).unwrap();
@@ -99,6 +135,7 @@ mod tests {
         assert_eq!((s.tls_listen.len(), tls.pins.len(), tls.check_every.as_secs()), (1, 1, 1));
         assert_eq!((s.connections.total, s.connections.request.as_secs()), (500, 5));
         assert_eq!(s.connections.of_one, 64);
+        assert_eq!(s.tls_listen[0].srtp, SrtpPolicy::Require);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::ask::asking;
 use super::config::Settings;
+use super::config_tls::TlsListen;
 use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
 use super::http::{Gate, Office, Token};
 use super::journal::Journal;
@@ -28,6 +29,7 @@ use super::tls::Tls;
 use super::vault::Vault;
 use crate::base::{AgentId, TrunkId};
 use crate::node::{Node, NodeSettings, Trunk};
+use crate::sdp::SrtpPolicy;
 use crate::sip::{
     Account, Credentials, Destination, Listener, ListenerId, ListenerTransport, StoredBinding,
     UserAgentSettings,
@@ -57,8 +59,8 @@ pub(super) async fn open(
     let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
     let clock = ready.clock;
     let node_settings = node_settings(&ready, (&doors, http_at), resume);
-    let all = settings.listen.iter().chain(&settings.tls_listen);
-    let bind = BindTo::covering(&all.map(SocketAddr::ip).collect::<Vec<_>>());
+    let all = settings.listen.iter().copied().chain(settings.tls_listen.iter().map(|t| t.at));
+    let bind = BindTo::covering(&all.map(|at| at.ip()).collect::<Vec<_>>());
     let media = MediaSettings {
         bind,
         ports: settings.rtp_ports,
@@ -136,6 +138,7 @@ fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), resume: Res
         exchange,
         sip: sip_settings(settings, &doors.listeners, &ready.secrets),
         media_addresses: doors.media_addresses.clone(),
+        srtp: doors.srtp.clone(),
         codecs: settings.codecs.clone(),
         own_addresses: doors.bound.iter().chain(&doors.tls).copied().chain([http]).collect(),
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
@@ -209,6 +212,8 @@ struct Doors {
     advertised: Vec<SocketAddr>,
     /// Those of TLS, as phones are told them.
     tls: Vec<SocketAddr>,
+    /// What those do about SRTP.
+    srtp: BTreeMap<ListenerId, SrtpPolicy>,
 }
 
 /// Binds UDP and TCP on every SIP address.
@@ -219,6 +224,7 @@ fn listen(net: &mut Net, settings: &Settings, tls: Option<Tls>) -> Result<Doors,
         bound: Vec::new(),
         advertised: Vec::new(),
         tls: Vec::new(),
+        srtp: BTreeMap::new(),
     };
     for (at, n) in settings.listen.iter().zip((0_u8..=254).step_by(2)) {
         let (udp, tcp) = (ListenerId(n), ListenerId(n + 1));
@@ -240,7 +246,7 @@ fn listen(net: &mut Net, settings: &Settings, tls: Option<Tls>) -> Result<Doors,
     }
     // Behind the numbers of the plain ones.
     let free = u8::try_from(doors.listeners.len()).unwrap_or(u8::MAX)..=u8::MAX;
-    for (at, n) in settings.tls_listen.iter().zip(free) {
+    for (TlsListen { at, srtp }, n) in settings.tls_listen.iter().zip(free) {
         let id = ListenerId(n);
         let local = net
             .listen_tls(id, *at)
@@ -249,6 +255,7 @@ fn listen(net: &mut Net, settings: &Settings, tls: Option<Tls>) -> Result<Doors,
         let advertised = SocketAddr::new(ip, local.port());
         doors.listeners.push(Listener { id, transport: ListenerTransport::Tls, local, advertised });
         doors.media_addresses.insert(id, ip);
+        doors.srtp.insert(id, *srtp);
         doors.tls.push(advertised);
     }
     Ok(doors)

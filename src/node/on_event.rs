@@ -363,7 +363,11 @@ impl Node {
         let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         let address = self.settings.media_addresses.get(&listener).copied().unwrap_or(loopback);
         let number = self.rng.next_u64() >> 2;
-        LegSound::new(address, port, &self.settings.codecs, number)
-            .keep_from(Arc::clone(&self.settings.own_addresses))
+        let mut sound = LegSound::new(address, port, &self.settings.codecs, number)
+            .keep_from(Arc::clone(&self.settings.own_addresses));
+        if let Some(policy) = self.settings.srtp.get(&listener) {
+            sound.secure(*policy, &mut self.rng.fork("srtp").fork(&number.to_string()));
+        }
+        sound
     }
 }

@@ -7,6 +7,7 @@ use super::permit::Permit;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::media::Codec;
+use crate::sdp::SrtpPolicy;
 use crate::sip::{Credentials, ListenerId, UserAgentSettings};
 
 /// All that one server's node is told.
@@ -18,6 +19,8 @@ pub struct NodeSettings {
     pub sip: UserAgentSettings,
     /// The address told in SDP for legs of a listener.
     pub media_addresses: BTreeMap<ListenerId, IpAddr>,
+    /// What is done about SRTP on each TLS listener; elsewhere it is off.
+    pub srtp: BTreeMap<ListenerId, SrtpPolicy>,
     /// Codecs offered, best first.
     pub codecs: Vec<Codec>,
     /// Where the server listens for anything but sound: no place for anybody's sound.

@@ -5,11 +5,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::base::Rng;
 use crate::media::{Codec, FRAME, RemoteMedia};
-use crate::rtp::EventType;
+use crate::rtp::{EventType, SrtpKey, SrtpKeys, SrtpSuite};
 use crate::sdp::{
-    Agreed, Capabilities, CodecName, Direction, Local, Refusal, SdpAnswer, SdpOffer, accept_answer, answer,
-    offer,
+    Agreed, AgreedCrypto, Capabilities, CodecName, CryptoSuite, Direction, Local, MasterKey, OwnCrypto,
+    Refusal, SdpAnswer, SdpOffer, SrtpPolicy, accept_answer, answer, offer,
 };
 
 /// One leg's offer and answer.
@@ -48,6 +49,7 @@ impl LegSound {
                 telephone_event: true,
                 comfort_noise: true,
                 rtcp_mux: true,
+                crypto: None,
                 ptime: FRAME,
             },
             holding: false,
@@ -75,6 +77,22 @@ impl LegSound {
     /// The far end acknowledged what we sent, so that it is really there; `true` the first time.
     pub fn acknowledge(&mut self) -> bool {
         !std::mem::replace(&mut self.acknowledged, true)
+    }
+
+    /// SRTP is offered and taken, or nothing goes without it, with keys of ours from `rng`. Only where signalling is TLS.
+    pub fn secure(&mut self, policy: SrtpPolicy, rng: &mut Rng) {
+        self.capabilities.crypto = match policy {
+            SrtpPolicy::Off => None,
+            SrtpPolicy::Offer | SrtpPolicy::Require => Some(OwnCrypto {
+                is_required: policy == SrtpPolicy::Require,
+                keys: [(); CryptoSuite::ALL.len()].map(|()| fresh_key(rng)),
+            }),
+        };
+    }
+
+    /// Whether sound is protected.
+    pub fn is_secure(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|a| a.crypto.is_some())
     }
 
     /// The codec that another leg speaks goes first, so that two legs meet in one and are relayed.
@@ -174,7 +192,7 @@ impl LegSound {
             event_out: a.event_out.map(|e| EventType { payload_type: e.payload_type, clock_hz: e.clock_hz }),
             comfort_noise_in: a.comfort_noise_in,
             comfort_noise_out: a.comfort_noise_out,
-            srtp: None,
+            srtp: a.crypto.map(srtp_keys),
             ptime: a.ptime,
             send: a.we_send,
             receive: a.we_receive,
@@ -200,6 +218,24 @@ const fn name_of(codec: Codec) -> CodecName {
         Codec::Pcma => CodecName::Pcma,
         Codec::G722 => CodecName::G722,
     }
+}
+
+fn fresh_key(rng: &mut Rng) -> MasterKey {
+    let mut key = [0; 30];
+    for part in key.chunks_mut(8) {
+        for (byte, random) in part.iter_mut().zip(rng.next_u64().to_le_bytes()) {
+            *byte = random;
+        }
+    }
+    MasterKey(key)
+}
+
+const fn srtp_keys(agreed: AgreedCrypto) -> SrtpKeys {
+    let suite = match agreed.suite {
+        CryptoSuite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
+        CryptoSuite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
+    };
+    SrtpKeys { suite, ours: SrtpKey(agreed.ours.0), theirs: SrtpKey(agreed.theirs.0) }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod rtcp;
 mod sequence;
 mod session;
 mod source;
+mod srtp;
 mod stats;
 mod telephone_event;
 
@@ -29,5 +30,6 @@ pub use rtcp::{Heard, NtpClock, RTCP_BYTES, Report, ReportBlock, ReportTimer, Se
 pub use sequence::{Sequence, Verdict};
 pub use session::{Outgoing, Relayed, Remote, RtpFigures, RtpSession};
 pub use source::{SourceLock, SourceRules};
+pub use srtp::SRTP_OVERHEAD;
 pub use stats::{Jitter, LossMeter};
 pub use telephone_event::{EventPacket, EventPayload, EventReceiver, EventSender};

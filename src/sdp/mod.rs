@@ -2,10 +2,12 @@
 //!
 //! [`Description`] is the text's typed view; [`offer`], [`answer`] and [`accept_answer`] are RFC 3264.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+mod crypto;
 mod formats;
 mod negotiate;
 mod session;
 
+pub use crypto::{AgreedCrypto, CryptoSuite, CryptoText, MasterKey, OwnCrypto, SrtpPolicy};
 pub use formats::{CodecName, EventFormat};
 pub use negotiate::{
     Agreed, Capabilities, Local, Refusal, SdpAnswer, SdpOffer, accept_answer, answer, offer,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sdp::crypto::{self, AgreedCrypto, CryptoText, OwnCrypto, PLAIN};
 use crate::sdp::formats::{CodecName, EventFormat, noise_format, noise_of, offered};
 use crate::sdp::session::{Address, Description, Direction, Format, Media, SdpError};
 
@@ -25,6 +26,8 @@ pub struct Capabilities {
     pub comfort_noise: bool,
     /// Whether RTCP may go over the RTP port, RFC 5761.
     pub rtcp_mux: bool,
+    /// Keys of SRTP, where signalling may carry them.
+    pub crypto: Option<OwnCrypto>,
     /// The packet length that we like, to be used where the peer names none.
     pub ptime: Duration,
 }
@@ -100,6 +103,8 @@ pub struct Agreed {
     pub comfort_noise_in: Option<u8>,
     /// The one that we may send.
     pub comfort_noise_out: Option<u8>,
+    /// The keys of SRTP; `None` is plain RTP.
+    pub crypto: Option<AgreedCrypto>,
     /// How much sound a packet of ours carries, 10-60 ms in steps of 10.
     pub ptime: Duration,
     /// We may send sound.
@@ -116,9 +121,12 @@ pub enum Refusal {
     /// The body cannot be read: 400.
     #[error("the session description cannot be read")]
     Unreadable(#[from] SdpError),
-    /// No audio line over plain RTP that is open: 488.
-    #[error("no open audio line over RTP/AVP")]
+    /// No audio line over RTP that is open: 488.
+    #[error("no open audio line over RTP/AVP or RTP/SAVP")]
     NoAudio,
+    /// SRTP that we cannot speak here, or plain RTP where nothing goes without SRTP: 488.
+    #[error("no agreement on SRTP")]
+    NoSecurity,
     /// No codec in common: 488.
     #[error("no codec in common")]
     NoCommonCodec,
@@ -138,7 +146,9 @@ pub fn offer(local: &Local, capabilities: &Capabilities, direction: Direction) -
     let before = local.before.as_ref().and_then(audio_of);
     let formats =
         offered(&capabilities.codecs, capabilities.telephone_event, capabilities.comfort_noise, before);
+    let (protocol, keys) = crypto::offered(capabilities.crypto.as_ref(), before);
     let audio = audio_line(local, capabilities, formats, direction);
+    let audio = Media { protocol: protocol.to_owned(), crypto: keys, ..audio };
     let media = match &local.before {
         None => vec![audio],
         Some(before) => with_audio_at(before, position_of_audio(before), audio),
@@ -167,7 +177,9 @@ pub fn answer(
     formats.extend(event_out.map(EventFormat::format));
     let line = audio_line(local, capabilities, formats, Direction::from_halves(we_send, we_receive));
     let rtcp_mux = line.rtcp_mux && can_mux(theirs);
-    let line = Media { protocol: theirs.protocol.clone(), rtcp_mux, ..line };
+    let (text, keys) = chosen.keys.clone().unzip();
+    let crypto = text.into_iter().collect();
+    let line = Media { protocol: theirs.protocol.clone(), rtcp_mux, crypto, ..line };
     let agreed = Agreed {
         remote_rtp: chosen.rtp,
         remote_rtcp: if rtcp_mux { chosen.rtp } else { rtcp_of(theirs, chosen.rtp) },
@@ -179,6 +191,7 @@ pub fn answer(
         event_out,
         comfort_noise_in: noise,
         comfort_noise_out: noise,
+        crypto: keys,
         ptime: packet_time(theirs, capabilities.ptime),
         we_send,
         we_receive,
@@ -208,6 +221,7 @@ pub fn accept_answer(
     let event_out = EventFormat::beside(&their_events, codec);
     let noise = noise_of(ours).zip(noise_of(theirs));
     let rtcp_mux = ours.rtcp_mux && can_mux(theirs);
+    let keys = crypto::accepted(ours, theirs)?;
     let peer_receives = theirs.direction.receives() && !is_hold_address(&theirs.address);
     Ok(Agreed {
         remote_rtp: rtp,
@@ -220,6 +234,7 @@ pub fn accept_answer(
         event_out,
         comfort_noise_in: noise.map(|(ours, _)| ours),
         comfort_noise_out: noise.map(|(_, theirs)| theirs),
+        crypto: keys,
         ptime: packet_time(theirs, ptime),
         we_send: ours.direction.sends() && peer_receives,
         we_receive: ours.direction.receives() && theirs.direction.sends(),
@@ -233,6 +248,7 @@ struct Chosen {
     codec: CodecName,
     payload_type: u8,
     rtp: SocketAddr,
+    keys: Option<(CryptoText, AgreedCrypto)>,
 }
 
 /// The first audio line that can be taken; else why the first audio line cannot.
@@ -243,7 +259,7 @@ fn choose(
 ) -> Result<(usize, Chosen), Refusal> {
     let mut refusal = None;
     for (position, media) in offer.media.iter().enumerate() {
-        if media.kind != "audio" || media.port == 0 || !is_plain(&media.protocol) {
+        if media.kind != "audio" || media.port == 0 || !is_rtp(&media.protocol) {
             continue;
         }
         match take(media, capabilities, local) {
@@ -255,8 +271,9 @@ fn choose(
 }
 
 /// Feedback (RFC 4585) is offered, never required: we give none.
-fn is_plain(protocol: &str) -> bool {
-    protocol.eq_ignore_ascii_case("RTP/AVP") || protocol.eq_ignore_ascii_case("RTP/AVPF")
+fn is_rtp(protocol: &str) -> bool {
+    let is_plain = [PLAIN, "RTP/AVPF"].iter().any(|known| protocol.eq_ignore_ascii_case(known));
+    is_plain || crypto::is_secure(protocol)
 }
 
 fn take(media: &Media, capabilities: &Capabilities, local: &Local) -> Result<Chosen, Refusal> {
@@ -264,7 +281,8 @@ fn take(media: &Media, capabilities: &Capabilities, local: &Local) -> Result<Cho
     let named =
         |codec: &CodecName| media.formats.iter().find(|f| codec.names(f)).map(|f| (*codec, f.payload_type));
     let (codec, payload_type) = capabilities.codecs.iter().find_map(named).ok_or(Refusal::NoCommonCodec)?;
-    Ok(Chosen { media: media.clone(), codec, payload_type, rtp })
+    let keys = crypto::answered(capabilities.crypto.as_ref(), media)?;
+    Ok(Chosen { media: media.clone(), codec, payload_type, rtp, keys })
 }
 
 /// The peer's codecs that we offered, in its order, under its numbers.
@@ -346,7 +364,7 @@ fn audio_line(
     Media {
         kind: "audio".into(),
         port: local.rtp.port(),
-        protocol: "RTP/AVP".into(),
+        protocol: PLAIN.into(),
         format_text: numbers.join(" "),
         formats,
         address: Address::Ip(local.rtp.ip()),

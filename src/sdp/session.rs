@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use crate::base::limits::{SDP_BYTES, SDP_FORMATS, SDP_MEDIA};
+use crate::sdp::crypto::CryptoText;
 
 /// Why a body is no session description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +118,7 @@ pub struct Media {
     /// RTCP over the RTP port is offered or agreed (`a=rtcp-mux`, RFC 5761).
     pub rtcp_mux: bool,
     /// The values of `a=crypto`, as text.
-    pub crypto: Vec<String>,
+    pub crypto: Vec<CryptoText>,
 }
 
 /// A session description as far as calls need it.
@@ -289,7 +290,7 @@ fn read_media(media: &sdp_types::Media, address: &Address, direction: Option<Dir
         maxptime_ms: milliseconds("maxptime"),
         rtcp_port: values(attributes, "rtcp").find_map(leading_number).and_then(|p| u16::try_from(p).ok()),
         rtcp_mux: values(attributes, "rtcp-mux").next().is_some(),
-        crypto: values(attributes, "crypto").map(str::to_owned).collect(),
+        crypto: values(attributes, "crypto").map(|v| CryptoText(v.to_owned())).collect(),
     }
 }
 
@@ -354,6 +355,7 @@ fn write_media(media: &Media, host: Option<IpAddr>) -> sdp_types::Media {
         if media.rtcp_mux {
             add("rtcp-mux", None);
         }
+        media.crypto.iter().for_each(|c| add("crypto", Some(c.0.clone())));
         add(media.direction.as_str(), None);
     }
     let connections = match &media.address {

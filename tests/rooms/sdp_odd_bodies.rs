@@ -14,6 +14,7 @@ fn ours() -> (Capabilities, Local) {
         telephone_event: true,
         comfort_noise: true,
         rtcp_mux: true,
+        crypto: None,
         ptime: Duration::from_millis(20),
     };
     let rtp = "198.51.100.1:16384".parse().unwrap();

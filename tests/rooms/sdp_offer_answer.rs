@@ -14,6 +14,7 @@ fn capabilities(codecs: &[CodecName]) -> Capabilities {
         telephone_event: true,
         comfort_noise: true,
         rtcp_mux: true,
+        crypto: None,
         ptime: PTIME,
     }
 }
