@@ -71,6 +71,7 @@ impl MediaLeg {
     /// Takes an agreement, first or anew.
     pub(super) fn agree(&mut self, now: Instant, agreed: RemoteMedia) {
         self.rtp.set_remote(now, agreed.for_rtp());
+        self.rtp.set_keys(agreed.srtp);
         self.watch.set_receiving(now, agreed.receive);
         if !agreed.send || agreed.event_out.is_none() {
             // A key that waited out a hold would mean something else by then.

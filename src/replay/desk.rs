@@ -20,6 +20,7 @@ use crate::sip::{
 
 pub(super) const UDP: ListenerId = ListenerId(0);
 pub(super) const TCP: ListenerId = ListenerId(1);
+pub(super) const TLS: ListenerId = ListenerId(2);
 
 /// What a phone is told to do.
 #[derive(Debug)]
@@ -120,11 +121,17 @@ impl Desk {
 
     fn server(&self) -> Destination {
         let to = self.settings.server;
-        if self.settings.tcp {
+        if self.settings.tls.is_some() {
+            Destination::Connect { listener: TLS, to }
+        } else if self.settings.tcp {
             Destination::Connect { listener: TCP, to }
         } else {
             Destination::Datagram { listener: UDP, to }
         }
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.settings.tls.as_ref().is_some_and(|tls| tls.sips) { "sips" } else { "sip" }
     }
 
     fn identity(&self) -> Identity {
@@ -145,7 +152,7 @@ impl Desk {
         match order {
             Order::Register(expires) => {
                 let registration = Registration {
-                    registrar_uri: format!("sip:{}", self.settings.server),
+                    registrar_uri: format!("{}:{}", self.scheme(), self.settings.server),
                     to: self.server(),
                     identity: self.identity(),
                     credentials: self.credentials(),
@@ -200,7 +207,11 @@ impl Desk {
         let line = Line::open(self.settings.at, now, rng, &self.settings.voice, self.ear.clone()).await;
         match line {
             Ok(line) => {
-                let sound = LegSound::new(self.address.ip(), line.port, &self.settings.codecs, number >> 2);
+                let mut sound =
+                    LegSound::new(self.address.ip(), line.port, &self.settings.codecs, number >> 2);
+                if let Some(tls) = &self.settings.tls {
+                    sound.secure(tls.srtp, &mut self.rng);
+                }
                 Some((line, sound))
             }
             Err(e) => {
@@ -219,7 +230,7 @@ impl Desk {
         let invite = self.sip.invite(
             now.mono,
             OutgoingInvite {
-                request_uri: format!("sip:{number}@{}", self.settings.server),
+                request_uri: format!("{}:{number}@{}", self.scheme(), self.settings.server),
                 to: self.server(),
                 route: Vec::new(),
                 from: self.identity(),

@@ -58,6 +58,7 @@ impl Line {
     /// What was agreed.
     pub(super) fn agree(&mut self, now: Now, remote: RemoteMedia) {
         self.rtp.set_remote(now.mono, remote.for_rtp());
+        self.rtp.set_keys(remote.srtp);
         self.remote = Some(remote);
     }
 
@@ -73,7 +74,9 @@ impl Line {
     /// A datagram came on the socket.
     pub(super) fn take(&mut self, now: Now, from: SocketAddr, datagram: &[u8]) {
         let Some(sound_in) = self.remote.as_ref().map(|r| r.sound_in) else { return };
-        if let Incoming::Sound { header, payload, .. } = self.rtp.handle_rtp(now.mono, from, datagram)
+        let mut room = [0; 2_048];
+        if let Incoming::Sound { header, payload, .. } =
+            self.rtp.handle_datagram(now.mono, from, datagram, &mut room)
             && let Some(codec) = sound_in.codec(header.payload_type)
         {
             let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];

@@ -9,5 +9,5 @@ pub mod robots;
 mod voice;
 
 pub use ear::Ear;
-pub use phone::{Phone, PhoneError, PhoneEvent, PhoneSettings};
+pub use phone::{Phone, PhoneError, PhoneEvent, PhoneSettings, PhoneTls};
 pub use voice::Voice;

@@ -1,17 +1,19 @@
 //! A softphone: registers, calls, answers, presses keys, holds, hangs up. One call at a time; a second one is busy.
 //! It is made of the same SIP core and RTP session as the server, on sockets of its own.
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::desk::{Desk, Order, TCP, UDP};
+use super::desk::{Desk, Order, TCP, TLS, UDP};
 use super::ear::Ear;
 use super::voice::Voice;
 use crate::base::{Key, Rng};
-use crate::io::{Clock, ConnectionLimits, Net};
+use crate::io::{Clock, ConnectionLimits, Net, Tls, TlsError, TlsSettings};
 use crate::media::Codec;
+use crate::sdp::SrtpPolicy;
 use crate::sip::{EndReason, Identity, Listener, ListenerTransport, Status, UserAgent, UserAgentSettings};
 
 /// Events and orders that may wait.
@@ -30,6 +32,8 @@ pub struct PhoneSettings {
     pub server: SocketAddr,
     /// Over TCP.
     pub tcp: bool,
+    /// Over TLS: `server` is a TLS listener.
+    pub tls: Option<PhoneTls>,
     /// The address of its own sockets.
     pub at: IpAddr,
     /// Its SIP port; 0: any.
@@ -44,6 +48,17 @@ pub struct PhoneSettings {
     pub seed: u64,
 }
 
+/// A phone's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneTls {
+    /// Whose certificates it believes, PEM.
+    pub authority: PathBuf,
+    /// Calls `sips:` instead of `sip:`.
+    pub sips: bool,
+    /// What it does about SRTP.
+    pub srtp: SrtpPolicy,
+}
+
 impl PhoneSettings {
     /// A silent phone on loopback that rings until told.
     pub fn new(user: &str, server: SocketAddr) -> Self {
@@ -53,6 +68,7 @@ impl PhoneSettings {
             password: None,
             server,
             tcp: false,
+            tls: None,
             at: if server.is_ipv4() {
                 [127, 0, 0, 1].into()
             } else {
@@ -103,6 +119,9 @@ pub enum PhoneError {
     /// No socket.
     #[error("the phone found no socket: {0}")]
     Socket(#[from] std::io::Error),
+    /// No TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// It has stopped.
     #[error("the phone has stopped")]
     Stopped,
@@ -148,8 +167,20 @@ impl Phone {
         let ear = Ear::default();
         let clock = Clock::start();
         let rng = Rng::from_number(settings.seed).fork(&settings.user);
-        let listeners = [(UDP, ListenerTransport::Udp), (TCP, ListenerTransport::Tcp)]
-            .map(|(id, transport)| Listener { id, transport, local: address, advertised: address });
+        if let Some(tls) = &settings.tls {
+            let told = TlsSettings {
+                own: None,
+                authority: Some(tls.authority.clone()),
+                pins: Vec::new(),
+                check_every: Duration::from_hours(1),
+            };
+            net.set_tls(Tls::open(&told, clock.now().utc)?)?;
+            net.connect_by_tls(TLS, address.ip());
+        }
+        let transports =
+            [(UDP, ListenerTransport::Udp), (TCP, ListenerTransport::Tcp), (TLS, ListenerTransport::Tls)];
+        let listeners =
+            transports.map(|(id, transport)| Listener { id, transport, local: address, advertised: address });
         let mut agent_settings = UserAgentSettings::new(listeners.to_vec(), "phone");
         "hotline-phone".clone_into(&mut agent_settings.server_name);
         let name = settings.user.clone();

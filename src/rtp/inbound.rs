@@ -59,6 +59,12 @@ pub enum DropCause {
     Duplicate,
     /// A sequence number far off, not confirmed yet.
     Jump,
+    /// SRTP was agreed, and its tag is not the party's.
+    Unauthentic,
+    /// An SRTP packet that was taken already, or is too old to know.
+    Replayed,
+    /// A packet of ours that could not be protected, and was not sent.
+    NotProtected,
 }
 
 /// How many datagrams were dropped, by cause.
@@ -80,6 +86,12 @@ pub struct Drops {
     pub duplicates: u64,
     /// Sequence numbers far off.
     pub jumps: u64,
+    /// Without the tag of SRTP that was agreed, RTP or RTCP.
+    pub unauthentic: u64,
+    /// Taken already under SRTP, or too old.
+    pub replayed: u64,
+    /// Ours, not protected and so not sent.
+    pub not_protected: u64,
 }
 
 impl Drops {
@@ -93,6 +105,9 @@ impl Drops {
             DropCause::Probation => &mut self.probation,
             DropCause::Duplicate => &mut self.duplicates,
             DropCause::Jump => &mut self.jumps,
+            DropCause::Unauthentic => &mut self.unauthentic,
+            DropCause::Replayed => &mut self.replayed,
+            DropCause::NotProtected => &mut self.not_protected,
         };
         *counter = counter.saturating_add(1);
     }
@@ -108,6 +123,9 @@ impl Drops {
             self.probation,
             self.duplicates,
             self.jumps,
+            self.unauthentic,
+            self.replayed,
+            self.not_protected,
         ]
         .iter()
         .fold(0, |sum, n| sum.saturating_add(*n))

@@ -63,7 +63,8 @@ impl OutStream {
         Self {
             ssrc: rng.next_u32(),
             clock_hz,
-            sequence: (rng.next_u32() & 0xFFFF) as u16,
+            // Far from the wrap: whoever misses the first packets of SRTP cannot count wraps (RFC 3711 section 3.3.1).
+            sequence: (rng.next_u32() & 0x7FFF) as u16,
             timestamp: 0,
             length: 0,
             begun: false,

@@ -4,8 +4,8 @@
 //! the datagram (contributing sources, header extension, padding).
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 
-/// The longest RTP packet that we make: 60 ms of G.711 and the header, with room. In bytes.
-pub const PACKET_BYTES: usize = 12 + 960;
+/// The longest RTP packet that we make: 60 ms of G.711 and the header, with room for SRTP. In bytes.
+pub const PACKET_BYTES: usize = 12 + 960 + crate::rtp::SRTP_OVERHEAD;
 
 /// The fixed header's fields that change from packet to packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::base::{Instant, Now, Rng};
 use crate::rtp::packet::Malformed;
 
 /// Room for the longest compound packet we make, in bytes.
-pub const RTCP_BYTES: usize = 256;
+pub const RTCP_BYTES: usize = 256 + crate::rtp::SRTP_OVERHEAD;
 /// Seconds from 1900 to 1970: NTP time counts from 1900.
 const NTP_UNIX_S: u64 = 2_208_988_800;
 /// The shortest mean time between reports, RFC 3550 section 6.2.

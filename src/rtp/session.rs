@@ -5,13 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::base::{Deadline, Instant, Now, Rng};
-use crate::rtp::formats::{EventType, PayloadTypes};
+use crate::rtp::formats::{EventType, PayloadTypes, SrtpKeys};
 use crate::rtp::inbound::{DropCause, Drops, Inbound, Incoming, PayloadKind};
 use crate::rtp::out_stream::OutStream;
 use crate::rtp::packet::{Header, Packet, is_rtcp};
 use crate::rtp::reporting::Reporting;
 use crate::rtp::source::{Judgement, SourceLock, SourceRules};
+use crate::rtp::srtp::{Srtp, SrtpFault};
 use crate::rtp::telephone_event::EventPacket;
+
+/// The longest protected RTCP packet that is opened, in bytes: one datagram of an Ethernet.
+const RTCP_IN_BYTES: usize = 1_500;
 
 /// Comfort noise, RFC 3389: its static payload type. Phones send it unasked.
 const COMFORT_NOISE: u8 = 13;
@@ -84,6 +88,16 @@ pub struct RtpSession {
     inbound: Inbound,
     out: OutStream,
     reporting: Reporting,
+    protection: Protection,
+}
+
+/// Whether packets are protected.
+#[derive(Debug)]
+enum Protection {
+    Plain,
+    Srtp(Box<Srtp>),
+    /// Agreed, and not to be had: nothing goes out or in.
+    Broken,
 }
 
 impl RtpSession {
@@ -98,6 +112,7 @@ impl RtpSession {
             inbound: Inbound::new(clock_hz),
             out,
             reporting: Reporting::new(now, rng),
+            protection: Protection::Plain,
         }
     }
 
@@ -106,6 +121,71 @@ impl RtpSession {
     pub fn with_rules(mut self, rules: SourceRules) -> Self {
         self.rules = rules;
         self
+    }
+
+    /// The keys that were agreed, first or anew; `None`: plain RTP. From now on every packet is protected, and one that
+    /// is not is no packet of the party's.
+    pub fn set_keys(&mut self, keys: Option<SrtpKeys>) {
+        self.protection = match (keys, std::mem::replace(&mut self.protection, Protection::Broken)) {
+            (None, _) => Protection::Plain,
+            (Some(keys), Protection::Srtp(mut srtp)) => {
+                if srtp.rekey(keys).is_some() {
+                    Protection::Srtp(srtp)
+                } else {
+                    Protection::Broken
+                }
+            }
+            (Some(keys), Protection::Plain | Protection::Broken) => {
+                Srtp::new(keys).map_or(Protection::Broken, |srtp| Protection::Srtp(Box::new(srtp)))
+            }
+        };
+    }
+
+    /// Takes a datagram of the RTP socket, protected or not. What it protects stands in `room` afterwards.
+    pub fn handle_datagram<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'a [u8],
+        room: &'a mut [u8],
+    ) -> Incoming<'a> {
+        if matches!(self.protection, Protection::Plain) {
+            return self.handle_rtp(now, from, datagram);
+        }
+        match self.open(datagram, room) {
+            Ok(clear) => self.take_rtp(now, from, clear),
+            Err(cause) => self.drop_for(cause),
+        }
+    }
+
+    fn drop_for<'a>(&mut self, cause: DropCause) -> Incoming<'a> {
+        self.inbound.drops.count(cause);
+        Incoming::Dropped(cause)
+    }
+
+    /// What a protected packet holds.
+    fn open<'a>(&mut self, datagram: &[u8], room: &'a mut [u8]) -> Result<&'a [u8], DropCause> {
+        let Protection::Srtp(srtp) = &mut self.protection else { return Err(DropCause::Unauthentic) };
+        let packet = room.get_mut(..datagram.len()).ok_or(DropCause::Malformed)?;
+        packet.copy_from_slice(datagram);
+        let length = srtp.open(packet).map_err(|fault| match fault {
+            SrtpFault::Unauthentic => DropCause::Unauthentic,
+            SrtpFault::Replayed => DropCause::Replayed,
+        })?;
+        packet.get(..length).ok_or(DropCause::Malformed)
+    }
+
+    /// Protects what was written, last of all; `None`: it cannot go out.
+    fn protect(&mut self, out: Outgoing, buffer: &mut [u8]) -> Option<Outgoing> {
+        let length = match &mut self.protection {
+            Protection::Plain => Some(out.length),
+            Protection::Srtp(srtp) => srtp.protect(buffer, out.length),
+            Protection::Broken => None,
+        };
+        if length.is_none() {
+            self.inbound.drops.count(DropCause::NotProtected);
+        }
+        length.map(|length| Outgoing { length, ..out })
     }
 
     /// What was agreed, first or anew. The lock on the source opens when the address is a new one; the outgoing
@@ -120,10 +200,17 @@ impl RtpSession {
         self.reporting.signal(now, remote.rtcp);
     }
 
-    /// Takes a datagram of the RTP socket.
+    /// Takes a datagram of the RTP socket of a party that does not protect its packets.
     pub fn handle_rtp<'a>(&mut self, now: Instant, from: SocketAddr, datagram: &'a [u8]) -> Incoming<'a> {
+        match self.protection {
+            Protection::Plain => self.take_rtp(now, from, datagram),
+            Protection::Srtp(_) | Protection::Broken => self.drop_for(DropCause::Unauthentic),
+        }
+    }
+
+    fn take_rtp<'a>(&mut self, now: Instant, from: SocketAddr, datagram: &'a [u8]) -> Incoming<'a> {
         if self.rtcp_mux() && is_rtcp(datagram) {
-            self.handle_rtcp(now, from, datagram);
+            self.take_rtcp(now, from, datagram);
             return Incoming::Report;
         }
         match self.admit(now, from, datagram) {
@@ -160,8 +247,19 @@ impl RtpSession {
         self.remote.is_some_and(|r| r.rtcp_mux)
     }
 
-    /// Takes a datagram of the RTCP socket.
+    /// Takes a datagram of the RTCP socket, protected or not.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if matches!(self.protection, Protection::Plain) {
+            return self.take_rtcp(now, from, datagram);
+        }
+        let mut room = [0; RTCP_IN_BYTES];
+        match self.open(datagram, &mut room) {
+            Ok(clear) => self.take_rtcp(now, from, clear),
+            Err(cause) => self.inbound.drops.count(cause),
+        }
+    }
+
+    fn take_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let rtcp_mux = self.rtcp_mux();
         if !self.lock.as_ref().is_some_and(|lock| lock.may_report(from, rtcp_mux)) {
             self.inbound.drops.count(DropCause::Stranger);
@@ -272,8 +370,9 @@ impl RtpSession {
         buffer: &mut [u8],
     ) -> Option<Outgoing> {
         let length = header.write(payload, buffer)?;
+        let out = self.protect(Outgoing { to, length }, buffer)?;
         self.out.count(payload.len());
-        Some(Outgoing { to, length })
+        Some(out)
     }
 
     /// A report goes to whom sound may be sent too, and where it shares the port of the sound, to the same address.
@@ -286,13 +385,13 @@ impl RtpSession {
     /// [`Self::rtcp_mux`]. Ask until `None`.
     pub fn poll_rtcp(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Outgoing> {
         let out = self.reporting.poll(now, &mut self.inbound, &self.out, buffer)?;
-        self.with_sound(out)
+        self.with_sound(out).and_then(|out| self.protect(out, buffer))
     }
 
     /// The last report, with a BYE (RFC 3550 section 6.6): the session is over.
     pub fn close(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Outgoing> {
         let out = self.reporting.close(now, &mut self.inbound, &self.out, buffer)?;
-        self.with_sound(out)
+        self.with_sound(out).and_then(|out| self.protect(out, buffer))
     }
 
     /// When the next report is due.

@@ -88,6 +88,12 @@ pub struct AgreedCrypto {
 #[derive(Clone, PartialEq, Eq)]
 pub struct CryptoText(pub(crate) String);
 
+impl From<&str> for CryptoText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl fmt::Debug for CryptoText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CryptoText(not shown)")

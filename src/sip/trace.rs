@@ -1,7 +1,7 @@
 //! What came in and went out, for `hotline ladder`: bounded, masked.
 //!
-//! Invariant: bodies of INFO (they are keys, and keys may be secret) and the values of Authorization and
-//! Proxy-Authorization never leave here; each of their bytes is an `x`. What is a line, and where the header ends, is
+//! Invariant: bodies of INFO (they are keys, and keys may be secret), the keys of SRTP in session descriptions and the
+//! values of Authorization and Proxy-Authorization never leave here; each of their bytes is an `x`. What is a line, and where the header ends, is
 //! seen here as the scan of the wire sees it.
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -93,7 +93,22 @@ fn mask(message: &mut [u8]) -> String {
     if is_info {
         cover(rest);
     }
+    cover_keys(rest);
     call_id
+}
+
+/// Covers the keys of SRTP in a body (RFC 4568 section 9.1, RFC 4566 section 5.12): the rest of every line behind
+/// `inline:`, and what a line with `k=` says. A line is ended by CR too, as `sdp` reads it.
+fn cover_keys(body: &mut [u8]) {
+    const INLINE: &[u8] = b"inline:";
+    for line in body.split_mut(|b| matches!(b, b'\r' | b'\n')) {
+        let inline = line.windows(INLINE.len()).position(|w| w.eq_ignore_ascii_case(INLINE));
+        let start = line.trim_ascii_start();
+        let is_key = matches!(start, [b'k' | b'K', b'=', ..]).then(|| line.len() - start.len() + 2);
+        if let Some(secret) = is_key.or(inline.map(|at| at + INLINE.len())) {
+            cover(line.get_mut(secret..).unwrap_or_default());
+        }
+    }
 }
 
 fn cover(bytes: &mut [u8]) {
@@ -147,6 +162,24 @@ mod tests {
         let kept = log.poll().unwrap();
         assert_eq!((kept.bytes.len(), kept.sip_call_id.len()), (MESSAGE_BYTES, CALL_ID_BYTES));
         assert!(kept.bytes.ends_with(b"xxx"));
+    }
+
+    #[test]
+    fn keys_of_srtp_are_covered_and_the_rest_of_the_description_is_not() {
+        let (_, text) = masked(
+            "INVITE sip:a SIP/2.0\nCall-ID: c\n\nv=0\nk=clear:secret\n\
+             a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20\n\
+             A=Crypto: 2 X InLine:abc;inline:def\na=sendrecv\n",
+        );
+        assert_eq!(
+            text,
+            format!(
+                "INVITE sip:a SIP/2.0\nCall-ID: c\n\nv=0\nk=xxxxxxxxxxxx\n\
+                 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\nA=Crypto: 2 X InLine:{}\na=sendrecv\n",
+                "x".repeat(45),
+                "x".repeat(14),
+            )
+        );
     }
 
     #[test]

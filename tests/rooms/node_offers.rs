@@ -115,6 +115,7 @@ impl World {
             exchange: ExchangeSettings::default(),
             sip,
             media_addresses: BTreeMap::from([(UDP, at.ip())]),
+            srtp: BTreeMap::new(),
             codecs: vec![Codec::Pcma],
             own_addresses: Arc::default(),
             trunks: BTreeMap::new(),

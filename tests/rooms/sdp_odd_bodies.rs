@@ -226,7 +226,7 @@ fn encrypted_lines_are_left_for_the_plain_one() {
     assert_eq!(a.remote_rtp.port(), 4_000);
     assert_eq!(agreed_with_media("m=audio 4002 RTP/SAVP 0\r\n"), Err(Refusal::NoAudio));
     let read = Description::read(b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 X inline:abc\r\n").unwrap();
-    assert_eq!(read.media[0].crypto, ["1 X inline:abc"]);
+    assert_eq!(read.media[0].crypto, ["1 X inline:abc".into()]);
 }
 
 #[test]

@@ -32,6 +32,8 @@ use crate::rtp::{Incoming, RtpSession};
 
 /// Most deadlines served by one `handle_timeout`; what is left stays due. Keeps the outbox small and warm.
 pub(super) const WAKES_AT_ONCE: usize = 256;
+/// The longest SRTP packet that is opened, in bytes.
+const ROOM: usize = 2_048;
 /// Most events that wait to be fetched. One input makes at most two for each of the legs that it wakes.
 const EVENTS_WAITING: usize = 4_096;
 
@@ -61,6 +63,8 @@ pub struct MediaPlane {
     ears: BTreeMap<LegId, Vec<LegId>>,
     wakes: WakeIndex,
     outbox: Outbox,
+    /// Where SRTP is opened; away while it is.
+    room: Vec<u8>,
     events: Bounded<MediaEvent>,
     figures: PlaneFigures,
     last: Instant,
@@ -77,6 +81,7 @@ impl MediaPlane {
             ears: BTreeMap::new(),
             wakes: WakeIndex::default(),
             outbox: Outbox::default(),
+            room: vec![0; ROOM],
             events: Bounded::new(EVENTS_WAITING),
             figures: PlaneFigures::default(),
             last: Instant::ZERO,
@@ -124,8 +129,14 @@ impl MediaPlane {
     /// Takes a datagram of a leg's RTP socket.
     pub fn handle_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, datagram: &[u8]) {
         let now = self.lift(now);
+        let mut room = std::mem::take(&mut self.room);
+        self.take_rtp(now, leg, from, (datagram, &mut room));
+        self.room = room;
+    }
+
+    fn take_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, (datagram, room): (&[u8], &mut [u8])) {
         let Some(known) = self.known(leg) else { return };
-        match known.rtp.handle_rtp(now, from, datagram) {
+        match known.rtp.handle_datagram(now, from, datagram, room) {
             Incoming::Dropped(_) | Incoming::Report => {}
             Incoming::Sound { header, payload, first: _ } => {
                 self.alive(now, leg);
