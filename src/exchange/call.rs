@@ -9,13 +9,15 @@ use super::in_menu;
 use super::leg::{LegState, Role};
 use super::menu::{self, MenuRun, MenuSet};
 use super::parties::{Parties, Spoken};
+use super::recall::{LostPlace, Recall};
 use super::stage::{Asked, Event, OfSuccessor, Stage};
 use super::step::Step;
 use super::timers::Timer;
 use super::transfer::Transfer;
+use super::waiting::enter;
 use super::words;
 use super::{AcdInput, AgentWish, Arrival, Cause, Command, Fact, Peer, TransferTarget};
-use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken, TicketId};
 
 /// One caller's visit.
 #[derive(Debug)]
@@ -73,6 +75,25 @@ impl Call {
     pub(super) fn into_menus(beginning: Beginning, run: MenuRun, step: &mut Step<'_>) -> Self {
         let mut call = Self::answer(beginning, step);
         call.stage = in_menu::begin(run, &mut call.case, step);
+        call
+    }
+
+    /// A caller who was cut off while he waited: he has his old place, without asking for it again, and is told so.
+    pub(super) fn into_old_place(
+        beginning: Beginning,
+        (recall, place): (Recall, LostPlace),
+        step: &mut Step<'_>,
+    ) -> Self {
+        let language = recall.language;
+        let mut call = Self::answer(beginning, step);
+        let case = &mut call.case;
+        case.visit.language = language;
+        case.returns(recall);
+        step.note(Fact::LanguageChosen { call: case.id, language });
+        let (queue, waited) = (place.queue.clone(), case.waited(step.at()));
+        step.note(Fact::PlaceRestored { call: case.id, queue, waited });
+        case.tell(&[words::place_restored()], step);
+        call.stage = enter(place.queue, place.priority, case, step);
         call
     }
 
@@ -328,6 +349,15 @@ impl Call {
                     self.on(Event::CallerHeard, step);
                 }
             }
+        }
+    }
+
+    /// His place in line survives whatever comes: he is told so, once a visit, while he waits.
+    pub(super) fn place_kept(&mut self, ticket: TicketId, step: &mut Step<'_>) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        if waiting.place.ticket == ticket && !std::mem::replace(&mut self.case.way.assured, true) {
+            self.case.tell_after(&[words::place_kept()], step);
+            step.note(Fact::PlaceKept { call: self.case.id, ticket });
         }
     }
 

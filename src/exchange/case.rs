@@ -9,7 +9,7 @@ use super::Phrase;
 use super::leg::{Role, Words};
 use super::menu::{self, MenuSet};
 use super::parties::Parties;
-use super::recall::Recall;
+use super::recall::{LostPlace, Recall};
 use super::step::Step;
 use super::timers::{Timer, Timers};
 use super::{Arrival, CallCard, Cause, Command, Fact, Peer, Told};
@@ -46,6 +46,10 @@ pub(super) struct Way {
     pub(super) prefer: Option<AgentId>,
     /// Who talked to him last.
     pub(super) agent: Option<AgentId>,
+    /// Where he was waiting when he was cut off.
+    pub(super) lost_place: Option<LostPlace>,
+    /// He was told that his place is kept.
+    pub(super) assured: bool,
     /// What he was last told of his wait.
     pub(super) told: Option<Told>,
     /// How often a queue's rules sent him on at one moment.
@@ -59,17 +63,34 @@ impl Case {
     /// Whether he called before and was cut off: then his clock and his agent come back.
     pub(super) fn recall(&mut self, step: &mut Step<'_>) {
         let within = step.settings.recall_within;
-        if let Some(Recall { agent, since }) = step.recalls.take(step.at(), &self.arrival.caller, within) {
-            self.way.clock = Some(since);
-            self.way.prefer = agent;
+        if let Some(recall) = step.recalls.take(step.at(), &self.arrival, within) {
+            self.returns(recall);
         }
+    }
+
+    /// He was cut off and is back, with his clock and his agent.
+    pub(super) fn returns(&mut self, recall: Recall) {
+        self.way.clock = Some(recall.since);
+        self.way.prefer = recall.agent;
     }
 
     /// Remembers him if he was cut off in a queue or a conversation.
     pub(super) fn remember(&self, cause: Cause, step: &mut Step<'_>) {
         let Some(since) = self.way.clock.filter(|_| is_cut_off(cause)) else { return };
-        let recall = Recall { agent: self.way.agent.clone(), since };
-        step.recalls.remember(step.now.mono, &self.arrival.caller, recall, step.settings.recalls_max);
+        let recall = Recall {
+            agent: self.way.agent.clone(),
+            since,
+            dialled: self.arrival.dialled.clone(),
+            language: self.language(),
+            place: self.way.lost_place.clone(),
+        };
+        step.recalls.remember(step.now.mono, &self.arrival, recall, step.settings.recalls_max);
+    }
+
+    /// Whether he is known by his number when he rings again.
+    pub(super) fn can_return(&self, step: &Step<'_>) -> bool {
+        let settings = step.settings;
+        !self.arrival.caller.is_empty() && settings.recalls_max > 0 && !settings.recall_within.is_zero()
     }
 
     /// Time since he first joined a queue.
@@ -180,9 +201,14 @@ impl Case {
 const LINGER: Duration = Duration::from_secs(90);
 
 /// Whether a caller whose visit ended for this cause was cut off rather than left.
-const fn is_cut_off(cause: Cause) -> bool {
+pub(super) const fn is_cut_off(cause: Cause) -> bool {
     match cause {
-        Cause::SoundLost | Cause::PeerLost | Cause::ProtocolError | Cause::InternalError => true,
+        Cause::SoundLost
+        | Cause::PeerLost
+        | Cause::ProtocolError
+        | Cause::InternalError
+        | Cause::ShuttingDown
+        | Cause::ServerRestart => true,
         Cause::HungUp
         | Cause::Completed
         | Cause::GaveUp
@@ -199,8 +225,7 @@ const fn is_cut_off(cause: Cause) -> bool {
         | Cause::LimitReached
         | Cause::PartnerLeft
         | Cause::Withdrawn
-        | Cause::OpsEnded
-        | Cause::ShuttingDown => false,
+        | Cause::OpsEnded => false,
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Cause {
     OpsEnded,
     /// The server is going down.
     ShuttingDown,
+    /// The server stopped without a goodbye and was started again.
+    ServerRestart,
     /// The far end broke the protocol.
     ProtocolError,
     /// A broken invariant of ours ended it; see the log.
@@ -75,6 +77,7 @@ impl Cause {
             Self::Withdrawn => "withdrawn",
             Self::OpsEnded => "ops_ended",
             Self::ShuttingDown => "shutting_down",
+            Self::ServerRestart => "server_restart",
             Self::ProtocolError => "protocol_error",
             Self::InternalError => "internal_error",
         }

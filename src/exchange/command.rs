@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::AcdInput;
 use super::{CallCard, Cause, Fact, RingTarget, TransferStep};
-use crate::base::{CallId, Key, Language, LegId, PlayId, PromptId, SecretToken, TransferId};
+use crate::base::{CallId, Key, Language, LegId, PlayId, PromptId, SecretToken, TicketId, TransferId};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,13 @@ pub enum Command {
         leg: LegId,
         /// The entry.
         token: Option<SecretToken>,
+    },
+    /// Say when all that happened up to now is on disk: `Recorded` comes back, unless the disk is dead.
+    AwaitRecord {
+        /// The call.
+        call: CallId,
+        /// The place in line that is to be kept.
+        ticket: TicketId,
     },
     /// Tell the Acd.
     Acd(AcdInput),

@@ -68,6 +68,10 @@ pub enum Fact {
     Heard { call: CallId, prompts: Vec<PromptId> },
     /// He joined a queue.
     Queued { call: CallId, ticket: TicketId, queue: QueueId, priority: u8 },
+    /// His place in line is on disk, and he was told that it is kept.
+    PlaceKept { call: CallId, ticket: TicketId },
+    /// He was cut off while he waited, rang again, and has his old place: so long had he waited by his clock.
+    PlaceRestored { call: CallId, queue: QueueId, waited: Duration },
     /// He was told how long it would take.
     WaitTold { call: CallId, ticket: TicketId, told: Told, waited: Duration },
     /// He left the line without an agent.
@@ -141,6 +145,8 @@ impl Fact {
             Self::SecretEntered { .. } => "secret_entered",
             Self::Heard { .. } => "heard",
             Self::Queued { .. } => "queued",
+            Self::PlaceKept { .. } => "place_kept",
+            Self::PlaceRestored { .. } => "place_restored",
             Self::WaitTold { .. } => "wait_told",
             Self::LeftQueue { .. } => "left_queue",
             Self::Overflowed { .. } => "overflowed",
@@ -181,6 +187,8 @@ impl Fact {
             | Self::SecretEntered { call, .. }
             | Self::Heard { call, .. }
             | Self::Queued { call, .. }
+            | Self::PlaceKept { call, .. }
+            | Self::PlaceRestored { call, .. }
             | Self::WaitTold { call, .. }
             | Self::LeftQueue { call, .. }
             | Self::Overflowed { call, .. }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::{AcdOutput, AgentWish};
 use super::{Arrival, Cause, TransferTarget};
-use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TransferId};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TicketId, TransferId};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,13 @@ pub enum Input {
         agent: AgentId,
         /// Whether it can be rung.
         reachable: bool,
+    },
+    /// All that had happened when `AwaitRecord` was asked for is on disk: it survives whatever comes.
+    Recorded {
+        /// The call.
+        call: CallId,
+        /// The place in line that is kept.
+        ticket: TicketId,
     },
     /// The Acd decided something.
     Acd(AcdOutput),

@@ -7,20 +7,21 @@
 //! | length u32 | version u8 | seq u64 | crc u32 | payload: JSON, `length` bytes |
 //! ```
 //!
-//! The CRC-32 (IEEE) covers length, version, seq and payload. Invariant: what [`decode`] yields was written by
-//! [`encode`], in ascending order without a gap; a torn or corrupt entry ends the reading and is reported, never skipped.
+//! A payload is an opening (the sum of everything before), an entry, or a mark (the server lived). The CRC-32 (IEEE)
+//! covers length, version, seq and payload. Invariant: what [`decode`] yields was written here, entries in ascending
+//! order without a gap; a torn or corrupt entry ends the reading and is reported, never skipped.
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{AcdInput, Input};
+use super::{AcdInput, Fact, Input, Ledger};
 use crate::base::{Now, Seq};
 
 /// The layout written now.
-pub const JOURNAL_VERSION: u8 = 1;
+pub const JOURNAL_VERSION: u8 = 2;
 /// Bytes before the payload.
 const HEAD: usize = 17;
-/// The longest payload believed, in bytes. A real one has fewer than 4,000.
-const PAYLOAD_MAX: usize = 1 << 20;
+/// The longest payload believed, in bytes. An entry has fewer than 4,000, an opening some hundred for each call.
+const PAYLOAD_MAX: usize = 1 << 28;
 
 /// One input of one of the two machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,30 @@ pub struct Entry {
     pub now: Now,
     /// What it was.
     pub what: Happening,
+    /// What became true by it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+}
+
+/// A fact and where it came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberedFact {
+    /// The input that made it.
+    pub seq: Seq,
+    /// Its place among the facts of that input, from 0.
+    pub index: u32,
+    /// When.
+    pub at: Now,
+    /// The fact.
+    pub fact: Fact,
+}
+
+impl Entry {
+    /// Its facts, numbered; nothing of it is left.
+    pub fn into_facts(self) -> impl Iterator<Item = NumberedFact> {
+        let (seq, at) = (self.seq, self.now);
+        (0..).zip(self.facts).map(move |(index, fact)| NumberedFact { seq, index, at, fact })
+    }
 }
 
 /// What was put into one of the two machines.
@@ -42,6 +67,8 @@ pub enum Happening {
         /// The set's revision; the set itself is kept by its revision elsewhere.
         revision: String,
     },
+    /// The process began anew where a [`Ledger`] stands; what was cut off is in the facts, at the last moment known.
+    Restarted,
     /// Something from outside, to the Exchange.
     Input(Input),
     /// The Exchange's deadline came.
@@ -59,9 +86,35 @@ impl Happening {
     pub const fn is_derived(&self) -> bool {
         match self {
             Self::ToAcd(_) | Self::FromAcd(_) => true,
-            Self::Installed { .. } | Self::Input(_) | Self::ExchangeTimeout | Self::AcdTimeout => false,
+            Self::Installed { .. }
+            | Self::Restarted
+            | Self::Input(_)
+            | Self::ExchangeTimeout
+            | Self::AcdTimeout => false,
         }
     }
+}
+
+/// One record of the journal's bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// The sum of everything before: the first record of a run of bytes. Entries that follow it may be older ones, which
+    /// were not on disk when it was made: they count for the record alone.
+    Opening(Box<Ledger>),
+    /// An input and what became true by it.
+    Entry(Entry),
+    /// Nothing happened, but the server lived.
+    Mark(Now),
+}
+
+/// The same as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Written<'a> {
+    Opening(&'a Ledger),
+    Entry(&'a Entry),
+    Mark(Now),
 }
 
 /// Why the reading of a journal stopped.
@@ -101,21 +154,50 @@ pub enum JournalError {
 /// Appends `entry` to `bytes`.
 ///
 /// # Errors
-/// [`JournalError::Encode`] when the entry cannot be written as JSON or is longer than 1 MiB; `bytes` is unchanged.
+/// [`JournalError::Encode`] when it cannot be written as JSON or is too long; `bytes` is unchanged.
 pub fn encode(entry: &Entry, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
-    let payload = serde_json::to_vec(entry).map_err(|e| JournalError::Encode(e.to_string()))?;
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    if payload.len() > PAYLOAD_MAX {
-        return Err(JournalError::Encode(format!("{length} bytes are more than {PAYLOAD_MAX}")));
+    write(entry.seq, &Written::Entry(entry), bytes)
+}
+
+/// Appends an opening.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_opening(ledger: &Ledger, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+    write(ledger.seq(), &Written::Opening(ledger), bytes)
+}
+
+/// Appends a mark: at `now`, after the entry `seq`, the server lived.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_mark(seq: Seq, now: Now, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+    write(seq, &Written::Mark(now), bytes)
+}
+
+fn write(seq: Seq, record: &Written<'_>, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+    let begin = bytes.len();
+    bytes.resize(begin + HEAD, 0);
+    let written = serde_json::to_writer(&mut *bytes, record).map_err(|e| JournalError::Encode(e.to_string()));
+    let length = bytes.len() - begin - HEAD;
+    let fits = u32::try_from(length).ok().filter(|_| length <= PAYLOAD_MAX);
+    let result = written.and_then(|()| {
+        fits.ok_or_else(|| JournalError::Encode(format!("{length} bytes are more than {PAYLOAD_MAX}")))
+    });
+    match result {
+        Ok(length) => {
+            let (length, seq) = (length.to_le_bytes(), seq.0.to_le_bytes());
+            let payload = bytes.get(begin + HEAD..).unwrap_or_default();
+            let crc = checksum(length, JOURNAL_VERSION, seq, payload).to_le_bytes();
+            let head = length.into_iter().chain([JOURNAL_VERSION]).chain(seq).chain(crc);
+            bytes.iter_mut().skip(begin).zip(head).for_each(|(to, byte)| *to = byte);
+            Ok(())
+        }
+        Err(e) => {
+            bytes.truncate(begin);
+            Err(e)
+        }
     }
-    let length = length.to_le_bytes();
-    let seq = entry.seq.0.to_le_bytes();
-    bytes.extend_from_slice(&length);
-    bytes.push(JOURNAL_VERSION);
-    bytes.extend_from_slice(&seq);
-    bytes.extend_from_slice(&checksum(length, JOURNAL_VERSION, seq, &payload).to_le_bytes());
-    bytes.extend_from_slice(&payload);
-    Ok(())
 }
 
 fn checksum(length: [u8; 4], version: u8, seq: [u8; 8], payload: &[u8]) -> u32 {
@@ -127,7 +209,7 @@ fn checksum(length: [u8; 4], version: u8, seq: [u8; 8], payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Reads entries one after the other; after an error it yields nothing more.
+/// Reads records one after the other; after an error it yields nothing more.
 pub fn decode(bytes: &[u8]) -> Decoder<'_> {
     Decoder { bytes, at: 0, last: None, done: false }
 }
@@ -151,7 +233,7 @@ impl Decoder<'_> {
         JournalError::Corrupt { at: self.at, why: why.into() }
     }
 
-    fn read(&mut self) -> Result<Entry, JournalError> {
+    fn read(&mut self) -> Result<Record, JournalError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let torn = |want| JournalError::Torn { at: self.at, have: rest.len(), want };
         let head: &[u8; HEAD] = rest.first_chunk().ok_or_else(|| torn(HEAD))?;
@@ -168,19 +250,21 @@ impl Decoder<'_> {
         if version != JOURNAL_VERSION {
             return Err(JournalError::Version { at: self.at, version });
         }
-        let entry: Entry = serde_json::from_slice(payload).map_err(|e| self.corrupt(e.to_string()))?;
+        let record: Record = serde_json::from_slice(payload).map_err(|e| self.corrupt(e.to_string()))?;
         let seq = Seq(u64::from_le_bytes(seq));
-        if entry.seq != seq || self.last.is_some_and(|last| seq != last.next()) {
-            return Err(self.corrupt(format!("{seq} does not follow {:?}", self.last)));
+        if let Record::Entry(entry) = &record {
+            if entry.seq != seq || self.last.is_some_and(|last| seq != last.next()) {
+                return Err(self.corrupt(format!("{seq} does not follow {:?}", self.last)));
+            }
+            self.last = Some(seq);
         }
-        self.last = Some(seq);
         self.at += HEAD + size;
-        Ok(entry)
+        Ok(record)
     }
 }
 
 impl Iterator for Decoder<'_> {
-    type Item = Result<Entry, JournalError>;
+    type Item = Result<Record, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done || self.at == self.bytes.len() {
@@ -202,6 +286,7 @@ mod tests {
             seq: Seq(seq),
             now: Now { mono: Instant::from_millis(seq), utc: UtcTime::from_secs(1) },
             what: Happening::Input(Input::Key { leg: LegId(2), key: Key::STAR, play: None }),
+            facts: vec![Fact::CallAnswered { call: crate::base::CallId(seq) }],
         }
     }
 
@@ -217,7 +302,21 @@ mod tests {
     fn what_was_written_is_read_again() {
         let bytes = written(3);
         let read: Vec<_> = decode(&bytes).collect();
-        assert_eq!(read, (1..=3).map(|n| Ok(entry(n))).collect::<Vec<_>>());
+        assert_eq!(read, (1..=3).map(|n| Ok(Record::Entry(entry(n)))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_opening_and_marks_stand_between_entries_without_a_number_of_their_own() {
+        let mut ledger = Ledger::default();
+        ledger.apply(&entry(7));
+        let mut bytes = Vec::new();
+        encode_opening(&ledger, &mut bytes).unwrap();
+        encode(&entry(6), &mut bytes).unwrap();
+        encode_mark(Seq(6), entry(6).now, &mut bytes).unwrap();
+        encode(&entry(7), &mut bytes).unwrap();
+        let read: Vec<_> = decode(&bytes).map(Result::unwrap).collect();
+        assert_eq!(read[0], Record::Opening(Box::new(ledger)));
+        assert_eq!(read[1..], [Record::Entry(entry(6)), Record::Mark(entry(6).now), Record::Entry(entry(7))]);
     }
 
     #[test]
@@ -226,7 +325,7 @@ mod tests {
         let first = written(1).len();
         for cut in first + 1..whole.len() {
             let mut reading = decode(&whole[..cut]);
-            assert_eq!(reading.next(), Some(Ok(entry(1))));
+            assert_eq!(reading.next(), Some(Ok(Record::Entry(entry(1)))));
             assert!(matches!(reading.next(), Some(Err(JournalError::Torn { at, .. })) if at == first));
             assert_eq!(reading.next(), None);
             assert_eq!(reading.sound_bytes(), first);

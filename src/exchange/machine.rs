@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
 use super::joining::Reached;
-use super::menu::{MenuRun, MenuSet};
-use super::recall::Recalls;
+use super::menu::{MenuRun, MenuSet, Visit};
+use super::recall::{LostPlace, Recall, Recalls};
 use super::stage::Event;
 use super::step::{Numbers, Registry, Step};
 use super::timers::DeadlineIndex;
@@ -17,8 +17,8 @@ use super::{
     AcdInput, AcdOutput, Arrival, Cause, Command, ExchangeSettings, Fact, Input, Ops, TransferStep,
     TransferTarget, invariants, view,
 };
-use super::{AgentState, CallView};
-use crate::base::{CallId, Deadline, Instant, LegId, Now, TransferId};
+use super::{AgentState, CallView, LostPlaceView};
+use crate::base::{AgentId, CallId, Deadline, Instant, LegId, Now, TransferId};
 
 /// The telephone exchange: what calls may do.
 #[derive(Debug)]
@@ -64,6 +64,17 @@ impl Exchange {
         self.calls.contains_key(&call)
     }
 
+    /// Goes on after a restart: whom it remembers as cut off, and who is at work.
+    pub(super) fn restore(&mut self, recalls: Recalls, at_work: BTreeSet<AgentId>) {
+        self.recalls = recalls;
+        self.registry.at_work = at_work;
+    }
+
+    /// Places in line that are kept for callers who were cut off, the longest wait first.
+    pub(super) fn lost_places(&self, now: Now) -> Vec<LostPlaceView> {
+        view::lost_places(&self.recalls, self.settings.recall_within, now.mono)
+    }
+
     /// New calls take this set; calls inside keep the one they began with.
     pub fn install(&mut self, now: Now, menus: Arc<MenuSet>) {
         self.lift(now);
@@ -103,6 +114,10 @@ impl Exchange {
             Input::LegReplaced { old, new, arrival } => self.replaced(now, old, new, arrival),
             Input::AgentReachable { agent, reachable } => {
                 self.out.push_back(Command::Acd(AcdInput::Reachable { agent, reachable }));
+            }
+            // He may have left the line, or the hotline, since it was asked for.
+            Input::Recorded { call, ticket } => {
+                self.call(now, call, |call, step| call.place_kept(ticket, step))
             }
             Input::Acd(output) => self.acd(now, output),
             Input::Ops(ops) => self.ops(now, ops),
@@ -231,7 +246,10 @@ impl Exchange {
         }
         match door(&self.menus, &arrival, now) {
             Door::Shut(cause) => self.refuse(leg, arrival, cause),
-            Door::Menus(run) => self.begin(now, leg, arrival, run),
+            Door::Menus(run) => match self.old_place(now, &arrival) {
+                Some(place) => self.take_back(now, (leg, arrival), run.visit().clone(), place),
+                None => self.begin(now, leg, arrival, run),
+            },
             Door::Wish(agent, wish) => {
                 let menus = Arc::clone(&self.menus);
                 let beginning = Beginning { leg, visit: visit_of(&menus, &agent), arrival, menus };
@@ -245,6 +263,32 @@ impl Exchange {
         let menus = Arc::clone(&self.menus);
         let beginning = Beginning { leg, arrival, menus, visit: run.visit().clone() };
         let call = Call::into_menus(beginning, run, &mut self.step(now));
+        self.admit(now, call);
+    }
+
+    /// The place in line of a caller who was cut off there, dials the same number again in time, and finds the queue
+    /// still there. Whoever dials another number wants something else: his clock is his in any queue.
+    fn old_place(&mut self, now: Now, arrival: &Arrival) -> Option<(Recall, LostPlace)> {
+        let (menus, within) = (&self.menus, self.settings.recall_within);
+        let there = |r: &Recall| {
+            let place = r.place.as_ref().filter(|p| menus.queues.contains_key(&p.queue));
+            place.is_some() && r.dialled == arrival.dialled
+        };
+        let recall = self.recalls.take_if(now.mono, arrival, within, there)?;
+        let place = recall.place.clone()?;
+        Some((recall, place))
+    }
+
+    fn take_back(
+        &mut self,
+        now: Now,
+        (leg, arrival): (LegId, Arrival),
+        visit: Visit,
+        place: (Recall, LostPlace),
+    ) {
+        let menus = Arc::clone(&self.menus);
+        let beginning = Beginning { leg, arrival, menus, visit };
+        let call = Call::into_old_place(beginning, place, &mut self.step(now));
         self.admit(now, call);
     }
 

@@ -17,6 +17,7 @@ mod input;
 mod invariants;
 mod joining;
 mod journal;
+mod ledger;
 mod leg;
 mod machine;
 pub mod menu;
@@ -42,12 +43,16 @@ pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};
 pub use input::{Input, Ops};
-pub use journal::{Decoder, Entry, Happening, JOURNAL_VERSION, JournalError, decode, encode};
+pub use journal::{
+    Decoder, Entry, Happening, JOURNAL_VERSION, JournalError, NumberedFact, Record, decode, encode,
+    encode_mark, encode_opening,
+};
+pub use ledger::Ledger;
 pub use machine::Exchange;
 pub use say::{Phrase, fragments, say, told, transcript};
 pub use settings::ExchangeSettings;
-pub use switchboard::{NumberedFact, Switchboard};
+pub use switchboard::Switchboard;
 pub use third_party::table as third_party_table;
 pub use transfer::{TransferStep, TransferTarget};
-pub use view::{CallView, LegView, View};
+pub use view::{CallView, LegView, LostPlaceView, View};
 pub use words::EXCHANGE_PROMPTS;

@@ -1,31 +1,16 @@
 //! `Switchboard`: Exchange and Acd in one loop. Every input of either gets the next number and is handed out as a
-//! journal entry; every fact carries the number of the input that made it.
+//! journal entry together with the facts that it made.
 //!
 //! Invariant: what one machine says to the other is handled before the next input from outside, so that no message
 //! between them is ever on its way when something else happens.
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::acd::Acd;
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
-use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, View};
+use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Happening, Input, Ledger, View};
 use crate::base::{AssignmentId, Deadline, Now, Seq, earliest};
-
-/// A fact and where it came from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NumberedFact {
-    /// The input that made it.
-    pub seq: Seq,
-    /// Its place among the facts of that input, from 0.
-    pub index: u32,
-    /// When.
-    pub at: Now,
-    /// The fact.
-    pub fact: Fact,
-}
 
 /// Exchange and Acd together: the product, but for sockets.
 #[derive(Debug)]
@@ -35,7 +20,6 @@ pub struct Switchboard {
     seq: Seq,
     latest: Now,
     commands: VecDeque<Command>,
-    facts: VecDeque<NumberedFact>,
     entries: VecDeque<Entry>,
     /// Inputs to be handled before the next from outside.
     pending: VecDeque<Happening>,
@@ -51,10 +35,27 @@ impl Switchboard {
             exchange: Exchange::new(settings, menus),
             latest: Now::default(),
             commands: VecDeque::new(),
-            facts: VecDeque::new(),
             entries: VecDeque::new(),
             pending: VecDeque::new(),
         }
+    }
+
+    /// Goes on after a stop at any moment, before the first input: calls that stood are over, noted at the last moment
+    /// known; agents are where they were; whoever was cut off may have his place back. Time and numbers must go on above
+    /// the ledger's.
+    pub fn restore(&mut self, now: Now, ledger: &Ledger) {
+        self.seq = self.seq.max(ledger.seq());
+        self.enter(ledger.at(), Happening::Restarted);
+        let mut after = ledger.clone();
+        if let Some(entry) = self.entries.back_mut() {
+            entry.facts = ledger.cut_off();
+            after.apply(entry);
+        }
+        let now = self.lift(now);
+        self.acd.restore(now, after.agents());
+        self.exchange.restore(after.recalls().clone(), self.acd.signed_in().cloned().collect());
+        self.drain();
+        self.run(now);
     }
 
     /// Installs menus, queues and agents between two inputs. Calls inside keep the menus they began with.
@@ -63,7 +64,7 @@ impl Switchboard {
         self.enter(now, Happening::Installed { revision: menus.revision.clone() });
         self.acd.install(now, Arc::new(menus.acd.clone()));
         self.exchange.install(now, menus);
-        self.drain(now);
+        self.drain();
         self.run(now);
     }
 
@@ -88,12 +89,7 @@ impl Switchboard {
         self.commands.pop_front()
     }
 
-    /// One thing that became true, in order. Call until `None`.
-    pub fn poll_fact(&mut self) -> Option<NumberedFact> {
-        self.facts.pop_front()
-    }
-
-    /// One journal entry, in order. Call until `None`.
+    /// One journal entry with the facts that it made, in order. Call until `None`.
     pub fn poll_entry(&mut self) -> Option<Entry> {
         self.entries.pop_front()
     }
@@ -114,7 +110,7 @@ impl Switchboard {
             happening @ (Happening::Input(_) | Happening::ExchangeTimeout | Happening::AcdTimeout) => {
                 self.feed(entry.now, happening.clone());
             }
-            Happening::ToAcd(_) | Happening::FromAcd(_) => {}
+            Happening::Restarted | Happening::ToAcd(_) | Happening::FromAcd(_) => {}
         }
         Some(())
     }
@@ -129,6 +125,7 @@ impl Switchboard {
             ignored: self.exchange.ignored(),
             broken: self.exchange.broken(),
             calls: self.exchange.calls_view(now),
+            lost_places: self.exchange.lost_places(now),
             acd: self.acd.snapshot(now),
         }
     }
@@ -208,26 +205,27 @@ impl Switchboard {
                 Happening::ToAcd(input) => self.acd.handle(now, input),
                 Happening::ExchangeTimeout => self.exchange.handle_timeout(now),
                 Happening::AcdTimeout => self.acd.handle_timeout(now),
-                Happening::Installed { .. } => {}
+                Happening::Installed { .. } | Happening::Restarted => {}
             }
-            self.drain(now);
+            self.drain();
         }
     }
 
     fn enter(&mut self, now: Now, what: Happening) {
         self.seq = self.seq.next();
-        self.entries.push_back(Entry { seq: self.seq, now, what });
+        self.entries.push_back(Entry { seq: self.seq, now, what, facts: Vec::new() });
     }
 
     /// Sorts what the two machines said: to each other, to `node`, to the record.
-    fn drain(&mut self, now: Now) {
-        let mut index = 0;
+    fn drain(&mut self) {
         while let Some(command) = self.exchange.poll() {
             match command {
                 Command::Acd(input) => self.pending.push_back(Happening::ToAcd(input)),
+                // The entry of the input that is being handled is there until somebody polls.
                 Command::Note(fact) => {
-                    self.facts.push_back(NumberedFact { seq: self.seq, index, at: now, fact });
-                    index += 1;
+                    if let Some(entry) = self.entries.back_mut() {
+                        entry.facts.push(fact);
+                    }
                 }
                 Command::Answer { .. }
                 | Command::Alert { .. }
@@ -241,7 +239,8 @@ impl Switchboard {
                 | Command::Transfer { .. }
                 | Command::SendKey { .. }
                 | Command::LegMoved { .. }
-                | Command::SecretEntry { .. } => self.commands.push_back(command),
+                | Command::SecretEntry { .. }
+                | Command::AwaitRecord { .. } => self.commands.push_back(command),
             }
         }
         while let Some(output) = self.acd.poll_output() {

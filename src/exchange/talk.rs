@@ -260,7 +260,11 @@ impl Talking {
 /// Why an agent or a third party is let go when the call ends for `cause`.
 pub(super) const fn partner(cause: Cause) -> Cause {
     match cause {
-        Cause::LimitReached | Cause::OpsEnded | Cause::ShuttingDown | Cause::InternalError => cause,
+        Cause::LimitReached
+        | Cause::OpsEnded
+        | Cause::ShuttingDown
+        | Cause::ServerRestart
+        | Cause::InternalError => cause,
         Cause::HungUp
         | Cause::Completed
         | Cause::GaveUp

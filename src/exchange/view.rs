@@ -9,6 +9,7 @@ use super::acd::AcdSnapshot;
 use super::call::Call;
 use super::invariants::agent;
 use super::machine::Exchange;
+use super::recall::{LostPlace, Recall, Recalls};
 use super::stage::Stage;
 use crate::base::{AgentId, CallId, Instant, Language, LegId, MenuId, Now, PartyId, QueueId, Seq};
 
@@ -29,8 +30,40 @@ pub struct View {
     pub broken: u64,
     /// Calls, in the order in which they came.
     pub calls: Vec<CallView>,
+    /// Places in line kept for callers who were cut off, the longest wait first.
+    pub lost_places: Vec<LostPlaceView>,
     /// Queues and agents.
     pub acd: AcdSnapshot,
+}
+
+/// A place in line that is kept for a caller who was cut off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostPlaceView {
+    /// Text from outside.
+    pub caller: String,
+    /// The queue.
+    pub queue: QueueId,
+    /// His priority at entry.
+    pub priority: u8,
+    /// How long he has waited by his clock.
+    pub waited: Duration,
+    /// How much longer it is kept.
+    pub kept_for: Duration,
+}
+
+/// Those that are kept still.
+pub(super) fn lost_places(recalls: &Recalls, within: Duration, now: Instant) -> Vec<LostPlaceView> {
+    let kept = |lost: Instant| within.checked_sub(now.since(lost));
+    let view = |(caller, lost, recall, place): (&str, Instant, &Recall, &LostPlace)| {
+        Some(LostPlaceView {
+            caller: caller.to_owned(),
+            queue: place.queue.clone(),
+            priority: place.priority,
+            waited: now.since(recall.since),
+            kept_for: kept(lost)?,
+        })
+    };
+    recalls.places().into_iter().filter_map(view).collect()
 }
 
 /// One call.

@@ -2,16 +2,17 @@
 //!
 //! Invariant: a call in `Waiting` or `Ringing` has exactly one ticket in the Acd, in every other stage none.
 use super::call::end;
-use super::case::Case;
+use super::case::{Case, is_cut_off};
 use super::in_menu::{follow, no_way_left};
 use super::leg::Role;
 use super::menu::Target;
 use super::parties::Summons;
+use super::recall::LostPlace;
 use super::stage::{Event, Stage, ignore};
 use super::step::Step;
 use super::talk::{Talk, Talking};
 use super::timers::Timer;
-use super::{AcdInput, Cause, Fact, Joining, Offer, OverflowCause, Peer, Phrase, RingTarget, Told};
+use super::{AcdInput, Cause, Command, Fact, Joining, Offer, OverflowCause, Peer, Phrase, RingTarget, Told};
 use crate::base::{AgentId, AssignmentId, Instant, Key, MenuId, QueueId, TicketId};
 use std::time::Duration;
 
@@ -67,6 +68,9 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
         skills: Vec::new(),
         prefer: case.way.prefer.clone(),
     }));
+    if case.can_return(step) && !case.way.assured {
+        step.command(Command::AwaitRecord { call: case.id, ticket });
+    }
     Stage::Waiting(Waiting { place: Place { ticket, queue, priority } })
 }
 
@@ -79,6 +83,8 @@ pub(super) fn turn_down(offer: &Offer, step: &mut Step<'_>) {
 impl Place {
     fn note_left(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
         case.timers.stop(Timer::WaitLimit);
+        case.way.lost_place =
+            is_cut_off(cause).then(|| LostPlace { queue: self.queue.clone(), priority: self.priority });
         let waited = case.waited(step.at());
         step.note(Fact::LeftQueue { call: case.id, ticket: self.ticket, cause, waited });
     }

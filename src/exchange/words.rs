@@ -6,6 +6,8 @@ use super::{AgentWish, Cause};
 /// Prompts that the exchange says by itself.
 pub const EXCHANGE_PROMPTS: [&str; 21] = [
     AGENT_LOST,
+    IF_WE_LOSE_YOU,
+    PLACE_RESTORED,
     GOODBYE,
     NO_WAY_LEFT,
     SIGNED_IN,
@@ -30,6 +32,10 @@ pub const EXCHANGE_PROMPTS: [&str; 21] = [
 
 /// "We lost your agent. You are back at your place in line."
 const AGENT_LOST: &str = "agent-lost";
+/// "If we lose you, please call again. Your place in line is kept."
+const IF_WE_LOSE_YOU: &str = "if-we-lose-you";
+/// "Welcome back. You are at your old place in line."
+const PLACE_RESTORED: &str = "place-restored";
 /// "Thank you for calling. Goodbye."
 const GOODBYE: &str = "goodbye";
 /// "We cannot take your call now. Please call again later."
@@ -65,6 +71,16 @@ fn prompt(name: &str) -> Phrase {
 
 pub(super) fn agent_lost() -> Phrase {
     prompt(AGENT_LOST)
+}
+
+/// He waits, and his place survives whatever happens to the call.
+pub(super) fn place_kept() -> Phrase {
+    prompt(IF_WE_LOSE_YOU)
+}
+
+/// He was cut off while he waited, and is back.
+pub(super) fn place_restored() -> Phrase {
+    prompt(PLACE_RESTORED)
 }
 
 pub(super) fn goodbye() -> Phrase {
@@ -119,6 +135,7 @@ pub(super) fn party_gone(cause: Cause, answered: bool) -> Phrase {
         | Cause::Withdrawn
         | Cause::OpsEnded
         | Cause::ShuttingDown
+        | Cause::ServerRestart
         | Cause::ProtocolError
         | Cause::InternalError => PARTY_UNREACHABLE,
     })

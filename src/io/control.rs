@@ -8,14 +8,15 @@ use tokio::sync::mpsc;
 
 use super::ask::Ask;
 use super::clock::Clock;
+use super::held::{Due, Held, WaitingRoom};
 use super::journal::Journal;
 use super::media_worker::{FromMedia, MediaWorker};
 use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
 use super::office::Phones;
 use super::vault::Vault;
-use crate::base::Instant;
-use crate::exchange::{NumberedFact, Ops};
+use crate::base::{Instant, Seq};
+use crate::exchange::{Fact, NumberedFact, Ops};
 use crate::node::{Node, NodeOutput};
 
 /// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the newest is lost, counted.
@@ -65,6 +66,8 @@ pub(super) struct Control {
     pub phones: mpsc::Sender<Phones>,
     /// The numbered inputs.
     pub journal: Arc<Journal>,
+    /// What waits until they are on disk.
+    pub held: WaitingRoom,
     /// Secret digits.
     pub vault: Vault,
     /// Time.
@@ -157,7 +160,9 @@ impl Control {
     /// How long until the node wants to be woken; a long time when it does not.
     fn until_deadline(&self) -> Duration {
         const NEVER: Duration = Duration::from_hours(1);
-        self.node.next_deadline().map_or(NEVER, |d| d.at.since(self.clock.now().mono))
+        let at =
+            [self.node.next_deadline().map(|d| d.at), self.held.next_deadline()].into_iter().flatten().min();
+        at.map_or(NEVER, |at| at.since(self.clock.now().mono))
     }
 
     /// One event and those that came with it: under load the loop does not go round for each.
@@ -225,13 +230,51 @@ impl Control {
                 if known {
                     self.node.handle_ops(now, Ops::EndCall(call));
                 }
-                back.send(known).ok();
+                self.hold(self.node.seq(), Held::Answer(back, known));
             }
         }
     }
 
-    /// Does everything that the node wants done.
+    /// Lets something wait for the disk.
+    fn hold(&mut self, seq: Seq, what: Held) {
+        if let Some(what) = self.held.hold(self.clock.mono(), seq, what) {
+            self.release(Due { what, recorded: false });
+        }
+    }
+
+    /// What waited may happen now.
+    fn release(&mut self, due: Due) {
+        let Due { what, recorded } = due;
+        if !recorded {
+            self.metrics.held_overdue.fetch_add(1, Ordering::Relaxed);
+        }
+        match what {
+            Held::Message(transmit) => self.net.send(&transmit.to, transmit.bytes),
+            // Whoever asked may be gone by now: then nobody hears the answer.
+            Held::Answer(back, answer) => drop(back.send(answer)),
+            // What the disk does not have is not promised.
+            Held::Place(call, ticket) if recorded => {
+                self.node.handle_recorded(self.clock.now(), call, ticket);
+            }
+            Held::Place(..) => {}
+        }
+    }
+
+    /// Does everything that the node wants done, and what the disk was waited for.
     fn perform(&mut self) {
+        loop {
+            self.perform_node();
+            let Some(due) = self.held.take(self.clock.mono(), self.journal.last()) else { break };
+            self.release(due);
+        }
+        self.metrics.held.store(self.held.len() as u64, Ordering::Relaxed);
+        // After the outputs: the last answer goes out before its connection closes.
+        while let Some(conn) = self.node.poll_close() {
+            self.net.close(conn);
+        }
+    }
+
+    fn perform_node(&mut self) {
         while let Some(output) = self.node.poll_output() {
             match output {
                 NodeOutput::Transmit(transmit) => self.net.send(&transmit.to, transmit.bytes),
@@ -240,8 +283,12 @@ impl Control {
                         self.metrics.media_dropped.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-                NodeOutput::Entry(entry) => self.journal.append(&entry),
-                NodeOutput::Fact(fact) => self.to_store(fact),
+                NodeOutput::TransmitAfter { seq, transmit } => self.hold(seq, Held::Message(transmit)),
+                NodeOutput::AwaitRecord { seq, call, ticket } => self.hold(seq, Held::Place(call, ticket)),
+                NodeOutput::Entry(entry) => {
+                    self.journal.append(&entry);
+                    entry.into_facts().for_each(|fact| self.to_store(fact));
+                }
                 NodeOutput::SecretDigit { token, key } => {
                     self.vault.digit(token, key);
                     self.metrics.secrets_dropped.store(self.vault.dropped(), Ordering::Relaxed);
@@ -273,23 +320,33 @@ impl Control {
                 }
             }
         }
-        // After the outputs: the last answer goes out before its connection closes.
-        while let Some(conn) = self.node.poll_close() {
-            self.net.close(conn);
-        }
     }
 
     fn to_store(&self, fact: NumberedFact) {
-        if let Some(call) = fact.fact.call() {
-            tracing::info!(%call, seq = fact.seq.0, fact = fact.fact.kind(), "fact");
-        } else {
-            tracing::info!(seq = fact.seq.0, fact = fact.fact.kind(), "fact");
-        }
+        tell(&fact);
         // Counted before the store can have taken it.
         self.metrics.facts_waiting.fetch_add(1, Ordering::Relaxed);
         if self.facts.try_send(fact).is_err() {
             self.metrics.facts_waiting.fetch_sub(1, Ordering::Relaxed);
             self.metrics.facts_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One line for each call that ended; the rest for whoever asks for it.
+fn tell(numbered: &NumberedFact) {
+    let (seq, fact) = (numbered.seq.0, &numbered.fact);
+    match fact {
+        Fact::CallEnded { call, cause, lasted } => {
+            tracing::info!(%call, seq, cause = cause.as_str(), lasted_s = lasted.as_secs_f32(), "call over");
+        }
+        other => {
+            tracing::debug!(
+                call = other.call().map(tracing::field::display),
+                seq,
+                fact = other.kind(),
+                "fact"
+            );
         }
     }
 }

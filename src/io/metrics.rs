@@ -34,6 +34,10 @@ pub(super) struct Metrics {
     pub facts_dropped: AtomicU64,
     /// Registrations that will not survive a restart, because the store was away for too long.
     pub phones_dropped: AtomicU64,
+    /// What waits for the journal to be on disk.
+    pub held: AtomicU64,
+    /// Answers that went out although the disk did not have what they say, and promises that were not made.
+    pub held_overdue: AtomicU64,
     /// Batches that had to be handed over again.
     pub store_failures: AtomicU64,
     /// Media commands that found a full way to the media thread.
@@ -134,6 +138,8 @@ impl Metrics {
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
             phones_dropped: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            held_overdue: AtomicU64::new(0),
             store_failures: AtomicU64::new(0),
             media_dropped: AtomicU64::new(0),
             secrets_dropped: AtomicU64::new(0),

@@ -9,6 +9,7 @@ mod config_tls;
 mod control;
 mod descriptors;
 pub mod embedded;
+mod held;
 mod http;
 mod journal;
 mod media_ports;

@@ -14,6 +14,7 @@ use super::ask::asking;
 use super::config::Settings;
 use super::config_tls::TlsListen;
 use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
+use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
 use super::journal::Journal;
 use super::media_ports::BindTo;
@@ -96,6 +97,7 @@ pub(super) async fn open(
         facts: facts_to,
         phones: phones_to,
         journal,
+        held: WaitingRoom::default(),
         vault: Vault::default(),
         clock,
         metrics,

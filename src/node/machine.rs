@@ -14,7 +14,7 @@ use super::refer::Transfers;
 use super::settings::NodeSettings;
 use super::traces::Traces;
 use super::view::{NodeFigures, NodeView};
-use crate::base::{CallId, Deadline, LegId, Now, Rng, earliest};
+use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ops, Switchboard};
 use crate::media::MediaEvent;
@@ -120,6 +120,18 @@ impl Node {
     /// A local port pair is bound and free.
     pub fn offer_port(&mut self, port: u16) {
         self.ports.offer(port);
+    }
+
+    /// The journal is on disk up to the number that an [`NodeOutput::AwaitRecord`] named.
+    pub fn handle_recorded(&mut self, now: Now, call: CallId, ticket: TicketId) {
+        self.tick(now);
+        self.later.push_back(Input::Recorded { call, ticket });
+        self.settle();
+    }
+
+    /// The number of the last input: what an answer to whoever asked for something depends on.
+    pub const fn seq(&self) -> Seq {
+        self.board.seq()
     }
 
     /// An operator wants something.
@@ -230,14 +242,16 @@ impl Node {
             }
         }
         while let Some(entry) = self.board.poll_entry() {
+            entry.facts.iter().for_each(|fact| self.note(fact));
             self.outputs.push_back(NodeOutput::Entry(entry));
         }
-        while let Some(fact) = self.board.poll_fact() {
-            self.note(&fact.fact);
-            self.outputs.push_back(NodeOutput::Fact(fact));
-        }
+        let seq = self.board.seq();
         while let Some(transmit) = self.sip.poll_transmit() {
-            self.outputs.push_back(NodeOutput::Transmit(transmit));
+            self.outputs.push_back(if transmit.ends_call {
+                NodeOutput::TransmitAfter { seq, transmit }
+            } else {
+                NodeOutput::Transmit(transmit)
+            });
         }
         while let Some(trace) = self.sip.poll_trace() {
             self.traces.add(trace);

@@ -69,6 +69,9 @@ impl Node {
             Command::LegMoved { leg, call } => self.legs.belongs(leg, call),
             Command::Transfer { transfer, step, .. } => self.on_transfer(transfer, step),
             Command::SecretEntry { leg, token } => self.secret_entry(leg, token),
+            Command::AwaitRecord { call, ticket } => {
+                self.outputs.push_back(NodeOutput::AwaitRecord { seq: self.board.seq(), call, ticket });
+            }
             // The switchboard keeps these to itself.
             Command::Acd(_) | Command::Note(_) => {}
         }

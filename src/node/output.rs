@@ -1,6 +1,6 @@
 //! What the node hands over, one thing at a time, in the order in which it must be done.
-use crate::base::{CallId, Key, LegId, SecretToken};
-use crate::exchange::{Entry, NumberedFact};
+use crate::base::{CallId, Key, LegId, SecretToken, Seq, TicketId};
+use crate::exchange::Entry;
 use crate::media::{LegFigures, MediaCommand};
 use crate::sip::{StoredBinding, Transmit};
 
@@ -11,10 +11,25 @@ pub enum NodeOutput {
     Transmit(Transmit),
     /// Tell the media plane.
     Media(MediaCommand),
-    /// An input was numbered: append it to the journal.
+    /// An input was numbered: append it to the journal, and what became true by it to the record.
     Entry(Entry),
-    /// Something became true: to the record.
-    Fact(NumberedFact),
+    /// Send these bytes once the journal is on disk up to this number. They must not wait for ever: the far end
+    /// repeats its request, and takes any answer.
+    TransmitAfter {
+        /// The last input that they depend on.
+        seq: Seq,
+        /// What to send.
+        transmit: Transmit,
+    },
+    /// Call [`crate::node::Node::handle_recorded`] once the journal is on disk up to this number; never, if that fails.
+    AwaitRecord {
+        /// The number.
+        seq: Seq,
+        /// The call.
+        call: CallId,
+        /// The place in line.
+        ticket: TicketId,
+    },
     /// A secret digit: to the vault, and nowhere else.
     SecretDigit {
         /// The entry it belongs to.

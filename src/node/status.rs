@@ -23,6 +23,7 @@ pub(super) const fn refusal(cause: Cause) -> Status {
         Cause::HungUp
         | Cause::Completed
         | Cause::GaveUp
+        | Cause::ServerRestart
         | Cause::SoundLost
         | Cause::PeerLost
         | Cause::InternalError => Status::SERVER_ERROR,

@@ -128,4 +128,13 @@ pub struct Transmit {
     pub to: Destination,
     /// One whole message.
     pub bytes: Vec<u8>,
+    /// It says that a call is over (the answer to a BYE): whoever sends it may first make sure that this is on disk.
+    pub ends_call: bool,
+}
+
+impl Transmit {
+    /// To be sent at once.
+    pub const fn new(to: Destination, bytes: Vec<u8>) -> Self {
+        Self { to, bytes, ends_call: false }
+    }
 }

@@ -137,16 +137,18 @@ impl World {
             while let Some(output) = self.node.poll_output() {
                 quiet = false;
                 match output {
-                    NodeOutput::Transmit(transmit) => {
+                    NodeOutput::Transmit(transmit) | NodeOutput::TransmitAfter { transmit, .. } => {
                         let Destination::Datagram { to, .. } = transmit.to else {
                             panic!("{:?}", transmit.to)
                         };
                         let phone = self.phones.iter_mut().find(|p| p.at == to).unwrap();
                         phone.ua.handle_datagram(self.now.mono, UDP, address(1), &transmit.bytes);
                     }
-                    NodeOutput::Fact(fact) => self.facts.push(fact.fact),
                     NodeOutput::Media(command) => self.media.push(command),
-                    NodeOutput::Entry(entry) => self.journal += &serde_json::to_string(&entry).unwrap(),
+                    NodeOutput::Entry(entry) => {
+                        self.journal += &serde_json::to_string(&entry).unwrap();
+                        self.facts.extend(entry.facts);
+                    }
                     NodeOutput::SecretDigit { key, .. } => self.secrets.push(key),
                     _ => {}
                 }

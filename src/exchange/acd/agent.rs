@@ -4,6 +4,9 @@
 //! nanosecond, because each change adds the same interval that it closes.
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::attendance::{Attendance, phone};
 use super::{AgentState, AgentTimes};
 use crate::base::{AssignmentId, Instant};
 
@@ -25,7 +28,8 @@ pub(crate) enum Duty {
 }
 
 /// What he wants once the running conversation is over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Afterwards {
     /// Go on.
     #[default]
@@ -170,6 +174,22 @@ impl Agent {
             unanswered: 0,
         }
     }
+    /// As he was before a restart, now at this duty; what the change costs in time is counted.
+    pub(crate) fn restored(now: Instant, kept: &Attendance, (duty, wish): (Duty, Afterwards)) -> Self {
+        let mut agent = Self {
+            duty,
+            wish,
+            phone: phone(kept),
+            state: kept.state.clone(),
+            since: kept.since,
+            idle_since: kept.idle_since,
+            times: kept.times,
+            answered: kept.answered,
+            unanswered: 0,
+        };
+        agent.refresh(now);
+        agent
+    }
     /// The table's step. `None`: ignored.
     pub(crate) fn apply(&mut self, now: Instant, event: AgentEvent) -> Option<Then> {
         let fresh = matches!(event, AgentEvent::SignIn) && self.duty == Duty::SignedOut;
@@ -210,7 +230,7 @@ impl Agent {
     fn refresh(&mut self, now: Instant) {
         let state = self.visible();
         if state != self.state {
-            *slot(&mut self.times, &self.state) += now.since(self.since);
+            *self.times.slot(&self.state) += now.since(self.since);
             self.since = now;
             self.state = state;
         }
@@ -274,25 +294,25 @@ impl Agent {
     /// Time in each state up to `now`.
     pub(crate) fn times(&self, now: Instant) -> AgentTimes {
         let mut times = self.times;
-        *slot(&mut times, &self.state) += now.since(self.since);
+        *times.slot(&self.state) += now.since(self.since);
         times
     }
 }
 
-fn slot<'t>(times: &'t mut AgentTimes, state: &AgentState) -> &'t mut Duration {
-    match state {
-        AgentState::SignedOut => &mut times.signed_out,
-        AgentState::Unreachable => &mut times.unreachable,
-        AgentState::Ready => &mut times.ready,
-        AgentState::Ringing(_) => &mut times.ringing,
-        AgentState::Talking(_) => &mut times.talking,
-        AgentState::WrapUp => &mut times.wrap_up,
-        AgentState::Engaged => &mut times.engaged,
-        AgentState::Paused(_) => &mut times.paused,
-    }
-}
-
 impl AgentTimes {
+    /// The time spent in `state`.
+    pub(super) const fn slot(&mut self, state: &AgentState) -> &mut Duration {
+        match state {
+            AgentState::SignedOut => &mut self.signed_out,
+            AgentState::Unreachable => &mut self.unreachable,
+            AgentState::Ready => &mut self.ready,
+            AgentState::Ringing(_) => &mut self.ringing,
+            AgentState::Talking(_) => &mut self.talking,
+            AgentState::WrapUp => &mut self.wrap_up,
+            AgentState::Engaged => &mut self.engaged,
+            AgentState::Paused(_) => &mut self.paused,
+        }
+    }
     /// All of them together.
     pub fn sum(&self) -> Duration {
         self.signed_out

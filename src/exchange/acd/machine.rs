@@ -134,7 +134,7 @@ impl Acd {
         self.run_due();
     }
 
-    fn run_due(&mut self) {
+    pub(super) fn run_due(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now.mono) {
             match timer {
                 Timer::Ageing(ticket) => self.age(ticket),

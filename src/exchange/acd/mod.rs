@@ -1,6 +1,7 @@
 //! The automatic call distributor: all queues and agents, and who gets whom. A machine of its own.
 mod agent;
 mod announce;
+mod attendance;
 mod dispatch;
 mod enter;
 mod estimate;
@@ -22,6 +23,7 @@ mod tests;
 mod timers;
 mod waiting;
 
+pub(crate) use attendance::Attendances;
 pub use estimate::{Basis, Estimate};
 pub use machine::Acd;
 pub use message::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OfferWhy, OverflowCause};

@@ -214,6 +214,14 @@ impl Roster {
             member.leaving = true;
         }
     }
+    /// An agent of the plan goes on as he was before a restart. `false`: he is not in the plan.
+    pub(crate) fn restore(&mut self, id: &AgentId, agent: Agent, last_queue: Option<QueueId>) -> bool {
+        let Some(member) = self.members.get_mut(id) else { return false };
+        member.agent = agent;
+        member.last_queue = last_queue;
+        self.recount(id);
+        true
+    }
     /// A step of the agent's table. `None`: no such agent, or it changes nothing.
     pub(crate) fn apply(&mut self, now: Instant, id: &AgentId, event: AgentEvent) -> Option<Change> {
         let member = self.members.get_mut(id)?;

@@ -206,6 +206,8 @@ async fn derive(tx: &mut Tx<'_>, fact: &Fact, at: UtcTime) -> Done {
         Fact::MenuEntered { .. }
         | Fact::Heard { .. }
         | Fact::LeftQueue { .. }
+        | Fact::PlaceKept { .. }
+        | Fact::PlaceRestored { .. }
         | Fact::Overflowed { .. }
         | Fact::Held { .. }
         | Fact::PeerHeld { .. }

@@ -102,7 +102,11 @@ impl Transactions {
     fn resend(&mut self, tx: &Transaction) {
         if !tx.bytes.is_empty() {
             self.counters.retransmissions += 1;
-            self.transmits.push_back(Transmit { to: tx.to, bytes: tx.bytes.clone() });
+            self.transmits.push_back(Transmit {
+                to: tx.to,
+                bytes: tx.bytes.clone(),
+                ends_call: tx.ends_call,
+            });
         }
     }
 
@@ -118,7 +122,7 @@ impl Transactions {
         // In Accepted, copies of the 2xx are the user's; nothing is kept here for half a minute.
         let is_kept = tx.machine != Machine::InviteServer(server_invite::State::Accepted);
         tx.bytes = if is_kept { bytes.clone() } else { Vec::new() };
-        self.transmits.push_back(Transmit { to: tx.to, bytes });
+        self.transmits.push_back(Transmit { to: tx.to, bytes, ends_call: tx.ends_call });
     }
 
     fn acknowledge(&mut self, tx: &Transaction, load: &Load) {

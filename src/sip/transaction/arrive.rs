@@ -62,7 +62,7 @@ impl Transactions {
         let mut bytes = Vec::new();
         write_response(&response, &mut bytes);
         let to = source.response_to(request.headers.via());
-        self.transmits.push_back(Transmit { to, bytes });
+        self.transmits.push_back(Transmit::new(to, bytes));
     }
 
     pub(super) fn open_server(
@@ -90,6 +90,7 @@ impl Transactions {
             to_tag: None,
             merge_key: if is_internal { None } else { key::merge_key(request) },
             is_internal,
+            ends_call: request.method == Method::Bye,
             armed: Vec::new(),
         };
         for action in begin {

@@ -256,7 +256,7 @@ impl Transactions {
         };
         let mut bytes = Vec::new();
         write_request(&request, &mut bytes);
-        self.transmits.push_back(Transmit { to, bytes: bytes.clone() });
+        self.transmits.push_back(Transmit::new(to, bytes.clone()));
         let invite = (request.method == Method::Invite).then(|| Box::new(request));
         let mut tx = Transaction {
             key: Key::Client(key),
@@ -269,6 +269,7 @@ impl Transactions {
             to_tag: None,
             merge_key: None,
             is_internal: false,
+            ends_call: false,
             armed: Vec::new(),
         };
         for action in begin {
@@ -282,7 +283,7 @@ impl Transactions {
     pub fn send(&mut self, request: &Request, to: Destination) {
         let mut bytes = Vec::new();
         write_request(request, &mut bytes);
-        self.transmits.push_back(Transmit { to, bytes });
+        self.transmits.push_back(Transmit::new(to, bytes));
     }
 
     /// Answers the request of the server transaction `tx`. Copies of a 2xx to an INVITE are the caller's to repeat.

@@ -122,6 +122,8 @@ pub(crate) struct Transaction {
     pub(crate) merge_key: Option<String>,
     /// Nobody outside knows of it: a CANCEL, or a request that was refused here.
     pub(crate) is_internal: bool,
+    /// A BYE's, at the side that answers it.
+    pub(crate) ends_call: bool,
     pub(crate) armed: Vec<Armed>,
 }
 

@@ -131,7 +131,7 @@ impl UserAgent {
                     self.handle_message(now, source, &message);
                 }
                 Frame::Ping => {
-                    let pong = Transmit { to: Destination::Stream { conn }, bytes: PONG.to_vec() };
+                    let pong = Transmit::new(Destination::Stream { conn }, PONG.to_vec());
                     self.station.send_raw(pong);
                 }
                 Frame::Close(_) => {

@@ -41,7 +41,7 @@ pub(crate) fn answer(
     }
     put_field(&mut bytes, HeaderName::ContentLength.as_str(), "0");
     bytes.extend_from_slice(b"\r\n");
-    Some(Transmit { to: source.response_to(via.as_ref()), bytes })
+    Some(Transmit::new(source.response_to(via.as_ref()), bytes))
 }
 
 /// The value of Allow.

@@ -187,7 +187,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, transmit: Transmit) {
-        let Transmit { to, mut bytes } = transmit;
+        let Transmit { to, mut bytes, .. } = transmit;
         if self.hides_update {
             let text = String::from_utf8_lossy(&bytes).replace(", UPDATE", "");
             bytes = text.into_bytes();

@@ -1,0 +1,257 @@
+//! `Ledger`: what must survive a stop at any moment, as a fold over the journal: which calls stand, who waits where since
+//! when, which agent is in which state since when, whose place in line is kept. Far smaller than the machines whose
+//! journal it reads; a copy of it opens each segment of the journal, so that no more than a segment is read at a start.
+//!
+//! Invariant: the same entries give the same ledger, whether they are folded one by one or from any copy on.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::acd::{AcdInput, Attendances};
+use super::case::is_cut_off;
+use super::recall::{LostPlace, Recall, Recalls};
+use super::{Arrival, Cause, Entry, Fact, Happening, Input};
+use crate::base::{AgentId, AssignmentId, CallId, Instant, Language, Now, PartyId, QueueId, Seq, TicketId};
+
+/// Most callers remembered as cut off; the exchange has a setting of its own, and forgets earlier.
+const RECALLS: usize = 10_000;
+
+/// What must survive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The last entry.
+    seq: Seq,
+    /// The last moment at which the server is known to have lived.
+    at: Now,
+    /// The last entry with facts: what the record must have before older segments may go.
+    last_fact: Seq,
+    last_call: CallId,
+    last_assignment: AssignmentId,
+    calls: BTreeMap<CallId, Standing>,
+    agents: Attendances,
+    recalls: Recalls,
+}
+
+/// A call that is going on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Standing {
+    started: Instant,
+    arrival: Arrival,
+    language: Language,
+    clock: Option<Instant>,
+    place: Option<(TicketId, QueueId, u8)>,
+    lost_place: Option<LostPlace>,
+    offer: Option<(AssignmentId, AgentId)>,
+    talk: Option<(AssignmentId, AgentId, Instant)>,
+    agent: Option<AgentId>,
+    party: Option<Guest>,
+}
+
+/// A third party in a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Guest {
+    party: PartyId,
+    answered: Option<Instant>,
+    conference: Option<Instant>,
+}
+
+impl Ledger {
+    /// The last entry folded.
+    pub const fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The last moment at which the server is known to have lived.
+    pub const fn at(&self) -> Now {
+        self.at
+    }
+
+    /// The last entry that had facts.
+    pub const fn last_fact(&self) -> Seq {
+        self.last_fact
+    }
+
+    /// Calls that stand.
+    pub fn calls(&self) -> impl ExactSizeIterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
+    /// Above this no number of an input, call or offer was ever used.
+    pub fn last_number(&self) -> u64 {
+        self.seq.0.max(self.last_call.0).max(self.last_assignment.0)
+    }
+
+    /// Agents as they were.
+    pub(super) const fn agents(&self) -> &Attendances {
+        &self.agents
+    }
+
+    /// Callers who were cut off.
+    pub(super) const fn recalls(&self) -> &Recalls {
+        &self.recalls
+    }
+
+    /// The server lived at `now`, although nothing happened.
+    pub fn mark(&mut self, now: Now) {
+        if now.mono >= self.at.mono {
+            self.at = now;
+        }
+    }
+
+    /// Folds one entry. One that is folded already changes nothing.
+    pub fn apply(&mut self, entry: &Entry) {
+        if entry.seq <= self.seq {
+            return;
+        }
+        self.seq = entry.seq;
+        self.mark(entry.now);
+        if !entry.facts.is_empty() {
+            self.last_fact = entry.seq;
+        }
+        let at = self.at.mono;
+        match &entry.what {
+            Happening::ToAcd(AcdInput::Enter(joining)) => {
+                if let Some(call) = self.calls.get_mut(&joining.call) {
+                    call.clock.get_or_insert(joining.since);
+                }
+            }
+            Happening::ToAcd(AcdInput::Agent { agent, wish }) => self.agents.wish(at, agent, wish),
+            Happening::Input(Input::AgentReachable { agent, reachable }) => {
+                self.agents.reachable(at, agent, *reachable);
+            }
+            Happening::Installed { .. }
+            | Happening::Restarted
+            | Happening::Input(_)
+            | Happening::ExchangeTimeout
+            | Happening::AcdTimeout
+            | Happening::ToAcd(_)
+            | Happening::FromAcd(_) => {}
+        }
+        for fact in &entry.facts {
+            self.fact(at, fact);
+        }
+    }
+
+    fn fact(&mut self, at: Instant, fact: &Fact) {
+        match fact {
+            Fact::CallStarted { call, arrival, .. } => {
+                self.last_call = self.last_call.max(*call);
+                self.calls.insert(*call, Standing::new(at, arrival.clone()));
+            }
+            Fact::CallEnded { call, cause, .. } => self.ended(at, *call, *cause),
+            Fact::AgentChanged { agent, state } => self.agents.changed(at, agent, state),
+            Fact::Offered { assignment, agent, queue, .. } => {
+                self.last_assignment = self.last_assignment.max(*assignment);
+                self.agents.offered(at, agent, queue);
+                self.standing(at, fact);
+            }
+            Fact::Connected { agent, .. } => {
+                self.agents.answered(at, agent);
+                self.standing(at, fact);
+            }
+            _ => self.standing(at, fact),
+        }
+    }
+
+    fn standing(&mut self, at: Instant, fact: &Fact) {
+        if let Some(call) = fact.call().and_then(|call| self.calls.get_mut(&call)) {
+            call.fact(at, fact);
+        }
+    }
+
+    fn ended(&mut self, at: Instant, call: CallId, cause: Cause) {
+        let Some(call) = self.calls.remove(&call) else { return };
+        if let Some(since) = call.clock.filter(|_| is_cut_off(cause)) {
+            let Standing { agent, arrival, language, lost_place: place, .. } = call;
+            let recall = Recall { agent, since, dialled: arrival.dialled.clone(), language, place };
+            self.recalls.remember(at, &arrival, recall, RECALLS);
+        }
+    }
+
+    /// What became true when the server stopped without a goodbye: every call that stood is over.
+    pub(super) fn cut_off(&self) -> Vec<Fact> {
+        let at = self.at.mono;
+        self.calls.iter().flat_map(|(id, call)| call.cut_off(*id, at)).collect()
+    }
+}
+
+impl Standing {
+    fn new(started: Instant, arrival: Arrival) -> Self {
+        Self {
+            started,
+            arrival,
+            language: Language::default(),
+            clock: None,
+            place: None,
+            lost_place: None,
+            offer: None,
+            talk: None,
+            agent: None,
+            party: None,
+        }
+    }
+
+    fn fact(&mut self, at: Instant, fact: &Fact) {
+        match fact {
+            Fact::LanguageChosen { language, .. } => self.language = *language,
+            Fact::Queued { ticket, queue, priority, .. } => {
+                self.place = Some((*ticket, queue.clone(), *priority));
+            }
+            Fact::LeftQueue { cause, .. } => {
+                let place = self.place.take().filter(|_| is_cut_off(*cause));
+                self.lost_place = place.map(|(_, queue, priority)| LostPlace { queue, priority });
+            }
+            Fact::Overflowed { .. } => self.place = None,
+            Fact::Offered { assignment, agent, .. } => self.offer = Some((*assignment, agent.clone())),
+            Fact::OfferEnded { .. } => self.offer = None,
+            Fact::Connected { assignment, agent, .. } => {
+                (self.place, self.offer) = (None, None);
+                self.talk = Some((*assignment, agent.clone(), at));
+                self.agent = Some(agent.clone());
+            }
+            Fact::AgentLeft { .. } => self.talk = None,
+            Fact::PartyInvited { party, .. } => {
+                self.party = Some(Guest { party: party.clone(), answered: None, conference: None });
+            }
+            Fact::PartyAnswered { .. } => self.guest(|guest| guest.answered = Some(at)),
+            Fact::ConferenceStarted { .. } => self.guest(|guest| guest.conference = Some(at)),
+            Fact::ConferenceEnded { .. } => self.guest(|guest| guest.conference = None),
+            Fact::PartyLeft { .. } => self.party = None,
+            // The rest says nothing that a restart must give back.
+            _ => {}
+        }
+    }
+
+    fn guest(&mut self, change: impl FnOnce(&mut Guest)) {
+        if let Some(guest) = &mut self.party {
+            change(guest);
+        }
+    }
+
+    /// Its end, in the order in which a call's parts end.
+    fn cut_off(&self, call: CallId, at: Instant) -> Vec<Fact> {
+        const CAUSE: Cause = Cause::ServerRestart;
+        let mut facts = Vec::new();
+        if let Some(Guest { party, answered, conference }) = self.party.clone() {
+            if let Some(since) = conference {
+                facts.push(Fact::ConferenceEnded { call, party: party.clone(), lasted: at.since(since) });
+            }
+            let talked = answered.map(|since| at.since(since)).unwrap_or_default();
+            facts.push(Fact::PartyLeft { call, party, cause: CAUSE, talked });
+        }
+        if let Some((assignment, agent, since)) = self.talk.clone() {
+            let talked = at.since(since);
+            let on_with_party = false;
+            facts.push(Fact::AgentLeft { call, assignment, agent, cause: CAUSE, talked, on_with_party });
+        }
+        if let Some((assignment, agent)) = self.offer.clone() {
+            facts.push(Fact::OfferEnded { call, assignment, agent, cause: CAUSE });
+        }
+        if let Some((ticket, ..)) = self.place {
+            let waited = self.clock.map(|since| at.since(since)).unwrap_or_default();
+            facts.push(Fact::LeftQueue { call, ticket, cause: CAUSE, waited });
+        }
+        facts.push(Fact::CallEnded { call, cause: CAUSE, lasted: at.since(self.started) });
+        facts
+    }
+}

@@ -1,0 +1,94 @@
+//! What a start finds: segments are read in their order, the ledger is folded, and facts that the store does not have are
+//! collected. Invariant: a torn end is cut; a segment with a broken middle is kept aside under another name; both are said.
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+use super::disk::file_of;
+use crate::base::Seq;
+use crate::exchange::{JournalError, Ledger, NumberedFact, Record, decode};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(in crate::io) struct Found {
+    /// The sum of all.
+    pub ledger: Ledger,
+    /// Facts after the store's cursor, in their order.
+    pub backlog: Vec<NumberedFact>,
+    /// Segments there, the oldest first.
+    pub segments: Vec<u64>,
+    /// Entries read.
+    pub entries: u64,
+}
+
+/// Reads the journal in `folder`; `cursor` is the last fact that the store has.
+pub(in crate::io) fn read(folder: &Path, cursor: (u64, u32)) -> io::Result<Found> {
+    let mut found = Found { segments: segments(folder)?, ..Found::default() };
+    let mut gathered = Seq(0);
+    for number in found.segments.clone() {
+        let bytes = std::fs::read(file_of(folder, number))?;
+        let mut records = decode(&bytes);
+        for record in records.by_ref() {
+            match record {
+                Ok(record) => found.take(record, cursor, &mut gathered),
+                Err(error) => {
+                    broken(folder, number, &error)?;
+                    if !matches!(error, JournalError::Torn { .. }) {
+                        found.segments.retain(|n| *n != number);
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn take(&mut self, record: Record, cursor: (u64, u32), gathered: &mut Seq) {
+        match record {
+            Record::Opening(ledger) if ledger.seq() >= self.ledger.seq() => self.ledger = *ledger,
+            Record::Opening(_) => {}
+            Record::Mark(now) => self.ledger.mark(now),
+            Record::Entry(entry) => {
+                self.entries += 1;
+                self.ledger.apply(&entry);
+                // An entry may stand in two segments, when the disk failed after it had it.
+                if entry.seq > *gathered {
+                    *gathered = entry.seq;
+                    self.backlog.extend(entry.into_facts().filter(|f| (f.seq.0, f.index) > cursor));
+                }
+            }
+        }
+    }
+}
+
+fn segments(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let name = file?.file_name();
+        let stem = name.to_str().and_then(|n| n.strip_suffix(".journal"));
+        numbers.extend(stem.and_then(|n| n.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn broken(folder: &Path, number: u64, error: &JournalError) -> io::Result<()> {
+    let path = file_of(folder, number);
+    match error {
+        JournalError::Torn { at, have, .. } => {
+            tracing::warn!(segment = number, bytes = have, "the journal's end is torn, as after a crash: cut");
+            OpenOptions::new().write(true).open(&path)?.set_len(*at as u64)
+        }
+        JournalError::Corrupt { .. } | JournalError::Version { .. } | JournalError::Encode(_) => {
+            let aside = path.with_extension("aside");
+            tracing::error!(
+                segment = number,
+                %error,
+                kept = %aside.display(),
+                "the journal is broken here: what follows in this segment is not used; the file is kept aside"
+            );
+            std::fs::rename(&path, &aside)
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A stop at any moment: what the journal's fold gives back. Every call has exactly one end, with its cause and its true
+//! times; agents are where they were; callers who waited have their places back in their order.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hotline::base::{AgentId, CallId, Instant, Key, Now, Rng};
+use hotline::exchange::acd::{AgentSnapshot, AgentState, AgentWish};
+use hotline::exchange::{
+    Cause, ExchangeSettings, Fact, Input, Ledger, Ops, Peer, Record, Switchboard, decode, encode,
+};
+
+use crate::small_hotline::{keys, menus};
+use crate::world::World;
+
+/// What is on disk when the process is killed now.
+fn ledger(world: &World) -> Ledger {
+    let mut bytes = Vec::new();
+    for entry in &world.entries {
+        encode(entry, &mut bytes).unwrap();
+    }
+    let mut ledger = Ledger::default();
+    for record in decode(&bytes) {
+        if let Record::Entry(entry) = record.unwrap() {
+            ledger.apply(&entry);
+        }
+    }
+    ledger
+}
+
+/// Killed now, started again after `down`.
+fn restarted(world: &World, down: Duration) -> World {
+    let ledger = ledger(world);
+    // As a disk would hold it.
+    let ledger: Ledger = serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
+    let first_number = ledger.last_number();
+    let mut next = World::new(menus(), ExchangeSettings { first_number, ..ExchangeSettings::default() });
+    next.now = Now { mono: ledger.at().mono + down, utc: ledger.at().utc + down };
+    next.legs_above(first_number);
+    next.entries.clone_from(&world.entries);
+    next.facts.clone_from(&world.facts);
+    let now = next.now;
+    next.board.restore(now, &ledger);
+    next.catch_up();
+    next
+}
+
+fn ends(world: &World) -> BTreeMap<CallId, Vec<(Cause, Duration)>> {
+    let mut ends: BTreeMap<CallId, Vec<_>> = BTreeMap::new();
+    for fact in &world.facts {
+        match &fact.fact {
+            Fact::CallStarted { call, .. } => drop(ends.entry(*call).or_default()),
+            Fact::CallEnded { call, cause, lasted } => ends.get_mut(call).unwrap().push((*cause, *lasted)),
+            _ => {}
+        }
+    }
+    ends
+}
+
+fn agent(world: &World, name: &str) -> AgentSnapshot {
+    let agents = world.board.view(world.now).acd.agents;
+    agents.into_iter().find(|a| a.agent == AgentId::from(name)).unwrap()
+}
+
+fn press(world: &mut World, name: &str, text: &str) {
+    for key in keys(text) {
+        let leg = world.leg(name);
+        world.press(leg, key);
+    }
+}
+
+#[test]
+fn each_call_that_stood_ends_once_at_the_last_moment_known() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    world.dial("menu", "95188", "1", Peer::Stranger);
+    world.wait(Duration::from_secs(1));
+    world.dial("talks", "95188", "2", Peer::Stranger);
+    press(&mut world, "talks", "0");
+    let phone = world.leg("8001");
+    world.answer(phone);
+    world.dial("waits", "95188", "3", Peer::Stranger);
+    press(&mut world, "waits", "0");
+    world.dial("over", "95188", "4", Peer::Stranger);
+    let leg = world.leg("over");
+    world.end(leg, Cause::HungUp);
+    world.wait(Duration::from_secs(2));
+    let leg = world.leg("menu");
+    world.press(leg, Key::STAR);
+    let next = restarted(&world, Duration::from_secs(30));
+    let ends = ends(&next);
+    assert_eq!(ends.len(), 4);
+    assert!(ends.values().all(|e| e.len() == 1), "{ends:?}");
+    let by_cause = |c| ends.values().filter(|e| e[0].0 == c).count();
+    assert_eq!((by_cause(Cause::ServerRestart), by_cause(Cause::HungUp)), (3, 1));
+    // The half minute in which nobody was there counts for nobody.
+    assert!(ends.values().all(|e| e[0].1 <= Duration::from_secs(3)), "{ends:?}");
+    let left = next.facts.iter().find_map(|f| match &f.fact {
+        Fact::AgentLeft { cause: Cause::ServerRestart, talked, .. } => Some(*talked),
+        _ => None,
+    });
+    assert_eq!(left, Some(Duration::from_secs(2)));
+    assert!(next.board.exchange().is_idle());
+    // And once more, at once: nothing is closed twice.
+    let again = restarted(&next, Duration::ZERO);
+    assert_eq!(self::ends(&again), ends);
+}
+
+#[test]
+fn agents_are_where_they_were_and_sign_in_no_second_time() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    for name in ["8001", "8002", "8003"] {
+        world.sign_in(name);
+    }
+    let wish = |agent: &str, wish| Input::Ops(Ops::Agent { agent: agent.into(), wish });
+    world.wait(Duration::from_secs(10));
+    world.feed(wish("8002", AgentWish::Pause("lunch".into())));
+    world.wait(Duration::from_secs(20));
+    world.dial("talks", "95188", "2", Peer::Stranger);
+    press(&mut world, "talks", "0");
+    let rung = world.board.view(world.now).acd.agents;
+    let rung = rung.iter().find(|a| matches!(a.state, AgentState::Ringing(_))).unwrap().agent.clone();
+    let free = if rung == "8001".into() { "8003" } else { "8001" };
+    let phone = world.leg(rung.as_str());
+    world.answer(phone);
+    world.feed(wish(rung.as_str(), AgentWish::Pause("tea".into())));
+    world.wait(Duration::from_secs(5));
+
+    let mut next = restarted(&world, Duration::from_secs(7));
+    let paused = agent(&next, "8002");
+    assert_eq!(paused.state, AgentState::Paused("lunch".into()));
+    assert_eq!(paused.in_state, Duration::from_secs(32), "since when is forgotten");
+    assert_eq!(paused.times.ready, Duration::from_secs(10));
+    assert_eq!(paused.times.sum(), Duration::from_secs(42));
+    assert_eq!(agent(&next, free).state, AgentState::Ready);
+    assert_eq!(agent(&next, free).in_state, Duration::from_secs(42));
+    // What he talked about is over: he works on, then has the pause that he asked for.
+    assert_eq!(agent(&next, rung.as_str()).state, AgentState::WrapUp);
+    assert_eq!(agent(&next, rung.as_str()).answered, 1);
+    let again = restarted(&next, Duration::from_secs(1));
+    assert_eq!(agent(&again, rung.as_str()).state, AgentState::WrapUp);
+    next.wait(Duration::from_mins(5));
+    assert_eq!(agent(&next, rung.as_str()).state, AgentState::Paused("tea".into()));
+    // The free one is rung without another word.
+    next.dial("new", "95188", "9", Peer::Stranger);
+    press(&mut next, "new", "0");
+    assert!(matches!(agent(&next, free).state, AgentState::Ringing(_)));
+    assert!(restarted(&next, Duration::ZERO).board.check(next.now).is_empty());
+}
+
+#[test]
+fn an_agent_whose_phone_rang_is_ready_again_and_keeps_his_turn() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    world.wait(Duration::from_secs(10));
+    world.dial("rings", "95188", "2", Peer::Stranger);
+    press(&mut world, "rings", "0");
+    assert!(matches!(agent(&world, "8001").state, AgentState::Ringing(_)));
+    let next = restarted(&world, Duration::from_secs(1));
+    assert_eq!(agent(&next, "8001").state, AgentState::Ready);
+    let kinds: Vec<_> = next.facts.iter().map(|f| f.fact.kind()).collect();
+    assert_eq!(kinds.iter().filter(|k| **k == "offer_ended").count(), 1, "{kinds:?}");
+}
+
+/// The line as callers and clocks.
+fn line(world: &World) -> Vec<(String, u8, Instant)> {
+    let view = world.board.view(world.now);
+    let caller = |call| view.calls.iter().find(|c| c.call == call).unwrap().caller.clone();
+    let all = view.acd.queues.iter().flat_map(|q| &q.waiting);
+    all.map(|t| (caller(t.call), t.priority, t.since)).collect()
+}
+
+#[test]
+fn fifty_who_waited_are_listed_and_stand_in_their_old_order_however_they_come_back() {
+    for seed in 0..20 {
+        let mut rng = Rng::from_number(seed);
+        let mut world = World::new(menus(), ExchangeSettings::default());
+        let number = |n: u64| if n.is_multiple_of(7) { "057195188" } else { "95188" };
+        for n in 0..50 {
+            let name = format!("139{n:02}");
+            world.dial(&name, number(n), &name, Peer::Stranger);
+            press(&mut world, &name, "0");
+            world.wait(Duration::from_millis(rng.below(1_500)));
+        }
+        let before = line(&world);
+        assert_eq!(before.len(), 50);
+        let mut next = restarted(&world, Duration::from_secs(rng.below(60)));
+        let listed = next.board.view(next.now).lost_places;
+        assert_eq!(listed.len(), 50);
+        assert!(listed.windows(2).all(|w| w[0].waited >= w[1].waited), "{listed:?}");
+        let mut names: Vec<u64> = (0..50).collect();
+        while !names.is_empty() {
+            let at = usize::try_from(rng.below(names.len() as u64)).unwrap();
+            let n = names.swap_remove(at);
+            let name = format!("139{n:02}");
+            next.wait(Duration::from_millis(rng.below(500)));
+            next.dial(&name, number(n), &name, Peer::Stranger);
+            // Killed again half-way: who is back keeps his place, who is not yet can still come.
+            if names.len() == 25 {
+                next = restarted(&next, Duration::from_secs(2));
+                names = (0..50).collect();
+            }
+        }
+        assert_eq!(line(&next), before, "seed {seed}");
+        assert!(next.board.view(next.now).lost_places.is_empty());
+    }
+}
+
+#[test]
+fn numbers_go_on_above_all_that_were_used() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    world.dial("one", "95188", "1", Peer::Stranger);
+    press(&mut world, "one", "0");
+    let mut next = restarted(&world, Duration::from_secs(1));
+    next.dial("two", "95188", "2", Peer::Stranger);
+    let seqs: Vec<u64> = next.entries.iter().map(|e| e.seq.0).collect();
+    assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1), "{seqs:?}");
+    let calls = ends(&next);
+    assert_eq!(calls.len(), 2);
+}
+
+#[test]
+fn a_restart_at_any_entry_leaves_each_call_one_end() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    for n in 0..4 {
+        let name = format!("139{n}");
+        world.dial(&name, "95188", &name, Peer::Stranger);
+        press(&mut world, &name, "0");
+        world.wait(Duration::from_secs(1));
+    }
+    let phone = world.leg("8001");
+    world.answer(phone);
+    press(&mut world, "8001", "*1");
+    world.wait(Duration::from_secs(3));
+    world.end(phone, Cause::PeerLost);
+    let all = world.entries.clone();
+    for cut in 0..=all.len() {
+        let mut ledger = Ledger::default();
+        all[..cut].iter().for_each(|entry| ledger.apply(entry));
+        let settings = ExchangeSettings { first_number: ledger.last_number(), ..ExchangeSettings::default() };
+        let mut board = Switchboard::new(settings, menus());
+        let now = Now { mono: ledger.at().mono + Duration::from_secs(1), utc: ledger.at().utc };
+        board.restore(now, &ledger);
+        assert_eq!(board.check(now), Vec::<String>::new(), "cut after {cut}");
+        let mut facts: Vec<_> = all[..cut].iter().flat_map(|e| e.facts.clone()).collect();
+        while let Some(entry) = board.poll_entry() {
+            ledger.apply(&entry);
+            facts.extend(entry.facts);
+        }
+        let count = |kind: &str| facts.iter().filter(|f| f.kind() == kind).count();
+        assert_eq!(count("call_started"), count("call_ended"), "cut after {cut}");
+        assert_eq!(count("connected"), count("agent_left"), "cut after {cut}");
+        assert_eq!(count("offered"), count("offer_ended") + count("connected"), "cut after {cut}");
+        assert_eq!(ledger.calls().len(), 0);
+    }
+}
