@@ -45,6 +45,8 @@ struct Standing {
     talk: Option<(AssignmentId, AgentId, Instant)>,
     agent: Option<AgentId>,
     party: Option<Guest>,
+    /// The caller is gone already, for this cause; the others finish what they were saying.
+    caller_left: Option<Cause>,
 }
 
 /// A third party in a call.
@@ -188,6 +190,7 @@ impl Standing {
             talk: None,
             agent: None,
             party: None,
+            caller_left: None,
         }
     }
 
@@ -202,11 +205,18 @@ impl Standing {
                 self.lost_place = place.map(|(_, queue, priority)| LostPlace { queue, priority });
             }
             Fact::Overflowed { .. } => self.place = None,
+            Fact::ClearingUp { cause, .. } => self.caller_left = Some(*cause),
             Fact::Offered { assignment, agent, .. } => self.offer = Some((*assignment, agent.clone())),
             Fact::OfferEnded { .. } => self.offer = None,
             Fact::Connected { assignment, agent, .. } => {
                 (self.place, self.offer) = (None, None);
                 self.talk = Some((*assignment, agent.clone(), at));
+                self.agent = Some(agent.clone());
+            }
+            Fact::AgentReplaced { agent, .. } => {
+                if let Some((_, talks, _)) = &mut self.talk {
+                    *talks = agent.clone();
+                }
                 self.agent = Some(agent.clone());
             }
             Fact::AgentLeft { .. } => self.talk = None,
@@ -251,7 +261,9 @@ impl Standing {
             let waited = self.clock.map(|since| at.since(since)).unwrap_or_default();
             facts.push(Fact::LeftQueue { call, ticket, cause: CAUSE, waited });
         }
-        facts.push(Fact::CallEnded { call, cause: CAUSE, lasted: at.since(self.started) });
+        // What the caller's end was answered with stays true.
+        let cause = self.caller_left.unwrap_or(CAUSE);
+        facts.push(Fact::CallEnded { call, cause, lasted: at.since(self.started) });
         facts
     }
 }

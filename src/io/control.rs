@@ -16,7 +16,7 @@ use super::net::{Net, NetEvent};
 use super::office::Phones;
 use super::vault::Vault;
 use crate::base::{Instant, Seq};
-use crate::exchange::{Fact, NumberedFact, Ops};
+use crate::exchange::{Fact, Ops};
 use crate::node::{Node, NodeOutput};
 
 /// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the newest is lost, counted.
@@ -61,11 +61,9 @@ pub(super) struct Control {
     /// Questions.
     pub asks: mpsc::Receiver<Ask>,
     /// To the store.
-    pub facts: mpsc::Sender<NumberedFact>,
-    /// To the store.
     pub phones: mpsc::Sender<Phones>,
     /// The numbered inputs.
-    pub journal: Arc<Journal>,
+    pub journal: Journal,
     /// What waits until they are on disk.
     pub held: WaitingRoom,
     /// Secret digits.
@@ -113,6 +111,7 @@ impl Control {
                     };
                     self.on_media_events(event);
                 }
+                () = self.journal.moved() => {}
                 Some(ask) = self.asks.recv() => self.on_ask(ask),
                 Some(()) = self.stop.recv() => ending = self.told_to_stop(ending),
                 () = tokio::time::sleep(wait) => {
@@ -264,7 +263,7 @@ impl Control {
     fn perform(&mut self) {
         loop {
             self.perform_node();
-            let Some(due) = self.held.take(self.clock.mono(), self.journal.last()) else { break };
+            let Some(due) = self.held.take(self.clock.mono(), self.journal.durable()) else { break };
             self.release(due);
         }
         self.metrics.held.store(self.held.len() as u64, Ordering::Relaxed);
@@ -286,8 +285,8 @@ impl Control {
                 NodeOutput::TransmitAfter { seq, transmit } => self.hold(seq, Held::Message(transmit)),
                 NodeOutput::AwaitRecord { seq, call, ticket } => self.hold(seq, Held::Place(call, ticket)),
                 NodeOutput::Entry(entry) => {
-                    self.journal.append(&entry);
-                    entry.into_facts().for_each(|fact| self.to_store(fact));
+                    entry.facts.iter().for_each(|fact| tell(entry.seq, fact));
+                    self.journal.append(entry);
                 }
                 NodeOutput::SecretDigit { token, key } => {
                     self.vault.digit(token, key);
@@ -321,21 +320,11 @@ impl Control {
             }
         }
     }
-
-    fn to_store(&self, fact: NumberedFact) {
-        tell(&fact);
-        // Counted before the store can have taken it.
-        self.metrics.facts_waiting.fetch_add(1, Ordering::Relaxed);
-        if self.facts.try_send(fact).is_err() {
-            self.metrics.facts_waiting.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.facts_dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 /// One line for each call that ended; the rest for whoever asks for it.
-fn tell(numbered: &NumberedFact) {
-    let (seq, fact) = (numbered.seq.0, &numbered.fact);
+fn tell(seq: Seq, fact: &Fact) {
+    let seq = seq.0;
     match fact {
         Fact::CallEnded { call, cause, lasted } => {
             tracing::info!(%call, seq, cause = cause.as_str(), lasted_s = lasted.as_secs_f32(), "call over");

@@ -1,7 +1,7 @@
 //! `/metrics`: `OpenMetrics` text, made at each scrape from the structs that do the counting. Nothing is counted twice,
 //! and no counter costs a call more than an atomic add.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::journal::Journal;
+use super::journal::Figures;
 use super::media_worker::MediaCounters;
 use super::net::NetFigures;
 use super::tls::TlsFigures;
@@ -25,7 +25,8 @@ pub(super) struct Metrics {
     net: Arc<NetFigures>,
     tls: Option<Arc<TlsFigures>>,
     media: Arc<MediaCounters>,
-    journal: Arc<Journal>,
+    /// The journal's own.
+    pub journal: Arc<Figures>,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
     /// Facts that wait for the store.
@@ -38,6 +39,8 @@ pub(super) struct Metrics {
     pub held: AtomicU64,
     /// Answers that went out although the disk did not have what they say, and promises that were not made.
     pub held_overdue: AtomicU64,
+    /// The store refuses, or takes too long.
+    pub store_broken: AtomicBool,
     /// Batches that had to be handed over again.
     pub store_failures: AtomicU64,
     /// Media commands that found a full way to the media thread.
@@ -127,7 +130,7 @@ impl Metrics {
     pub(super) fn new(
         (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
         media: Arc<MediaCounters>,
-        journal: Arc<Journal>,
+        journal: Arc<Figures>,
     ) -> Self {
         Self {
             net,
@@ -140,6 +143,7 @@ impl Metrics {
             phones_dropped: AtomicU64::new(0),
             held: AtomicU64::new(0),
             held_overdue: AtomicU64::new(0),
+            store_broken: AtomicBool::new(false),
             store_failures: AtomicU64::new(0),
             media_dropped: AtomicU64::new(0),
             secrets_dropped: AtomicU64::new(0),
@@ -200,10 +204,8 @@ impl Metrics {
         user_agent(sheet, view);
         sheet.tally(
             "store",
-            "What became of facts and entries",
+            "What became of facts",
             [
-                (by("what", "entries"), real(self.journal.last().0)),
-                (by("what", "entries_refused"), real(self.journal.refused())),
                 (by("what", "facts_written"), real(read(&self.facts_written))),
                 (by("what", "facts_dropped"), real(read(&self.facts_dropped))),
                 (by("what", "phones_dropped"), real(read(&self.phones_dropped))),
@@ -212,6 +214,7 @@ impl Metrics {
         );
         self.tls(sheet, view.now_us / 1_000_000);
         self.sound(sheet);
+        self.journal(sheet);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
             "media_commands_dropped",
@@ -223,6 +226,57 @@ impl Metrics {
 }
 
 impl Metrics {
+    /// What is wrong with disk and store now, in words for the page and for scrapers; empty when all is well.
+    pub(super) fn alarms(&self) -> Vec<&'static str> {
+        let is = |a: &AtomicBool| a.load(Ordering::Relaxed);
+        let some = |a: &AtomicU64| a.load(Ordering::Relaxed) > 0;
+        let all = [
+            ("journal", is(&self.journal.broken)),
+            ("journal_entries_lost", some(&self.journal.lost)),
+            ("store", is(&self.store_broken)),
+            ("facts_lost", some(&self.facts_dropped)),
+        ];
+        all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
+    }
+
+    fn journal(&self, sheet: &mut Sheet) {
+        let (j, read) = (&self.journal, |a: &AtomicU64| real(a.load(Ordering::Relaxed)));
+        let alarms = self.alarms();
+        let all = ["journal", "journal_entries_lost", "store", "facts_lost"];
+        let on = all.map(|what| (by("what", what), f64::from(u8::from(alarms.contains(&what)))));
+        sheet.put("alarm", "1: somebody must look at it", on);
+        let times = j.quantiles().into_iter().flat_map(|(step, q)| {
+            [("0.5", q.p50), ("0.99", q.p99), ("1", q.max)]
+                .map(|(quantile, s)| (vec![("step", step.to_owned()), ("quantile", quantile.to_owned())], s))
+        });
+        sheet.put(
+            "journal_seconds",
+            "How long a group is gathered, and how long the disk takes",
+            times.collect::<Vec<_>>(),
+        );
+        sheet.put(
+            "journal",
+            "The journal now",
+            [
+                (by("what", "durable"), read(&j.durable)),
+                (by("what", "entries_waiting"), read(&j.waiting)),
+                (by("what", "segments"), read(&j.segments)),
+                (by("what", "answers_waiting"), read(&self.held)),
+            ],
+        );
+        sheet.tally(
+            "journal_did",
+            "What the journal did",
+            [
+                (by("what", "groups"), read(&j.groups)),
+                (by("what", "bytes"), read(&j.bytes)),
+                (by("what", "failures"), read(&j.failures)),
+                (by("what", "entries_lost"), read(&j.lost)),
+                (by("what", "answers_overdue"), read(&self.held_overdue)),
+            ],
+        );
+    }
+
     fn tls(&self, sheet: &mut Sheet, now_s: i64) {
         let Some(tls) = &self.tls else { return };
         let left = tls.ends_s.load(Ordering::Relaxed).saturating_sub(now_s);

@@ -19,6 +19,7 @@ mod metrics;
 mod net;
 mod office;
 mod opening;
+mod recovery;
 mod secrets;
 mod server;
 mod service_class;

@@ -15,7 +15,11 @@ use crate::exchange::NumberedFact;
 use crate::sip::StoredBinding;
 
 /// Facts in one transaction.
-const BATCH: usize = 2_048;
+const BATCH: usize = 8_192;
+/// From so many on, more are waited for.
+const MUCH: usize = 64;
+/// For so long.
+const GATHER: Duration = Duration::from_millis(200);
 /// The first pause after a failure; doubled up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause.
@@ -101,6 +105,15 @@ pub(super) async fn write_facts(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while facts.recv_many(&mut batch, BATCH).await > 0 {
+        // When much comes, more of it goes into one transaction, and a call's facts into one row.
+        if batch.len() >= MUCH {
+            tokio::time::sleep(GATHER).await;
+            while batch.len() < BATCH
+                && let Ok(fact) = facts.try_recv()
+            {
+                batch.push(fact);
+            }
+        }
         let mut written = Written::default();
         // A batch that the store will never take is handed over fact by fact, so that one mistake of ours costs one
         // fact and not the record.
@@ -117,6 +130,11 @@ pub(super) async fn write_facts(
             Outcome::GivenUp => written.lost = batch.len(),
         }
         written.count(&metrics);
+        if let Some(last) = batch.last() {
+            // Its input may have more facts that are still under way.
+            let all = last.seq.0 - u64::from(!facts.is_empty());
+            metrics.journal.projected.store(all, Ordering::Relaxed);
+        }
         batch.clear();
     }
 }
@@ -145,6 +163,15 @@ enum Outcome {
     GivenUp,
 }
 
+/// A writing that takes longer is an alarm.
+const SLOW: Duration = Duration::from_millis(500);
+
+fn alarm(metrics: &Metrics, what: &str) {
+    if !metrics.store_broken.swap(true, Ordering::Relaxed) {
+        tracing::error!(what, "calls go on; their record waits in memory");
+    }
+}
+
 /// Tries until the store takes the batch, or never will.
 async fn write_batch(
     writer: &mut Writer,
@@ -154,8 +181,24 @@ async fn write_batch(
 ) -> Outcome {
     let mut pause = PAUSE_MIN;
     loop {
-        let Err(e) = writer.write(batch).await else { return Outcome::Written };
+        let result = {
+            let mut write = std::pin::pin!(writer.write(batch));
+            match tokio::time::timeout(SLOW, &mut write).await {
+                Ok(result) => result,
+                Err(_) => {
+                    alarm(metrics, "the store takes too long");
+                    write.await
+                }
+            }
+        };
+        let Err(e) = result else {
+            if metrics.store_broken.swap(false, Ordering::Relaxed) {
+                tracing::warn!("the store is written again");
+            }
+            return Outcome::Written;
+        };
         metrics.store_failures.fetch_add(1, Ordering::Relaxed);
+        alarm(metrics, "the store cannot be written");
         if e.is_permanent() {
             tracing::error!(error = %e, facts = batch.len(), "the store refuses facts");
             return Outcome::Refused;

@@ -6,6 +6,7 @@ use std::fs::TryLockError;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -16,19 +17,21 @@ use super::config_tls::TlsListen;
 use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
 use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
-use super::journal::Journal;
+use super::journal::{Around, Figures, Journal};
 use super::media_ports::BindTo;
 use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
 use super::metrics::Metrics;
 use super::net::Net;
 use super::office::OfficeWork;
+use super::recovery::{Recovered, recover};
 use super::secrets::{AgentSecrets, Secret};
 use super::server::{Addresses, Ready, StartError};
 use super::socket;
-use super::store::{PhoneWriter, Resume, Store, Writer};
+use super::store::PhoneWriter;
 use super::tls::Tls;
 use super::vault::Vault;
 use crate::base::{AgentId, TrunkId};
+use crate::exchange::NumberedFact;
 use crate::node::{Node, NodeSettings, Trunk};
 use crate::sdp::SrtpPolicy;
 use crate::sip::{
@@ -56,10 +59,10 @@ pub(super) async fn open(
     let tls_figures = tls.as_ref().map(|tls| Arc::clone(tls.figures()));
     let doors = listen(&mut net, settings, tls)?;
     let (http, http_at, gate) = listen_http(settings, ready.token.clone())?;
-    let (store, resume) = open_store(settings).await?;
-    let (writer, phone_writer) = (Writer::open(&store).await?, PhoneWriter::open(&store).await?);
-    let clock = ready.clock;
-    let node_settings = node_settings(&ready, (&doors, http_at), resume);
+    let recovered = recover(&settings.store, ready.clock).await?;
+    let Recovered { store, writer, disk, ledger, segments, backlog, last_number, clock } = recovered;
+    let phone_writer = PhoneWriter::open(&store).await?;
+    let node_settings = node_settings(&ready, (&doors, http_at), last_number);
     let all = settings.listen.iter().copied().chain(settings.tls_listen.iter().map(|t| t.at));
     let bind = BindTo::covering(&all.map(|at| at.ip()).collect::<Vec<_>>());
     let media = MediaSettings {
@@ -72,17 +75,22 @@ pub(super) async fn open(
     let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
     let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
+    node.restore(clock.now(), &ledger);
     let kept = store.phones(clock.now().utc).await?;
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
-    let journal = Arc::new(Journal::default());
+    let journal_figures = Arc::new(Figures::default());
     let metrics = Arc::new(Metrics::new(
         (net.figures(), tls_figures),
         Arc::clone(media.counters()),
-        Arc::clone(&journal),
+        Arc::clone(&journal_figures),
     ));
     let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
+    hand_on(backlog, &facts_to, &metrics);
+    let around = Around { clock, facts: facts_to, metrics: Arc::clone(&metrics) };
+    let journal = Journal::start(disk, (ledger, segments), journal_figures, around)
+        .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
     let office = Office { asker, store, metrics: Arc::clone(&metrics), gate: Arc::new(gate) };
@@ -94,7 +102,6 @@ pub(super) async fn open(
         media,
         media_events,
         asks,
-        facts: facts_to,
         phones: phones_to,
         journal,
         held: WaitingRoom::default(),
@@ -107,6 +114,16 @@ pub(super) async fn open(
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, addresses))
+}
+
+/// Facts of the run before that were not written yet go first.
+fn hand_on(backlog: Vec<NumberedFact>, facts: &mpsc::Sender<NumberedFact>, metrics: &Metrics) {
+    for fact in backlog {
+        match facts.try_send(fact) {
+            Ok(()) => metrics.facts_waiting.fetch_add(1, Ordering::Relaxed),
+            Err(_) => metrics.facts_dropped.fetch_add(1, Ordering::Relaxed),
+        };
+    }
 }
 
 fn listen_http(
@@ -123,19 +140,10 @@ fn listen_http(
     Ok((http, at, gate))
 }
 
-async fn open_store(settings: &Settings) -> Result<(Store, Resume), StartError> {
-    let store = Store::open(&settings.store.join("hotline.db")).await?;
-    let resume = store.resume().await?;
-    if resume.closed > 0 {
-        tracing::warn!(calls = resume.closed, "calls cut off by the last stop are closed in the record");
-    }
-    Ok((store, resume))
-}
-
-fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), resume: Resume) -> NodeSettings {
+fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), last_number: u64) -> NodeSettings {
     let settings = &ready.settings;
     let mut exchange = settings.exchange.clone();
-    exchange.first_number = resume.last_seq.max(resume.last_call).max(resume.last_assignment);
+    exchange.first_number = last_number;
     NodeSettings {
         exchange,
         sip: sip_settings(settings, &doors.listeners, &ready.secrets),

@@ -16,7 +16,7 @@ use super::traces::Traces;
 use super::view::{NodeFigures, NodeView};
 use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::menu::MenuSet;
-use crate::exchange::{Input, Ops, Switchboard};
+use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
 use crate::sip::{ConnId, Ladder, ListenerId, StoredBinding, UserAgent};
 
@@ -110,10 +110,24 @@ impl Node {
         self.settle();
     }
 
-    /// Phones that were registered before a restart.
+    /// Goes on after a stop at any moment, before anything else happens: see [`Switchboard::restore`].
+    pub fn restore(&mut self, now: Now, ledger: &Ledger) {
+        let now = self.tick(now);
+        self.board.restore(now, ledger);
+        self.settle();
+    }
+
+    /// Phones that were registered before a restart; whoever is not among them has none.
     pub fn import_phones(&mut self, now: Now, bindings: Vec<StoredBinding>) {
         let now = self.tick(now);
         self.sip.import_bindings(now.mono, bindings);
+        self.settle();
+        let agents = self.board.view(now).acd.agents;
+        for agent in agents.into_iter().filter(|a| a.reachable).map(|a| a.agent) {
+            if self.sip.contact(agent.as_str()).is_none() {
+                self.later.push_back(Input::AgentReachable { agent, reachable: false });
+            }
+        }
         self.settle();
     }
 

@@ -5,13 +5,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Office;
 use super::gate::refusal;
 use crate::base::CallId;
 use crate::io::ask::AskError;
 use crate::io::store::{CallFilter, StoreError};
+use crate::node::NodeView;
 
 /// `GET /healthz`: 200 when the control loop answers.
 pub(super) async fn healthz(State(office): State<Office>) -> Response {
@@ -31,9 +32,19 @@ pub(super) async fn metrics(State(office): State<Office>) -> Response {
     ([(CONTENT_TYPE, KIND)], office.metrics.text(&view)).into_response()
 }
 
+/// What `GET /api/v1/status` answers.
+#[derive(Serialize)]
+struct Status {
+    /// What is wrong with disk and store; empty when all is well.
+    alarms: Vec<&'static str>,
+    #[serde(flatten)]
+    view: Box<NodeView>,
+}
+
 /// `GET /api/v1/status`: all that is going on.
 pub(super) async fn status(State(office): State<Office>) -> Response {
-    office.asker.view().await.map_or_else(busy, |view| Json(view).into_response())
+    let alarms = office.metrics.alarms();
+    office.asker.view().await.map_or_else(busy, |view| Json(Status { alarms, view }).into_response())
 }
 
 /// The question part of `GET /api/v1/calls`.

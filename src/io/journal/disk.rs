@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The disk as the journal uses it; tests put faults into it.
-pub(super) trait Disk: Send {
+pub(in crate::io) trait Disk: Send {
     /// Makes a segment of these bytes, which is appended to from now on.
     fn begin(&mut self, number: u64, bytes: &[u8]) -> io::Result<()>;
     /// Appends to the segment that was begun last.

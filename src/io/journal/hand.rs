@@ -39,7 +39,8 @@ const JOBS: usize = 16;
 /// Starts the thread.
 pub(super) fn start(disk: impl Disk + 'static, desk: Arc<Desk>) -> io::Result<Hand> {
     let (to, jobs) = sync_channel(JOBS);
-    let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(move || work(disk, &jobs, &desk))?;
+    let thread =
+        std::thread::Builder::new().name("disk".to_owned()).spawn(move || work(disk, &jobs, &desk))?;
     Ok(Hand { jobs: Some(to), thread: Some(thread) })
 }
 

@@ -77,7 +77,11 @@ fn broken(folder: &Path, number: u64, error: &JournalError) -> io::Result<()> {
     let path = file_of(folder, number);
     match error {
         JournalError::Torn { at, have, .. } => {
-            tracing::warn!(segment = number, bytes = have, "the journal's end is torn, as after a crash: cut");
+            tracing::warn!(
+                segment = number,
+                bytes = have,
+                "the journal's end is torn, as after a crash: cut"
+            );
             OpenOptions::new().write(true).open(&path)?.set_len(*at as u64)
         }
         JournalError::Corrupt { .. } | JournalError::Version { .. } | JournalError::Encode(_) => {

@@ -155,7 +155,6 @@ impl Scribe {
     }
 
     fn take(&mut self, entry: Entry) {
-        let figures = &self.desk.figures;
         let gap = entry.seq != self.ledger.seq().next();
         if gap {
             // What was lost on the way leaves a hole that no segment may have.
@@ -167,7 +166,7 @@ impl Scribe {
             self.desk.figures.lost_entry();
             self.forget_pending();
         } else {
-            figures.waiting.fetch_add(1, Ordering::Relaxed);
+            self.desk.figures.waiting.fetch_add(1, Ordering::Relaxed);
             self.first.get_or_insert(entry.now.mono);
         }
         self.ledger.apply(&entry);
@@ -251,10 +250,9 @@ impl Scribe {
             first: self.first.take(),
             began: now,
         };
-        let job = begins.map_or_else(|| Job::Append(Vec::new()), |number| Job::Begin(number, Vec::new()));
-        let job = match job {
-            Job::Begin(number, _) => Job::Begin(number, bytes),
-            Job::Append(_) | Job::Remove(_) => Job::Append(bytes),
+        let job = match begins {
+            Some(number) => Job::Begin(number, bytes),
+            None => Job::Append(bytes),
         };
         if self.hand.give(job) {
             self.flight = Some(flight);
@@ -293,7 +291,8 @@ impl Scribe {
         }
         self.segment_size += flight.size;
         if let Some(number) = flight.begins {
-            let after = flight.facts.first().map_or(self.ledger.last_fact(), |f| Seq(f.seq.0.saturating_sub(1)));
+            let after =
+                flight.facts.first().map_or(self.ledger.last_fact(), |f| Seq(f.seq.0.saturating_sub(1)));
             self.segments.push_back(Segment { number, after });
             self.segment_size = flight.size;
             self.renew = None;

@@ -1,10 +1,13 @@
 //! The record in SQLite: a projection of the facts, written in batches off the call path. Invariant: what is written
 //! and the number of the last fact go into one transaction, so nothing is written twice and nothing is missed.
+mod bulk;
+mod fold;
 mod phones;
 mod query;
 mod schema;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use sqlx::sqlite::SqliteSynchronous;
@@ -13,6 +16,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
+use crate::base::CallId;
 pub(super) use phones::PhoneWriter;
 pub use query::{CallFilter, CallRow, CallStory};
 pub use writer::Writer;
@@ -56,6 +60,9 @@ impl StoreError {
     }
 }
 
+/// How long SQLite waits for a lock of another program before it says so; the writer then tries again.
+const BUSY: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// An open store: one connection that writes, a few that read.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -85,8 +92,8 @@ impl Store {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(std::time::Duration::from_secs(5))
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
             .disable_statement_logging();
         let fail = |source| StoreError::Sqlite { path: name.clone(), source };
         let mut writer = options.connect().await.map_err(fail)?;
@@ -99,13 +106,16 @@ impl Store {
         Ok(Self { path: name, options, readers })
     }
 
-    /// Closes calls that a stop cut off (cause `server_restart`) and says where numbering goes on.
-    pub async fn resume(&self) -> Result<Resume, StoreError> {
+    /// Closes calls that a stop cut off (cause `server_restart`), but for those that the journal will close, and says
+    /// where numbering goes on.
+    pub async fn resume(&self, but: &BTreeSet<CallId>) -> Result<Resume, StoreError> {
         let mut conn = self.writer_connection().await?;
         let closed = sqlx::query(
             "UPDATE calls SET cause = 'server_restart', ended_us = max(started_us, coalesce(
-                 (SELECT max(at_us) FROM facts WHERE facts.call = calls.id), started_us)) WHERE ended_us IS NULL",
+                 (SELECT max(at_us) FROM facts WHERE facts.call = calls.id), started_us))
+             WHERE ended_us IS NULL AND id NOT IN (SELECT value FROM json_each(?))",
         )
+        .bind(serde_json::to_string(but)?)
         .execute(&mut conn)
         .await
         .map_err(|e| self.error(e))?

@@ -3,7 +3,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::writer::signed;
+use super::fold::signed;
 use super::{Store, StoreError};
 use crate::base::CallId;
 

@@ -4,7 +4,9 @@
 //! Times are microseconds of civil time (`_us`), durations milliseconds (`_ms`), words are what callers heard.
 
 /// One step from version `n` to `n + 1`, in order.
-pub(super) const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [FIRST, FACTS_BY_CALL];
+
+const FIRST: &str = "
 CREATE TABLE cursor (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     last_seq INTEGER NOT NULL,   -- the last journal number projected, written with what it became
@@ -97,4 +99,22 @@ CREATE TABLE bindings (
 ) WITHOUT ROWID;
 
 PRAGMA user_version = 1;
-"];
+";
+
+/// Facts lie by call, as they are asked for: one tree where there were two. Those of no call lie under 0.
+const FACTS_BY_CALL: &str = "
+CREATE TABLE facts_by_call (
+    call  INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,      -- journal number of the input that made it
+    idx   INTEGER NOT NULL,      -- its place among the facts of that input
+    at_us INTEGER NOT NULL,
+    kind  TEXT NOT NULL,
+    body  TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (call, seq, idx)
+) WITHOUT ROWID;
+INSERT INTO facts_by_call SELECT coalesce(call, 0), seq, idx, at_us, kind, body FROM facts;
+DROP TABLE facts;
+ALTER TABLE facts_by_call RENAME TO facts;
+
+PRAGMA user_version = 2;
+";
