@@ -316,8 +316,8 @@ impl World {
     }
 
     fn phone(&mut self, leg: LegId) -> &mut Phone {
-        let log = self.log.join("\n");
-        self.phones.get_mut(&leg).unwrap_or_else(|| panic!("no {leg}\n{log}"))
+        assert!(self.phones.contains_key(&leg), "no {leg}\n{}", self.transcript());
+        self.phones.get_mut(&leg).unwrap()
     }
 
     fn ring(&mut self, leg: LegId, target: &RingTarget, card: &CallCard, ring_for: Duration) -> String {
