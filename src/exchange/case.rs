@@ -9,7 +9,7 @@ use super::Phrase;
 use super::leg::{Role, Words};
 use super::menu::{self, MenuSet};
 use super::parties::Parties;
-use super::recall::{LostPlace, Recall};
+use super::recall::{LostPlace, Recall, number};
 use super::step::Step;
 use super::timers::{Timer, Timers};
 use super::{Arrival, CallCard, Cause, Command, Fact, Peer, Told};
@@ -90,7 +90,7 @@ impl Case {
     /// Whether he is known by his number when he rings again.
     pub(super) fn can_return(&self, step: &Step<'_>) -> bool {
         let settings = step.settings;
-        !self.arrival.caller.is_empty() && settings.recalls_max > 0 && !settings.recall_within.is_zero()
+        !number(&self.arrival).is_empty() && settings.recalls_max > 0 && !settings.recall_within.is_zero()
     }
 
     /// Time since he first joined a queue.

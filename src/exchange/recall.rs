@@ -72,17 +72,23 @@ fn kind(peer: &Peer) -> Kind {
     }
 }
 
+/// The number that he is known by: what a trusted trunk vouches for, else his own word.
+pub(super) fn number(arrival: &Arrival) -> &str {
+    let vouched = &arrival.vouched.identity;
+    if vouched.is_empty() { &arrival.caller } else { vouched }
+}
+
 impl Recalls {
     /// Remembers that this caller was cut off at `now`. An empty number is nobody's.
     pub(super) fn remember(&mut self, now: Instant, arrival: &Arrival, recall: Recall, most: usize) {
-        if arrival.caller.is_empty() || most == 0 {
+        if number(arrival).is_empty() || most == 0 {
             return;
         }
         while self.by_caller.len() >= most {
             let Some((_, oldest)) = self.by_age.pop_first() else { break };
             self.by_caller.remove(&oldest);
         }
-        self.insert(now, (kind(&arrival.peer), arrival.caller.clone()), recall);
+        self.insert(now, (kind(&arrival.peer), number(arrival).to_owned()), recall);
     }
 
     fn insert(&mut self, lost: Instant, (kind, caller): (Kind, String), recall: Recall) {
@@ -106,7 +112,7 @@ impl Recalls {
         wanted: impl Fn(&Recall) -> bool,
     ) -> Option<Recall> {
         self.forget_before(now, within);
-        let of = |since, n| (kind(&arrival.peer), arrival.caller.clone(), since, n);
+        let of = |since, n| (kind(&arrival.peer), number(arrival).to_owned(), since, n);
         let all = of(Instant::ZERO, 0)..=of(Instant::from_nanos(u64::MAX), u64::MAX);
         let key = self.by_caller.range(all).find(|(_, (_, recall))| wanted(recall))?.0.clone();
         let (lost, recall) = self.by_caller.remove(&key)?;
@@ -158,11 +164,13 @@ impl From<Recalls> for Vec<Written> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Vouched;
 
     const WITHIN: Duration = Duration::from_mins(10);
 
     fn from(caller: &str, peer: Peer) -> Arrival {
-        Arrival { dialled: "95188".into(), caller: caller.into(), caller_name: String::new(), peer }
+        let (dialled, caller) = ("95188".into(), caller.into());
+        Arrival { dialled, caller, caller_name: String::new(), peer, vouched: Vouched::default() }
     }
 
     fn caller(number: &str) -> Arrival {

@@ -4,7 +4,7 @@ use super::say::{FEWER_AGENTS, LONGER_TALKS, NOBODY_YET, URGENT_CALLERS, WAIT_UN
 use super::{AgentWish, Cause};
 
 /// Prompts that the exchange says by itself.
-pub const EXCHANGE_PROMPTS: [&str; 21] = [
+pub const EXCHANGE_PROMPTS: [&str; 23] = [
     AGENT_LOST,
     IF_WE_LOSE_YOU,
     PLACE_RESTORED,

@@ -54,6 +54,7 @@ pub(super) const fn outcome(cause: Cause) -> Status {
         | Cause::QueueOverflow
         | Cause::LimitReached
         | Cause::ProtocolError
+        | Cause::ServerRestart
         | Cause::InternalError => refusal(cause),
     }
 }

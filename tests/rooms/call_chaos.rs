@@ -9,7 +9,8 @@ use hotline::base::{AgentId, CallId, Key, LegId, PartyId, PlayId, PromptId, Queu
 use hotline::exchange::acd::AgentWish;
 use hotline::exchange::menu::MenuSet;
 use hotline::exchange::{
-    Cause, Command, ExchangeSettings, Fact, Input, Ops, Peer, Record, Switchboard, TransferTarget, decode, encode,
+    Cause, Command, ExchangeSettings, Fact, Input, Ops, Peer, Record, Switchboard, TransferTarget, decode,
+    encode,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

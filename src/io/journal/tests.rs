@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::disk::{Disk, Folder, file_of};
 use super::{Around, Figures, Found, Journal, read};
 use crate::base::{CallId, LegId, Rng, Seq};
-use crate::exchange::{Arrival, Cause, Entry, Fact, Happening, Input, NumberedFact, Peer};
+use crate::exchange::{Arrival, Cause, Entry, Fact, Happening, Input, NumberedFact, Peer, Vouched};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 
@@ -144,6 +144,7 @@ impl Bench {
             caller: "139".into(),
             caller_name: String::new(),
             peer: Peer::Stranger,
+            vouched: Vouched::default(),
         };
         let menus = String::new();
         self.append(vec![Fact::CallStarted { call, leg: LegId(2), arrival, menus }])

@@ -92,7 +92,7 @@ impl Transactions {
         let mut bytes = Vec::new();
         write_request(&request, &mut bytes);
         tx.bytes.clone_from(&bytes);
-        self.transmits.push_back(Transmit { to, bytes });
+        self.transmits.push_back(Transmit::new(to, bytes));
         let again = if request.method == Method::Invite { Timer::A } else { Timer::E };
         tx.invite = (request.method == Method::Invite).then(|| Box::new(request));
         self.start(id, &mut tx, again);

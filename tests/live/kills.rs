@@ -1,0 +1,312 @@
+//! kill -9 at any moment, under callers in menus, queues and talks: what the callers themselves saw is held against the
+//! record. Points in time come from a seed, which is printed; `cargo xtask kills` does it two hundred times.
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hotline::base::Rng;
+use hotline::replay::{Phone, PhoneEvent, PhoneSettings, Voice};
+use sqlx::{ConnectOptions as _, Row as _};
+
+use crate::binary::{Home, Running};
+use crate::house::{SOON, make_audio, runtime, wav};
+use crate::sipp::hand::{Fields, Hand, header, status, to_tag};
+use crate::web::{get, until};
+
+/// What "your place is kept" sounds like here, in Hz.
+const KEPT_HZ: f64 = 2_500.0;
+/// What "you are at your old place" sounds like here, in Hz.
+const BACK_HZ: f64 = 2_800.0;
+/// Callers who wait in each round.
+const WAITING: usize = 4;
+/// Callers who ring, stay a moment and hang up, over and over.
+const PASSING: usize = 3;
+
+/// How often, and from which seed.
+fn plan() -> (u32, u64) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let kills = number("HOTLINE_KILLS").and_then(|n| u32::try_from(n).ok()).unwrap_or(12);
+    (kills, number("HOTLINE_SEED").unwrap_or(20_261_111))
+}
+
+/// A home whose two promises can be told from all else by ear.
+fn home() -> Home {
+    let home = Home::new();
+    let audio = home.folder.join("audio");
+    make_audio(&audio);
+    for (name, hz) in [("if-we-lose-you", KEPT_HZ), ("place-restored", BACK_HZ)] {
+        for language in ["zh", "en"] {
+            std::fs::write(audio.join(language).join(name).with_extension("wav"), wav(hz, 2_400)).unwrap();
+        }
+    }
+    let settings = home.folder.join("hotline.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(settings, format!("{text}[files]\naudio = \"audio\"\n")).unwrap();
+    home
+}
+
+/// What callers saw.
+#[derive(Default)]
+struct Seen {
+    /// Callers whose call was answered: exactly one record each.
+    answered: Vec<String>,
+    /// Callers whose BYE was answered: the record says that they hung up.
+    acknowledged: Vec<String>,
+}
+
+/// Calls one after the other, without sound, until told to stop or nobody answers.
+fn pass(home: &Home, name: &str, stop: &AtomicBool, seen: &Mutex<Seen>) {
+    for n in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let (hand, from) = (Hand::open(home.sip), format!("{name}n{n}"));
+        hand.patience(Duration::from_millis(400));
+        let body = Hand::sdp();
+        let more = Fields { from: &from, body: &body, ..Fields::default() };
+        hand.send(&hand.request("INVITE", "95188", 1, &more));
+        let Some(answer) = hand.answer_if_any("INVITE") else { continue };
+        assert_eq!(status(&answer), 200, "{answer}");
+        seen.lock().unwrap().answered.push(from.clone());
+        let tag = to_tag(&answer);
+        let within = Fields { from: &from, to_tag: &tag, ..Fields::default() };
+        hand.send(&hand.request("ACK", "95188", 1, &within));
+        std::thread::sleep(Duration::from_millis(30));
+        let bye = hand.request("BYE", "95188", 2, &within);
+        // The answer may wait for the disk: we ask again, as any phone does, and take the first.
+        for _ in 0..8 {
+            hand.send(&bye);
+            if let Some(over) = hand.answer_if_any("BYE") {
+                assert_eq!(header(&over, "CSeq"), "2 BYE");
+                if status(&over) == 200 {
+                    seen.lock().unwrap().acknowledged.push(from.clone());
+                }
+                break;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+fn heard(phone: &Phone, hz: f64) -> bool {
+    let window = Duration::from_millis(100);
+    let samples = phone.ear.all();
+    let step = usize::try_from(hotline::media::samples_in(window)).unwrap();
+    samples.chunks_exact(step).any(|chunk| hotline::media::amplitude(chunk, hz) > 2_000.0)
+}
+
+async fn caller(home: &Home, name: &str) -> Phone {
+    let mut settings = PhoneSettings::new(name, home.sip);
+    settings.voice = Voice::Silence;
+    Phone::start(settings).await.unwrap()
+}
+
+/// One line for each call of the record that a caller made: cause, and how many.
+async fn record(database: &Path) -> (BTreeMap<String, Vec<String>>, String) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+    let mut conn = options.connect().await.unwrap();
+    let check = sqlx::query("PRAGMA integrity_check").fetch_one(&mut conn).await.unwrap();
+    let rows = sqlx::query("SELECT caller, coalesce(cause, 'open') FROM calls").fetch_all(&mut conn).await;
+    let mut calls: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows.unwrap() {
+        calls.entry(row.get(0)).or_default().push(row.get(1));
+    }
+    (calls, check.get(0))
+}
+
+/// What is counted over all rounds.
+#[derive(Debug, Default)]
+struct Sum {
+    kills: u32,
+    answered: usize,
+    acknowledged: usize,
+    promised: usize,
+    returned: usize,
+    ready: Vec<Duration>,
+}
+
+struct Round<'h> {
+    home: &'h Home,
+    number: u32,
+    rng: Rng,
+}
+
+impl Round<'_> {
+    /// Callers wait, others pass, and the plug is pulled. Whoever waits, in the order in which they came, and whether
+    /// he was promised his place.
+    async fn until_killed(&mut self, server: Running, seen: &Arc<Mutex<Seen>>) -> Vec<(String, Phone, bool)> {
+        let mut waiting = Vec::new();
+        let kill_at = Duration::from_millis(self.rng.below(1_500));
+        let stop = AtomicBool::new(false);
+        let number = self.number;
+        let home = self.home;
+        std::thread::scope(|scope| {
+            for n in 0..PASSING {
+                let (stop, seen) = (&stop, Arc::clone(seen));
+                scope.spawn(move || pass(home, &format!("p{number}x{n}"), stop, &seen));
+            }
+            let begun = Instant::now();
+            let killer = scope.spawn(move || {
+                std::thread::sleep(kill_at);
+                server.kill();
+            });
+            waiting = runtime_of(async {
+                let mut waiting = Vec::new();
+                for n in 0..WAITING {
+                    let name = format!("w{number}x{n}");
+                    let mut phone = caller(home, &name).await;
+                    phone.dial("95188").await.unwrap();
+                    let left = (kill_at + Duration::from_millis(300)).saturating_sub(begun.elapsed());
+                    if phone.wait("the answer", left, |e| *e == PhoneEvent::Up).await.is_err() {
+                        break;
+                    }
+                    seen.lock().unwrap().answered.push(name.clone());
+                    phone.press("0").await.unwrap();
+                    waiting.push((name, phone));
+                }
+                let left = (kill_at + Duration::from_millis(300)).saturating_sub(begun.elapsed());
+                tokio::time::sleep(left).await;
+                let mut all = Vec::new();
+                for (name, phone) in waiting {
+                    let promised = heard(&phone, KEPT_HZ);
+                    phone.vanish().await.unwrap();
+                    all.push((name, phone, promised));
+                }
+                all
+            });
+            killer.join().unwrap();
+            stop.store(true, Ordering::Relaxed);
+        });
+        waiting
+    }
+}
+
+/// Runs phones beside threads that block.
+fn runtime_of<T>(what: impl Future<Output = T>) -> T {
+    runtime().block_on(what)
+}
+
+/// The record agrees with what callers saw.
+async fn check_record(home: &Home, seen: &Seen, old: &mut usize) {
+    let (calls, integrity) = until_closed(home).await;
+    assert_eq!(integrity, "ok");
+    for caller in &seen.answered[*old..] {
+        let causes = calls.get(caller).cloned().unwrap_or_default();
+        assert_eq!(causes.len(), 1, "{caller} has the records {causes:?}");
+        assert!(["hung_up", "server_restart"].contains(&causes[0].as_str()), "{caller}: {causes:?}");
+    }
+    for caller in &seen.acknowledged {
+        assert_eq!(calls.get(caller), Some(&vec!["hung_up".to_owned()]), "{caller}'s BYE was answered");
+    }
+    assert!(calls.values().all(|causes| causes.len() <= 2), "a record twice: {calls:?}");
+    *old = seen.answered.len();
+}
+
+async fn until_closed(home: &Home) -> (BTreeMap<String, Vec<String>>, String) {
+    let end = Instant::now() + SOON;
+    loop {
+        let found = record(&home.database()).await;
+        if !found.0.values().flatten().any(|cause| cause == "open") {
+            return found;
+        }
+        assert!(Instant::now() < end, "calls stay open: {found:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn strings(value: &serde_json::Value, name: &str) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|v| v[name].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Everybody who was promised his place is listed, in order; he rings again, is told, and stands where he stood.
+async fn come_back(home: &Home, lost: Vec<(String, Phone, bool)>, rng: &mut Rng, sum: &mut Sum) {
+    let view = get(home.http, "/api/v1/status").json();
+    let listed = strings(&view["board"]["lost_places"], "caller");
+    let order: Vec<String> = lost.iter().map(|(name, ..)| name.clone()).collect();
+    for (name, _, promised) in &lost {
+        assert!(!promised || listed.contains(name), "{name} was promised his place; kept are {listed:?}");
+        sum.promised += usize::from(*promised);
+    }
+    let wanted: Vec<String> = order.iter().filter(|name| listed.contains(*name)).cloned().collect();
+    let stands: Vec<&String> = listed.iter().filter(|name| order.contains(*name)).collect();
+    assert_eq!(stands, wanted.iter().collect::<Vec<_>>(), "the order is lost");
+    let (mut left, mut phones) = (wanted.clone(), Vec::new());
+    while !left.is_empty() {
+        let at = usize::try_from(rng.below(left.len() as u64)).unwrap();
+        let name = left.swap_remove(at);
+        let mut phone = caller(home, &name).await;
+        phone.dial("95188").await.unwrap();
+        phone.wait("the answer", SOON, |e| *e == PhoneEvent::Up).await.unwrap();
+        let told = phone.ear.until(SOON, |_| heard(&phone, BACK_HZ).then_some(())).await;
+        assert!(told.is_some(), "{name} was not told that he has his place back");
+        phones.push(phone);
+        sum.returned += 1;
+    }
+    let view = get(home.http, "/api/v1/status").json();
+    let callers: BTreeMap<u64, String> = view["board"]["calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["call"].as_u64().unwrap(), c["caller"].as_str().unwrap().to_owned()))
+        .collect();
+    let queues = view["board"]["acd"]["queues"].as_array().unwrap();
+    let line: Vec<&String> = queues
+        .iter()
+        .flat_map(|q| q["waiting"].as_array().unwrap())
+        .map(|t| &callers[&t["call"].as_u64().unwrap()])
+        .collect();
+    assert_eq!(line, wanted.iter().collect::<Vec<_>>(), "inversions in the line");
+    for mut phone in phones {
+        phone.hang_up().await.unwrap();
+        phone.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
+    }
+    until("an empty house", || {
+        let view = get(home.http, "/api/v1/status").json();
+        view["board"]["acd"]["queues"].as_array()?.iter().all(|q| q["waiting"] == serde_json::json!([])).then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
+    let (kills, seed) = plan();
+    println!("HOTLINE_SEED={seed} HOTLINE_KILLS={kills}");
+    let home = home();
+    let (seen, mut sum, mut old) = (Arc::new(Mutex::new(Seen::default())), Sum::default(), 0);
+    let mut rng = Rng::from_number(seed);
+    let (mut server, _) = home.serve();
+    for number in 0..kills {
+        let mut round = Round { home: &home, number, rng: rng.fork(&format!("round {number}")) };
+        let lost = runtime_free(|| round.until_killed(server, &seen));
+        sum.kills += 1;
+        let begun = Instant::now();
+        server = home.serve().0;
+        sum.ready.push(begun.elapsed());
+        runtime().block_on(async {
+            check_record(&home, &seen.lock().unwrap(), &mut old).await;
+            come_back(&home, lost, &mut rng, &mut sum).await;
+        });
+        old = 0;
+        seen.lock().unwrap().answered.clear();
+        seen.lock().unwrap().acknowledged.clear();
+    }
+    sum.ready.sort_unstable();
+    let worst = sum.ready.last().copied().unwrap_or_default();
+    println!(
+        "{} kills: {} calls and {} ends acknowledged, 0 lost; {} places promised, {} given back in order; ready again \
+         after {:?} at worst, {:?} at the median",
+        sum.kills,
+        sum.answered,
+        sum.acknowledged,
+        sum.promised,
+        sum.returned,
+        worst,
+        sum.ready[sum.ready.len() / 2]
+    );
+    assert!(worst < Duration::from_secs(15), "ready again after {worst:?}");
+    drop(server);
+}
