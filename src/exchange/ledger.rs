@@ -4,6 +4,7 @@
 //!
 //! Invariant: the same entries give the same ledger, whether they are folded one by one or from any copy on.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +114,12 @@ impl Ledger {
         let at = self.at.mono;
         match &entry.what {
             Happening::ToAcd(AcdInput::Enter(joining)) => {
-                if let Some(call) = self.calls.get_mut(&joining.call) {
-                    call.clock.get_or_insert(joining.since);
+                if let Some(call) = self.calls.get_mut(&joining.call)
+                    && call.clock.is_none()
+                {
+                    call.clock = Some(joining.since);
+                    // He has the clock of the visit that was cut off: it is given out once.
+                    self.recalls.take_if(at, &call.arrival, Duration::MAX, |r| r.since == joining.since);
                 }
             }
             Happening::ToAcd(AcdInput::Agent { agent, wish }) => self.agents.wish(at, agent, wish),

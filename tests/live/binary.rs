@@ -123,7 +123,7 @@ impl Drop for Running {
 }
 
 /// A loopback port that is free for UDP and TCP just now.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();

@@ -10,6 +10,7 @@ mod hearing;
 mod holding;
 mod house;
 mod http;
+mod kills;
 mod leaving;
 mod load;
 mod locked_doors;

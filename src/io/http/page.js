@@ -62,6 +62,14 @@ const fill = (id, rows, nothing) => {
   body.replaceChildren(...made);
 };
 
+const alarm = {
+  journal: "the journal cannot be written: after a crash the last calls would be missing",
+  journal_entries_lost: "entries of the journal were lost",
+  store: "the record cannot be written: it waits in memory",
+  facts_lost: "facts were lost: the record was away for too long",
+};
+const alarms = (v) => byId("alarms").replaceChildren(...(v.alarms || []).map((a) => el("p", alarm[a] || words(a), "alarm")));
+
 const figures = (v) => {
   const b = v.board, acd = b.acd;
   const all = [["calls", b.calls.length], ["waiting", acd.queues.reduce((s, q) => s + q.waiting.length, 0)],
@@ -76,6 +84,7 @@ const figures = (v) => {
 const show = (v) => {
   const b = v.board, acd = b.acd;
   figures(v);
+  alarms(v);
   fill("queues", acd.queues.map((q) => {
     const w = q.waiting, s = q.service, last = w[w.length - 1];
     return [q.queue, n(String(w.length), w.length ? "warn" : "quiet"), n(w.length ? span(Math.max(...w.map((t) => seconds(t.waited)))) : ""),
@@ -84,6 +93,7 @@ const show = (v) => {
   }), "no queue");
   fill("waiting", acd.queues.flatMap((q) => q.waiting.map((t) => [String(t.call), q.queue, n(String(t.class)), n(span(seconds(t.waited))), t.told ? told(t.told[0]) : "",
     t.estimate ? `${span(seconds(t.estimate.low))}–${span(seconds(t.estimate.high))}` : "unknown", t.ringing || ""])), "nobody waits");
+  fill("kept", b.lost_places.map((p) => [p.caller, p.queue, n(String(p.priority)), n(span(seconds(p.waited))), n(span(seconds(p.kept_for)))]), "nobody was cut off");
   fill("agents", acd.agents.map((a) => {
     const s = state(a.state);
     return [a.agent, a.alias, cell(s, tone(s)), n(span(seconds(a.in_state))), cell(a.reachable ? "registered" : "not registered", a.reachable ? "" : "quiet"), n(some(a.answered))];

@@ -1,5 +1,5 @@
 //! What a start finds: segments are read in their order, the ledger is folded, and facts that the store does not have are
-//! collected. Invariant: a torn end is cut; a segment with a broken middle is kept aside under another name; both are said.
+//! collected. Invariant: a torn end is cut; of a segment with a broken middle a copy is kept aside, and what was sound is used; both are said.
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -31,12 +31,7 @@ pub(in crate::io) fn read(folder: &Path, cursor: (u64, u32)) -> io::Result<Found
         for record in records.by_ref() {
             match record {
                 Ok(record) => found.take(record, cursor, &mut gathered),
-                Err(error) => {
-                    broken(folder, number, &error)?;
-                    if !matches!(error, JournalError::Torn { .. }) {
-                        found.segments.retain(|n| *n != number);
-                    }
-                }
+                Err(error) => broken(folder, number, &error),
             }
         }
     }
@@ -73,18 +68,21 @@ fn segments(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn broken(folder: &Path, number: u64, error: &JournalError) -> io::Result<()> {
+/// What is sound stays where it is; the rest is cut, once a copy of a broken file is safe. A disk that refuses that now
+/// will be asked again at the next start.
+fn broken(folder: &Path, number: u64, error: &JournalError) {
     let path = file_of(folder, number);
-    match error {
+    let cut = |at: usize| OpenOptions::new().write(true).open(&path)?.set_len(at as u64);
+    let done = match error {
         JournalError::Torn { at, have, .. } => {
             tracing::warn!(
                 segment = number,
                 bytes = have,
                 "the journal's end is torn, as after a crash: cut"
             );
-            OpenOptions::new().write(true).open(&path)?.set_len(*at as u64)
+            cut(*at)
         }
-        JournalError::Corrupt { .. } | JournalError::Version { .. } | JournalError::Encode(_) => {
+        JournalError::Corrupt { at, .. } | JournalError::Version { at, .. } => {
             let aside = path.with_extension("aside");
             tracing::error!(
                 segment = number,
@@ -92,7 +90,11 @@ fn broken(folder: &Path, number: u64, error: &JournalError) -> io::Result<()> {
                 kept = %aside.display(),
                 "the journal is broken here: what follows in this segment is not used; the file is kept aside"
             );
-            std::fs::rename(&path, &aside)
+            std::fs::copy(&path, &aside).and_then(|_| cut(*at))
         }
+        JournalError::Encode(_) => Ok(()),
+    };
+    if let Err(error) = done {
+        tracing::error!(%error, segment = number, "the journal cannot be mended now");
     }
 }

@@ -35,6 +35,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// With nothing to do the scribe looks around this often.
 const IDLE: Duration = Duration::from_secs(1);
+/// Writings begun after control is gone: one that is due, one anew after a failure, one to spare.
+const LAST_TRIES: u8 = 3;
 /// Segments kept for a store that does not take their facts.
 const SEGMENTS_MAX: usize = 64;
 
@@ -77,6 +79,8 @@ pub(super) struct Scribe {
     renew: Option<Instant>,
     pause: Duration,
     last_writing: Instant,
+    /// How often more a writing is begun once control is gone.
+    last_tries: u8,
 }
 
 impl Scribe {
@@ -102,6 +106,7 @@ impl Scribe {
             renew: Some(now),
             pause: PAUSE_MIN,
             last_writing: now,
+            last_tries: LAST_TRIES,
         }
     }
 
@@ -115,12 +120,14 @@ impl Scribe {
             entries.into_iter().for_each(|entry| self.take(entry));
             let now = self.around.clock.mono();
             self.look_at_the_disk(now);
-            self.hand_over(now, closed);
-            let given_up = self.pause > PAUSE_MIN;
             let nothing_left = self.pending.is_empty() && self.facts.is_empty();
-            if closed && self.flight.is_none() && (nothing_left || given_up) {
+            if closed && self.flight.is_none() && (nothing_left || self.last_tries == 0) {
                 break;
             }
+            if closed && self.flight.is_none() {
+                self.last_tries = self.last_tries.saturating_sub(1);
+            }
+            self.hand_over(now, closed);
         }
         let left = std::mem::take(&mut self.facts);
         self.send_on(left);

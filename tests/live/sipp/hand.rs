@@ -49,7 +49,10 @@ impl Hand {
 
     /// Sends it as it is.
     pub(crate) fn send(&self, text: &str) {
-        self.socket.send(text.as_bytes()).unwrap();
+        // A server that was killed leaves a refusal behind: the next message tries anew.
+        if self.socket.send(text.as_bytes()).is_err() {
+            self.socket.send(text.as_bytes()).ok();
+        }
     }
 
     /// The next message, whatever it is.
@@ -57,6 +60,24 @@ impl Hand {
         let mut buffer = [0; 4_096];
         let n = self.socket.recv(&mut buffer).unwrap_or_else(|e| panic!("no answer: {e}"));
         String::from_utf8_lossy(&buffer[..n]).into_owned()
+    }
+
+    /// Waits no longer than this for a message.
+    pub(crate) fn patience(&self, time: Duration) {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+    }
+
+    /// The next final response to that method; `None` when nothing comes in time, or nobody is there.
+    pub(crate) fn answer_if_any(&self, method: &str) -> Option<String> {
+        let mut buffer = [0; 4_096];
+        loop {
+            let n = self.socket.recv(&mut buffer).ok()?;
+            let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+            let is_final = text.starts_with("SIP/2.0 ") && !text.starts_with("SIP/2.0 1");
+            if is_final && header(&text, "CSeq").ends_with(method) {
+                return Some(text);
+            }
+        }
     }
 
     /// The next final response to that method.

@@ -1,7 +1,7 @@
 //! The real sipp against the real server: keys, CANCEL, hold and changes, early sound, what is not served, PRACK,
 //! UPDATE, session timers, forks, TCP, digest,
 //! and a hundred calls through menu and queue to agents.
-mod hand;
+pub(crate) mod hand;
 mod run;
 
 mod calls;
