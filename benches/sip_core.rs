@@ -1,5 +1,5 @@
 //! What an answered call costs the SIP core: INVITE in, 100 and 200 out, ACK in, BYE in, 200 out, and all that is left
-//! behind expired. Budget: 100 us of CPU a call, which is 10,000 calls a second on one core; and as much again with
+//! behind expired. Budget: 30 us of CPU a call; a few more with
 //! 10,000 other calls standing, since one input must not touch them.
 //!
 //! The caller is bytes made beforehand: only its `ACK` and `BYE` get our tag put in while the clock runs.
@@ -48,7 +48,9 @@ impl Bench {
     fn new() -> Self {
         let at: SocketAddr = "192.0.2.1:5060".parse().expect("an address");
         let listener = Listener { id: UDP, transport: ListenerTransport::Udp, local: at, advertised: at };
-        let settings = UserAgentSettings::new(vec![listener], "hotline");
+        let mut settings = UserAgentSettings::new(vec![listener], "hotline");
+        // The clock of this bench runs far ahead of the calls that stand: none is to be refreshed.
+        settings.session.interval = Duration::from_hours(24);
         let sdp = sdp();
         let body = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
         Self {
@@ -114,12 +116,12 @@ fn main() {
     let each = |bench: &mut Bench| support::ns_each(1, || bench.batch()) / 1e6;
     let alone = each(&mut bench);
     println!("{:.0} answered calls/s on one core", 1e6 / alone);
-    support::report("sip_answered_call", alone, "us", 100.0);
+    support::report("sip_answered_call", alone, "us", 30.0);
 
     for n in 0..10_000 {
         bench.open(1_000_000_000 + n);
     }
     let among = each(&mut bench);
-    support::report("sip_answered_call_among_10000", among, "us", 200.0);
+    support::report("sip_answered_call_among_10000", among, "us", 60.0);
     assert_eq!(bench.ua.held().live, 10_000);
 }
