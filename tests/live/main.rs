@@ -22,5 +22,6 @@ mod service_class;
 mod sipp;
 mod store_contract;
 mod strangers;
+mod torture;
 mod web;
 mod wide_band;
