@@ -62,7 +62,8 @@ impl Dialog {
             remote_tag,
             local_number: 0,
             remote_number: request.cseq().map(|c| c.number),
-            remote_target: request.headers.contact()?.uri,
+            // Peers of RFC 2543 may name none.
+            remote_target: request.headers.contact().map_or_else(|| from.uri.clone(), |contact| contact.uri),
             route_set: request.headers.record_routes(),
             path,
         })

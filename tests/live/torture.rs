@@ -1,15 +1,20 @@
 //! The 61 messages of RFC 4475 and RFC 5118 against a running server, each over UDP and over TCP from an address of its
 //! own: what is answered, compared with what the RFCs ask, as a table. After each message the server answers OPTIONS, so
 //! nothing is waited for by the clock: answers come in the order of the questions.
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 
 use crate::house::{House, SOON};
 
 /// Ports named in the messages' Vias: answers to a message over UDP go there (RFC 3261 18.2.2).
 const VIA_PORTS: [u16; 5] = [5_060, 5_050, 5_070, 6_050, 19_823];
 
+/// Promises more than it brings. On a stream the server waits for the rest, which never comes; "wait, then close after a
+/// reasonable time", says its section (3.1.2.2): here the stream ends at once.
+const SHORT: &str = "clerr";
+
+#[derive(Default)]
 struct Case {
     name: String,
     bytes: Vec<u8>,
@@ -99,6 +104,11 @@ fn options(transport: &str, at: SocketAddr, n: usize) -> String {
     )
 }
 
+/// The same message where only the end of the stream is right.
+fn closes(case: &Case) -> Case {
+    Case { name: case.name.clone(), expect: vec!["close".to_owned()], ..Case::default() }
+}
+
 fn code_of(message: &str) -> Option<u16> {
     message.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
 }
@@ -139,22 +149,29 @@ fn over_tcp(server: SocketAddr, case: &Case, n: usize) -> Got {
     };
     let connect = || {
         let stream = TcpStream::connect(server).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
         stream
     };
     let mut stream = connect();
-    let whole = stream.write_all(&case.bytes).and_then(|()| ping(&mut stream, 9_000 + n));
+    let whole = stream.write_all(&case.bytes).and_then(|()| {
+        if case.name == SHORT { stream.shutdown(Shutdown::Write) } else { ping(&mut stream, 9_000 + n) }
+    });
     let (mut got, mut closed) = (Got::Nothing, whole.is_err());
     let (mut text, mut buffer) = (String::new(), [0; 65_535]);
-    let mut alive = false;
+    let (mut alive, mut asked_again) = (false, false);
     while !closed && !alive {
         match stream.read(&mut buffer) {
             Ok(0) => closed = true,
             Ok(length) => text.push_str(&String::from_utf8_lossy(&buffer[..length])),
-            // A message that promises more than it brings takes the question for its own body: the server waits.
-            Err(_) => break,
+            Err(e) => panic!("neither answered nor closed after {}: {e}", case.name),
         }
-        alive = text.contains(&format!("Call-ID: ping-{}@torture", 9_000 + n));
+        // Answers to one read of the server's may leave it in another order: what was before the second question is here.
+        let answered = |k: usize| text.contains(&format!("Call-ID: ping-{}@torture", k + n));
+        if answered(9_000) && !asked_again {
+            asked_again = true;
+            closed = ping(&mut stream, 9_200 + n).is_err();
+        }
+        alive = answered(9_200);
     }
     for message in text.split("SIP/2.0 ").skip(1).filter(|m| !m.contains("@torture")) {
         if let Some(code) = code_of(&format!("SIP/2.0 {message}")) {
@@ -166,7 +183,6 @@ fn over_tcp(server: SocketAddr, case: &Case, n: usize) -> Got {
     }
     if !alive {
         let mut fresh = connect();
-        fresh.set_read_timeout(Some(SOON)).unwrap();
         ping(&mut fresh, 9_500 + n).unwrap();
         let length = fresh.read(&mut buffer).unwrap_or_else(|e| panic!("dead after {}: {e}", case.name));
         assert_eq!(code_of(&String::from_utf8_lossy(&buffer[..length])), Some(200), "after {}", case.name);
@@ -174,19 +190,44 @@ fn over_tcp(server: SocketAddr, case: &Case, n: usize) -> Got {
     got
 }
 
+/// Some messages share a branch with an earlier one, and are its retransmissions then: they get a server of their own.
+#[derive(Default)]
+struct Houses {
+    house: Option<House>,
+    seen: BTreeSet<String>,
+}
+
+impl Houses {
+    fn fresh_for(&mut self, case: &Case) -> SocketAddr {
+        let text = String::from_utf8_lossy(&case.bytes);
+        let branch =
+            text.split_once("branch").map_or("", |(_, rest)| rest.split([';', '\r']).next().unwrap());
+        if self.house.is_none() || !self.seen.insert(branch.to_owned()) {
+            self.seen = BTreeSet::from([branch.to_owned()]);
+            self.house = Some(House::open(""));
+        }
+        self.house.as_ref().unwrap().sip
+    }
+}
+
 #[test]
 fn all_torture_messages_are_answered_as_the_rfcs_ask_over_udp_and_tcp() {
-    let house = House::open("");
+    let mut houses = [Houses::default(), Houses::default()];
     let mut table = format!("{:<32} {:<18} {:<10} {:<10}\n", "message", "asked", "UDP", "TCP");
     let mut wrong = Vec::new();
     let all = cases();
     for (n, case) in all.iter().enumerate() {
-        let udp = over_udp(house.sip, case, n);
-        let tcp = case.tcp.then(|| over_tcp(house.sip, case, n));
-        let say = |got: Got| format!("{got} {}", verdict(case, got));
-        let tcp_said = tcp.map_or_else(String::new, say);
-        let line = format!("{:<32} {:<18} {:<10} {tcp_said}", case.name, case.expect.join(" "), say(udp));
-        if [Some(udp), tcp].into_iter().flatten().any(|got| verdict(case, got) == "wrong") {
+        let udp = over_udp(houses[0].fresh_for(case), case, n);
+        let tcp = case.tcp.then(|| over_tcp(houses[1].fresh_for(case), case, n));
+        let on_stream = if case.name == SHORT { &closes(case) } else { case };
+        let tcp_said = tcp.map_or_else(String::new, |got| format!("{got} {}", verdict(on_stream, got)));
+        let line = format!(
+            "{:<32} {:<18} {:<10} {tcp_said}",
+            case.name,
+            case.expect.join(" "),
+            format!("{udp} {}", verdict(case, udp))
+        );
+        if verdict(case, udp) == "wrong" || tcp.is_some_and(|got| verdict(on_stream, got) == "wrong") {
             wrong.push(line.clone());
         }
         table += &line;

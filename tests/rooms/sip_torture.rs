@@ -17,7 +17,7 @@ enum Says {
     Answer(u16),
     Dropped(DropCause),
 }
-use DropCause::{BrokenResponse, BrokenStart, StrayResponse};
+use DropCause::{BrokenResponse, StrayResponse};
 use Method::{Bye, Invite, Options, Register};
 use Says::{Answer, Dropped, Request as Passes, Response as Status};
 
@@ -60,7 +60,7 @@ const TABLE: [(&str, Says, &str); 61] = [
     ("badvers", Answer(505), ""),
     ("mismatch01", Answer(400), ""),
     ("mismatch02", Answer(501), ""),
-    ("bigcode", Dropped(BrokenStart), ""),
+    ("bigcode", Dropped(BrokenResponse), ""),
     // 3.2 to 3.4: the meaning is odd.
     ("badbranch", Passes(Options), "an empty branch is matched by the rule of RFC 2543"),
     ("insuf", Answer(400), ""),

@@ -57,9 +57,6 @@ impl UserAgent {
 
     /// What an INVITE offers, if we may take it at all.
     fn offer_or_refusal(&mut self, request: &Request) -> Result<Option<Vec<u8>>, Box<Response>> {
-        if !matches!(request.uri.scheme().as_str(), "sip" | "sips" | "tel") {
-            return Err(Box::new(self.station.response(request, Status::UNSUPPORTED_URI_SCHEME)));
-        }
         if self.invites.live() >= self.settings.limits.invites {
             self.station.counts.invites_refused += 1;
             let mut response = self.station.response(request, Status::SERVICE_UNAVAILABLE);

@@ -105,6 +105,9 @@ impl UserAgent {
             // `sips` in the clear is no `sips`, section 26.2.2.
             return self.station.refuse(now, tx, request, Status::UNSUPPORTED_URI_SCHEME);
         }
+        if !matches!(request.uri.scheme().as_str(), "sip" | "sips" | "tel") {
+            return self.station.refuse(now, tx, request, Status::UNSUPPORTED_URI_SCHEME);
+        }
         if let Some(response) = self.bad_extension(request) {
             return self.station.respond_tagged(now, tx, response);
         }

@@ -13,6 +13,7 @@ pub(crate) enum Start<'a> {
         is_well_spaced: bool,
     },
     Response {
+        /// 0: what stands in its place is no status code.
         code: u16,
         reason: &'a [u8],
     },
@@ -44,7 +45,7 @@ impl<'a> Start<'a> {
         let (code, reason) = split_at_space(rest).unwrap_or((rest, b""));
         let code: u16 = match code {
             [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9'] => std::str::from_utf8(code).ok()?.parse().ok()?,
-            _ => return None,
+            _ => 0,
         };
         version.eq_ignore_ascii_case(b"SIP/2.0").then_some(Self::Response { code, reason })
     }
@@ -74,18 +75,11 @@ mod tests {
 
     #[test]
     fn only_lines_of_sip_are_start_lines() {
-        for line in [
-            "GET / HTTP/1.1",
-            "",
-            "INVITE",
-            "INVITE sip:a@b",
-            "SIP/2.0",
-            "SIP/2.0 4294967301 no",
-            "a\0b c SIP/2.0",
-        ] {
+        for line in ["GET / HTTP/1.1", "", "INVITE", "INVITE sip:a@b", "SIP/2.0", "a\0b c SIP/2.0"] {
             assert_eq!(Start::read(line.as_bytes()), Start::Broken, "{line}");
         }
         assert!(matches!(Start::read(b"SIP/2.0 100 "), Start::Response { code: 100, reason: b"" }));
+        assert!(matches!(Start::read(b"SIP/2.0 4294967301 no"), Start::Response { code: 0, reason: b"no" }));
         assert!(matches!(Start::read(b"SIP/2.0 486"), Start::Response { code: 486, reason: b"" }));
         for (line, version_2, well_spaced) in [
             ("OPTIONS sip:a@b SIP/2.0", true, true),
