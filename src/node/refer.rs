@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::machine::Node;
 use super::permit::Admission;
 use super::status;
-use crate::base::{AgentId, LegId, TransferId, TrunkId};
+use crate::base::{AgentId, LegId, QueueId, TransferId, TrunkId};
 use crate::exchange::{Input, Peer, TransferStep, TransferTarget};
 use crate::sip::{AddrSpec, Incoming, InviteId, NamedDialog, ReferTarget, Referral, Replaces, Status};
 
@@ -141,7 +141,10 @@ impl Node {
         if let Some((party, _)) = menus.party(user) {
             return Some(TransferTarget::Party(party.clone()));
         }
-        if let Some(queue) = menus.queue_of_code(user) {
+        let queue = QueueId::new(user);
+        if let Some(queue) =
+            menus.queues.get_key_value(&queue).map(|(id, _)| id).or(menus.queue_of_code(user))
+        {
             return Some(TransferTarget::Queue(queue.clone()));
         }
         menus.acd.agents.contains_key(&agent).then_some(TransferTarget::Agent(agent))

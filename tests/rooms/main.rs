@@ -17,6 +17,7 @@ mod menu_diagnostics;
 mod menu_run;
 mod menus_shipped;
 mod node_offers;
+mod node_transfers;
 mod queue_model;
 mod restarts;
 mod rtp_keys;

@@ -2,4 +2,5 @@
 pub(crate) mod queue_model;
 pub(crate) mod sip_peer;
 pub(crate) mod sip_world;
+pub(crate) mod switchboard_world;
 pub(crate) mod waiting_day;

@@ -1,0 +1,482 @@
+//! The whole node among phones without sockets: a caller, two agents, a third party behind a trunk. Phones answer by
+//! themselves; what they would not say (REFER, odd answers) is written by hand in their names.
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotline::base::{Key, LegId, Now, Rng, TrunkId};
+use hotline::exchange::ExchangeSettings;
+use hotline::exchange::menu::{MenuSet, PromptTexts};
+use hotline::media::{Codec, MediaCommand};
+use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Permit, Trunk};
+use hotline::sip::{
+    Account, Credentials, Destination, Identity, InviteId, Listener, ListenerId, ListenerTransport,
+    OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
+};
+
+const UDP: ListenerId = ListenerId(0);
+const NODE: u8 = 1;
+/// Phones, by their place.
+pub(crate) const CALLER: usize = 0;
+pub(crate) const AGENT: usize = 1;
+pub(crate) const OTHER: usize = 2;
+pub(crate) const MERCHANT: usize = 3;
+/// The last numbers of their addresses, and whose they are.
+const PLACES: [(u8, &str); 4] = [(2, "13800138000"), (3, "8002"), (4, "8001"), (9, "7001")];
+
+fn address(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 5060))
+}
+
+fn settings_at(at: SocketAddr) -> UserAgentSettings {
+    let listener = Listener { id: UDP, transport: ListenerTransport::Udp, local: at, advertised: at };
+    UserAgentSettings::new(vec![listener], "hotline")
+}
+
+fn credentials(user: &str) -> Credentials {
+    Credentials { user: user.into(), password: "a long password".into(), realm: None }
+}
+
+struct Phone {
+    at: SocketAddr,
+    ua: UserAgent,
+    sounds: BTreeMap<InviteId, LegSound>,
+    /// Calls that were over.
+    over: usize,
+    /// The newest call.
+    newest: Option<InviteId>,
+    port: u16,
+}
+
+/// A call of a phone with the node, as the phone sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) call_id: String,
+    /// The phone's tag.
+    pub(crate) our_tag: String,
+    /// The node's tag.
+    pub(crate) their_tag: String,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Now,
+    pub(crate) node: Node,
+    phones: Vec<Phone>,
+    pub(crate) media: Vec<MediaCommand>,
+    /// Every message to and from the node: the phone's address, whether the node sent it, its text.
+    pub(crate) wire: Vec<(SocketAddr, bool, String)>,
+    /// How an INVITE to a user is answered instead: the status line's rest, then fields.
+    pub(crate) answers: BTreeMap<String, String>,
+    /// The bodies of the NOTIFYs that phones got.
+    pub(crate) notified: Vec<String>,
+    /// Messages in phones' names on their way to the node.
+    by_hand: Vec<(SocketAddr, String)>,
+    number: u32,
+    /// Where `invites_to` begins.
+    mark: usize,
+}
+
+fn field<'a>(text: &'a str, name: &str) -> &'a str {
+    let found = text.lines().find_map(|l| l.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)));
+    found.map_or("", |(_, value)| value.trim())
+}
+
+fn tag(value: &str) -> String {
+    value.split(";tag=").nth(1).unwrap_or("").split(';').next().unwrap().to_owned()
+}
+
+/// A response to a request by hand.
+fn respond(request: &str, status: &str) -> String {
+    let (line, more) =
+        status.split_once('\n').map_or((status, String::new()), |(l, m)| (l, format!("{m}\r\n")));
+    let to = field(request, "To");
+    let to = if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag=byhand") };
+    format!(
+        "SIP/2.0 {line}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{more}Content-Length: 0\r\n\r\n",
+        field(request, "Via"),
+        field(request, "From"),
+        field(request, "Call-ID"),
+        field(request, "CSeq"),
+    )
+}
+
+fn menus() -> Arc<MenuSet> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let (texts, _) = PromptTexts::read("manifest.toml", &read("audio/manifest.toml"));
+    let files: BTreeMap<String, String> = std::fs::read_dir("menus")
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "toml"))
+        .map(|name| (name.clone(), read(&format!("menus/{name}"))))
+        .collect();
+    Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
+}
+
+impl Phone {
+    fn new(last: u8) -> Self {
+        let at = address(last);
+        let ua = UserAgent::new(settings_at(at), &Rng::from_number(last.into()));
+        Self { at, ua, sounds: BTreeMap::new(), over: 0, newest: None, port: 30_000 }
+    }
+
+    fn sound(&mut self) -> LegSound {
+        self.port += 2;
+        LegSound::new(self.at.ip(), self.port, &[Codec::Pcma], u64::from(self.port))
+    }
+
+    /// What a phone does by itself: answers calls and changes, takes the answers to its own.
+    fn settle(&mut self, now: Now) {
+        while let Some(event) = self.ua.poll_event() {
+            match event {
+                SipEvent::Incoming(incoming) => {
+                    let mut sound = self.sound();
+                    sound.answer(incoming.offer.as_ref().unwrap()).unwrap();
+                    self.ua.answer(now.mono, incoming.invite, sound.take_answer());
+                    self.newest = Some(incoming.invite);
+                    self.sounds.insert(incoming.invite, sound);
+                }
+                SipEvent::Answered { invite, sdp: Some(sdp) }
+                | SipEvent::ReofferAnswered { invite, sdp: Some(sdp) } => {
+                    self.sounds.get_mut(&invite).unwrap().accept(&sdp).unwrap();
+                }
+                SipEvent::Reoffer { invite, offer: Some(offer) } => {
+                    let sound = self.sounds.get_mut(&invite).unwrap();
+                    sound.answer(&offer).unwrap();
+                    let body = sound.take_answer();
+                    self.ua.answer_reoffer(now.mono, invite, body);
+                }
+                SipEvent::Ended { invite, .. } => {
+                    self.sounds.remove(&invite);
+                    self.over += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl World {
+    /// Nobody is signed in; `set` changes the merchants' trunk.
+    pub(crate) fn new(set: impl FnOnce(&mut Trunk)) -> Self {
+        let at = address(NODE);
+        let mut sip = settings_at(at);
+        sip.trace = true;
+        for user in ["8001", "8002"] {
+            sip.accounts.insert(user.into(), Account::from_password(user, "hotline", "a long password"));
+        }
+        let mut trunk = Trunk {
+            address: address(9),
+            listener: UDP,
+            stream: false,
+            host: "192.0.2.9".into(),
+            credentials: None,
+            trusted: false,
+            permit: Permit::default(),
+        };
+        set(&mut trunk);
+        let settings = NodeSettings {
+            exchange: ExchangeSettings { check_every: 1, ..ExchangeSettings::default() },
+            sip,
+            media_addresses: BTreeMap::from([(UDP, at.ip())]),
+            codecs: vec![Codec::Pcma],
+            trunks: BTreeMap::from([(TrunkId::from("merchants"), trunk)]),
+            domains: vec![],
+            signal_hold: false,
+            retry_after_s: 5,
+        };
+        let now = Now::default().after(Duration::from_secs(1));
+        let mut node = Node::new(settings, menus(), now, &Rng::from_number(1));
+        (0..60).for_each(|n| node.offer_port(20_000 + 2 * n));
+        Self {
+            now,
+            node,
+            phones: PLACES.iter().map(|(last, _)| Phone::new(*last)).collect(),
+            media: vec![],
+            wire: vec![],
+            answers: BTreeMap::new(),
+            notified: vec![],
+            by_hand: vec![],
+            number: 500,
+            mark: 0,
+        }
+    }
+
+    /// Caller and agent talk.
+    pub(crate) fn talking() -> Self {
+        Self::talking_with(|_| ())
+    }
+
+    pub(crate) fn talking_with(set: impl FnOnce(&mut Trunk)) -> Self {
+        let mut w = Self::new(set);
+        w.sign_in(AGENT);
+        w.dial(CALLER, "95188");
+        w.press(CALLER, "0");
+        w.assert_two_way(CALLER, AGENT);
+        w
+    }
+
+    /// Carries everything to and fro until nobody has anything to say.
+    pub(crate) fn carry(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.node.poll_output() {
+                quiet = false;
+                match output {
+                    NodeOutput::Transmit(transmit) => {
+                        let Destination::Datagram { to, .. } = transmit.to else {
+                            panic!("{:?}", transmit.to)
+                        };
+                        self.to_phone(to, String::from_utf8(transmit.bytes).unwrap());
+                    }
+                    NodeOutput::Media(command) => self.media.push(command),
+                    _ => {}
+                }
+            }
+            for (from, text) in std::mem::take(&mut self.by_hand) {
+                quiet = false;
+                self.to_node(from, &text);
+            }
+            for n in 0..self.phones.len() {
+                self.phones[n].settle(self.now);
+                while let Some(transmit) = self.phones[n].ua.poll_transmit() {
+                    quiet = false;
+                    let text = String::from_utf8(transmit.bytes).unwrap();
+                    self.to_node(self.phones[n].at, &text);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn to_node(&mut self, from: SocketAddr, text: &str) {
+        self.wire.push((from, false, text.to_owned()));
+        self.node.handle_datagram(self.now, UDP, from, text.as_bytes());
+    }
+
+    fn to_phone(&mut self, to: SocketAddr, text: String) {
+        self.wire.push((to, true, text.clone()));
+        let user = text.strip_prefix("INVITE sip:").and_then(|rest| rest.split('@').next());
+        let odd =
+            user.and_then(|user| self.answers.get(user)).filter(|_| !field(&text, "To").contains(";tag="));
+        if text.starts_with("NOTIFY ") {
+            self.notified.push(text.split("\r\n\r\n").nth(1).unwrap().trim().to_owned());
+            self.by_hand.push((to, respond(&text, "200 OK")));
+        } else if let Some(odd) = odd {
+            self.by_hand.push((to, respond(&text, odd)));
+        } else if let Some(phone) = self.phones.iter_mut().find(|p| p.at == to) {
+            phone.ua.handle_datagram(self.now.mono, UDP, address(NODE), text.as_bytes());
+        } else {
+            panic!("sent to nobody at {to}: {text}");
+        }
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        self.carry();
+        while self.now.mono < end.mono {
+            let next = self.node.next_deadline().map_or(end.mono, |d| d.at);
+            let step = next.since(self.now.mono).clamp(Duration::from_millis(100), Duration::from_secs(5));
+            self.now = self.now.after(step.min(end.mono.since(self.now.mono)));
+            self.node.handle_timeout(self.now);
+            for phone in &mut self.phones {
+                phone.ua.handle_timeout(self.now.mono);
+            }
+            self.carry();
+        }
+    }
+
+    pub(crate) fn dial(&mut self, who: usize, number: &str) {
+        self.dial_with(who, number, Vec::new());
+    }
+
+    pub(crate) fn dial_with(&mut self, who: usize, number: &str, extra_headers: Vec<(String, String)>) {
+        let user = PLACES[who].1;
+        let phone = &mut self.phones[who];
+        let mut sound = phone.sound();
+        let wanted = OutgoingInvite {
+            request_uri: format!("sip:{number}@{}", address(NODE)),
+            to: Destination::Datagram { listener: UDP, to: address(NODE) },
+            route: Vec::new(),
+            from: Identity { user: user.into(), ..Identity::default() },
+            extra_headers,
+            offer: Some(sound.offer()),
+            credentials: Some(credentials(user)),
+        };
+        let invite = phone.ua.invite(self.now.mono, wanted);
+        phone.sounds.insert(invite, sound);
+        phone.newest = Some(invite);
+        self.carry();
+    }
+
+    /// Presses keys in the newest call.
+    pub(crate) fn press(&mut self, who: usize, keys: &str) {
+        for key in keys.chars() {
+            let phone = &mut self.phones[who];
+            phone.ua.press(self.now.mono, phone.newest.unwrap(), Key::from_char(key).unwrap(), 100);
+            self.carry();
+        }
+    }
+
+    /// Registers an agent's phone and signs him in.
+    pub(crate) fn sign_in(&mut self, who: usize) {
+        let user = PLACES[who].1;
+        let registration = Registration {
+            registrar_uri: format!("sip:{}", address(NODE)),
+            to: Destination::Datagram { listener: UDP, to: address(NODE) },
+            identity: Identity { user: user.into(), ..Identity::default() },
+            credentials: Some(credentials(user)),
+            expires: Duration::from_mins(60),
+        };
+        self.phones[who].ua.register(self.now.mono, registration);
+        self.carry();
+        self.dial(who, "*81");
+        let phone = &mut self.phones[who];
+        phone.ua.end(self.now.mono, phone.newest.unwrap());
+        self.carry();
+        self.phones[who].over = 0;
+    }
+
+    /// The calls of a phone with the node, the newest last; those that are over too.
+    pub(crate) fn lines(&self, who: usize) -> Vec<Line> {
+        let at = self.phones[who].at;
+        let mut lines: Vec<Line> = Vec::new();
+        for (_, by_node, text) in self.wire.iter().filter(|(peer, _, _)| *peer == at) {
+            if !text.starts_with("SIP/2.0 200") || !field(text, "CSeq").ends_with("INVITE") {
+                continue;
+            }
+            let (from, to) = (tag(field(text, "From")), tag(field(text, "To")));
+            let (our_tag, their_tag) = if *by_node { (from, to) } else { (to, from) };
+            let line = Line { call_id: field(text, "Call-ID").to_owned(), our_tag, their_tag };
+            lines.retain(|l| l.call_id != line.call_id);
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// A REFER in the newest call of a phone: the status of its answer.
+    pub(crate) fn refer(&mut self, who: usize, target: &str) -> u16 {
+        self.refer_raw(who, &format!("Refer-To: <{target}>"))
+    }
+
+    pub(crate) fn refer_raw(&mut self, who: usize, fields: &str) -> u16 {
+        let line = self.lines(who).pop().unwrap();
+        self.refer_in(who, &line, fields)
+    }
+
+    pub(crate) fn refer_in(&mut self, who: usize, line: &Line, fields: &str) -> u16 {
+        self.within(who, line, "REFER", fields)
+    }
+
+    /// A request by hand in a call of a phone: the status of its answer, 0 for none.
+    pub(crate) fn within(&mut self, who: usize, line: &Line, method: &str, fields: &str) -> u16 {
+        self.number += 1;
+        let (number, at, user) = (self.number, self.phones[who].at, PLACES[who].1);
+        let fields = if fields.is_empty() { String::new() } else { format!("{fields}\r\n") };
+        let text = format!(
+            "{method} sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\nFrom: \
+             <sip:{user}@{at}>;tag={1}\r\nTo: <sip:{0}>;tag={2}\r\nCall-ID: {3}\r\nCSeq: {number} {method}\r\nContact: \
+             <sip:{user}@{at}>\r\n{fields}Content-Length: 0\r\n\r\n",
+            address(NODE),
+            line.our_tag,
+            line.their_tag,
+            line.call_id
+        );
+        self.by_hand.push((at, text));
+        self.carry();
+        self.answer_to(who, &format!("{number} {method}"))
+    }
+
+    /// An INVITE with Replaces; with credentials if `user` says whose. The status of its final answer.
+    pub(crate) fn replacing(&mut self, who: usize, user: Option<&str>, replaces: &str) -> u16 {
+        let headers =
+            vec![("Replaces".to_owned(), replaces.to_owned()), ("Require".to_owned(), "replaces".to_owned())];
+        assert!(user.is_none_or(|user| user == PLACES[who].1));
+        self.dial_with(who, "95188", headers);
+        self.answer_to(who, "INVITE")
+    }
+
+    /// From now on `invites_to` shows what comes.
+    pub(crate) fn mark(&mut self) {
+        self.mark = self.wire.len();
+    }
+
+    /// The status of the node's last final answer to a phone's requests whose `CSeq` ends so.
+    fn answer_to(&self, who: usize, cseq: &str) -> u16 {
+        let at = self.phones[who].at;
+        let mut answers = self.wire.iter().rev().filter(|(peer, by_node, text)| {
+            *by_node && *peer == at && text.starts_with("SIP/2.0 ") && field(text, "CSeq").ends_with(cseq)
+        });
+        answers.find_map(|(_, _, text)| text[8..11].parse().ok().filter(|s| *s >= 200)).unwrap_or(0)
+    }
+
+    /// First INVITEs that the node sent to a phone.
+    pub(crate) fn invites_to(&self, who: usize) -> Vec<String> {
+        let at = self.phones[who].at;
+        let to_it = self.wire[self.mark..].iter().filter(|(peer, by_node, _)| *by_node && *peer == at);
+        to_it
+            .filter(|(_, _, text)| text.starts_with("INVITE ") && !field(text, "To").contains(";tag="))
+            .map(|(_, _, text)| text.clone())
+            .collect()
+    }
+
+    // Who hears whom, as the sound was told.
+
+    /// The addresses of a phone's legs that are open, each with what it hears.
+    fn ears(&self) -> BTreeMap<LegId, (Option<IpAddr>, Vec<LegId>)> {
+        let mut ears: BTreeMap<LegId, (Option<IpAddr>, Vec<LegId>)> = BTreeMap::new();
+        for command in &self.media {
+            match command {
+                MediaCommand::Open { leg, .. } => drop(ears.insert(*leg, (None, vec![]))),
+                MediaCommand::Remote { leg, remote } => {
+                    ears.entry(*leg).or_default().0 = Some(remote.rtp.ip());
+                }
+                MediaCommand::Hear { leg, sources } => ears.entry(*leg).or_default().1.clone_from(sources),
+                MediaCommand::Close { leg } => drop(ears.remove(leg)),
+                _ => {}
+            }
+        }
+        ears
+    }
+
+    /// Whom a phone hears, by their places.
+    pub(crate) fn hears(&self, who: usize) -> Vec<usize> {
+        let ears = self.ears();
+        let place = |leg: &LegId| {
+            let ip = ears.get(leg)?.0?;
+            self.phones.iter().position(|p| p.at.ip() == ip)
+        };
+        let own = ears.iter().filter(|(leg, _)| place(leg) == Some(who));
+        let mut heard: Vec<usize> =
+            own.flat_map(|(_, (_, sources))| sources.iter().filter_map(place)).collect();
+        heard.sort_unstable();
+        heard.dedup();
+        heard
+    }
+
+    pub(crate) fn assert_two_way(&self, one: usize, other: usize) {
+        let (a, b) = (self.hears(one), self.hears(other));
+        assert!(a.contains(&other) && b.contains(&one), "{one} hears {a:?}, {other} hears {b:?}");
+    }
+
+    /// Whether all calls of a phone are over.
+    pub(crate) fn is_over(&self, who: usize) -> bool {
+        self.live_calls_of(who) == 0
+    }
+
+    pub(crate) fn live_calls_of(&self, who: usize) -> usize {
+        self.phones[who].sounds.len()
+    }
+
+    pub(crate) fn figures(&self) -> NodeFigures {
+        self.node.view(self.now).figures
+    }
+
+    /// The stages of all calls.
+    pub(crate) fn status_of_calls(&self) -> Vec<String> {
+        self.node.view(self.now).board.calls.iter().map(|c| c.stage.clone()).collect()
+    }
+}
