@@ -31,8 +31,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use config::{SecretPlace, Settings, TrunkSettings};
-pub use descriptors::Capacity;
 pub use config_tls::TlsListen;
+pub use descriptors::Capacity;
 pub use net::{ConnectionLimits, Net, NetEvent};
 pub use secrets::{AgentSecrets, Secret, SecretError, agent as agent_secret};
 pub use server::{Addresses, Server, StartError, Stopper};

@@ -182,6 +182,8 @@ impl World {
             media_addresses: BTreeMap::from([(UDP, at.ip())]),
             codecs: vec![Codec::Pcma],
             trunks: BTreeMap::from([(TrunkId::from("merchants"), trunk)]),
+            srtp: BTreeMap::new(),
+            own_addresses: Arc::default(),
             domains: vec![],
             signal_hold: false,
             retry_after_s: 5,
