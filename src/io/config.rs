@@ -509,6 +509,31 @@ mod tests {
     }
 
     #[test]
+    fn codecs_classes_and_sources_are_said_in_rtp_and_have_defaults_that_work() {
+        let (s, _) = Settings::read("hotline.toml", "").unwrap();
+        assert_eq!((s.codecs.as_slice(), s.rtp_class), (&[Codec::Pcma, Codec::Pcmu][..], 46));
+        assert_eq!(s.connections.service_class, 24);
+        assert_eq!((s.sound.sources.rebind_after, s.sound.sources.any_host), (Duration::from_secs(1), false));
+        let text = "[sip]\ndscp = 40\n[rtp]\ncodecs = [\"G722\", \"PCMU\"]\ndscp = 34\nrebind_after_ms = 500\n\
+                    any_source_host = true\n";
+        let (s, _) = Settings::read("hotline.toml", text).unwrap();
+        assert_eq!((s.codecs.as_slice(), s.rtp_class), (&[Codec::G722, Codec::Pcmu][..], 34));
+        assert_eq!(s.connections.service_class, 40);
+        assert_eq!(
+            (s.sound.sources.rebind_after, s.sound.sources.any_host),
+            (Duration::from_millis(500), true)
+        );
+        let text = "[sip]\ndscp = 64\n[rtp]\ncodecs = [\"G729\"]\nrebind_after_ms = 5\n";
+        let found = Settings::read("hotline.toml", text).unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        hotline.toml:2:8: error HL0105: 64 is not allowed here: from 0 to 63
+        hotline.toml:4:11: error HL0105: `G729` is not a codec of this hotline
+        hotline.toml:5:19: error HL0105: 5 is not allowed here: from 100 to 60000
+        ");
+    }
+
+    #[test]
     fn sessions_last_as_long_as_is_written_and_never_less_than_the_least() {
         let (s, _) =
             Settings::read("hotline.toml", "[sip]\nsession = \"10m\"\nsession_min = \"2m\"\n").unwrap();

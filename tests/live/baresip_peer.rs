@@ -38,6 +38,16 @@ impl Baresip {
         transport: &str,
         hz: f64,
     ) -> Self {
+        Self::start_in("PCMA/8000/1", house, (user, password), (transport, hz)).await
+    }
+
+    /// The same with another codec, as baresip names it.
+    pub(crate) async fn start_in(
+        codec: &str,
+        house: &House,
+        (user, password): (&str, Option<&str>),
+        (transport, hz): (&str, f64),
+    ) -> Self {
         let folder = scratch();
         let (sip, control) = (free_port(), free_port());
         let account = match password {
@@ -45,7 +55,7 @@ impl Baresip {
             None => "regint=0".to_owned(),
         };
         let account = format!(
-            "<sip:{user}@{};transport={transport}>;{account};answermode=auto;audio_codecs=PCMA/8000/1\n",
+            "<sip:{user}@{};transport={transport}>;{account};answermode=auto;audio_codecs={codec}\n",
             house.sip
         );
         std::fs::write(folder.join("in.wav"), wav(hz, SPEECH * 8_000)).unwrap();
@@ -129,7 +139,7 @@ impl Baresip {
         let before = self.recording().len();
         loop {
             let heard = self.heard_after(before);
-            let level = |hz: &f64| amplitude(&heard, *hz);
+            let level = |hz: &f64| amplitude(&heard, *hz * 8_000.0 / self.rate());
             let good = !heard.is_empty()
                 && wanted.iter().map(level).all(|l| l > LOUD)
                 && unwanted.iter().map(level).all(|l| l < FAINT);
@@ -158,6 +168,12 @@ impl Baresip {
             return Vec::new();
         }
         bytes[whole - WINDOW..whole].chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]])).collect()
+    }
+
+    /// Samples a second of its newest recording: those of the codec.
+    fn rate(&self) -> f64 {
+        let bytes = self.recording();
+        bytes.get(24..28).map_or(8_000.0, |b| f64::from(u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
     }
 
     /// What it decoded in its newest call, as a WAV file that is still being written.
@@ -245,7 +261,7 @@ fn config(folder: &str, sip: u16, control: u16) -> String {
          ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
          ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\n\
          rtcp_mux no\njitter_buffer_delay 1-5\nmodule_path /usr/lib/baresip/modules\n\
-         module g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+         module g711.so\nmodule g722.so\nmodule aufile.so\nmodule sndfile.so\n\
          module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
          snd_path {folder}\nstatmode_default off\nringback_disabled yes\nmenu_bell no\n"
     )

@@ -2,6 +2,7 @@
 use hotline::media::Codec;
 use hotline::replay::{Phone, PhoneEvent, PhoneSettings, Voice};
 
+use crate::baresip_peer::Baresip;
 use crate::cast::{AGENT_HZ, CALLER_HZ, answer, no_wrap_up, only, over, rings};
 use crate::house::{House, MUSIC_HZ, PROMPT_HZ, SOON, hears, runtime};
 
@@ -50,4 +51,28 @@ fn a_wide_band_caller_talks_to_a_narrow_band_agent() {
 #[test]
 fn a_narrow_band_caller_talks_to_a_wide_band_agent() {
     talk(Codec::Pcmu, Codec::G722);
+}
+
+/// Another maker's G.722, both ways, to a phone that has none.
+#[test]
+fn baresip_in_wide_band_hears_the_menu_and_talks_to_a_narrow_band_agent() {
+    let house = House::open_with("[rtp]\ncodecs = [\"G722\", \"PCMA\"]", no_wrap_up);
+    runtime().block_on(async {
+        let mut agent = phone_of("8001", &house, Codec::Pcma, AGENT_HZ);
+        agent.password = Some(house.password("8001"));
+        let mut agent = house.agent_with(agent).await;
+        let who = ("13800138000", None);
+        let mut baresip = Baresip::start_in("G722/16000/1", &house, who, ("udp", CALLER_HZ)).await;
+        baresip.dial("95188").await;
+        baresip.wait("CALL_ESTABLISHED").await;
+        baresip.hears(&[PROMPT_HZ], &[MUSIC_HZ, AGENT_HZ, CALLER_HZ]).await;
+        baresip.press("13").await;
+        rings(&mut agent).await;
+        baresip.hears(&[MUSIC_HZ], &[PROMPT_HZ, AGENT_HZ, CALLER_HZ]).await;
+        answer(&mut agent).await;
+        baresip.hears(&[AGENT_HZ], &[MUSIC_HZ, PROMPT_HZ, CALLER_HZ]).await;
+        only("the agent", &agent, &[CALLER_HZ]).await;
+        baresip.hang_up().await;
+        over(&mut agent).await;
+    });
 }

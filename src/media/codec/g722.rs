@@ -80,3 +80,34 @@ impl fmt::Debug for Encoder {
         f.debug_struct("G722Encoder").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::PI;
+
+    /// How loud a tone is that went through at 16 kHz, against 1 for as loud as it was.
+    fn through_wide(hz: f64) -> f64 {
+        let wave = |n: usize| libm::sin(2.0 * PI * hz * n as f64 / 16_000.0);
+        let wide: Vec<i16> = (0..16_000).map(|n| (8_000.0 * wave(n)) as i16).collect();
+        let mut payload = vec![0; 8_000];
+        Encoder::new().encode_wide(&wide, &mut payload);
+        let (mut decoder, mut heard) = (Decoder::new(), Vec::new());
+        for bytes in payload.chunks(STEP) {
+            heard.extend_from_slice(decoder.wide(bytes, &mut [0; 2 * STEP]));
+        }
+        let turn = |n: usize| 2.0 * PI * hz * n as f64 / 16_000.0;
+        let part = |f: fn(f64) -> f64| -> f64 {
+            (1_600..14_400).map(|n| f64::from(heard[n]) * f(turn(n))).sum::<f64>() / 6_400.0
+        };
+        libm::hypot(part(libm::sin), part(libm::cos)) / 8_000.0
+    }
+
+    #[test]
+    fn wide_sound_keeps_what_no_telephone_carries() {
+        for hz in [1_000.0, 3_000.0, 5_000.0, 6_500.0] {
+            let level = through_wide(hz);
+            assert!((level - 1.0).abs() < 0.08, "{hz}: {level}");
+        }
+    }
+}
