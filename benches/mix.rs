@@ -77,7 +77,7 @@ fn plane(legs: u64, hearing: Hearing) -> f64 {
     for leg in (0..legs).map(LegId) {
         let at = Now { mono: now, ..Now::default() };
         plane.handle(at, MediaCommand::Open { leg, port: 0 });
-        plane.handle(at, MediaCommand::Remote { leg, remote: agreement(leg) });
+        plane.handle(at, MediaCommand::Remote { leg, remote: Box::new(agreement(leg)) });
         let sources = (0..legs).map(LegId).filter(|l| *l != leg).collect();
         plane.handle(at, MediaCommand::Hear { leg, sources });
         if hearing == Hearing::Prompt {

@@ -127,7 +127,7 @@ fn plane(sockets: &Sockets, now: Now) -> MediaPlane {
             events_in: PayloadTypes::NONE.with(101),
             ..RemoteMedia::plain(*at, Codec::Pcmu, 0)
         };
-        plane.handle(now, MediaCommand::Remote { leg: leg(n), remote });
+        plane.handle(now, MediaCommand::Remote { leg: leg(n), remote: Box::new(remote) });
     }
     plane
 }

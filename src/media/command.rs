@@ -18,6 +18,7 @@ pub enum Codec {
 
 /// What offer and answer agreed for one leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is agreed by itself")]
 pub struct RemoteMedia {
     /// Where to send RTP, as signalled; symmetric RTP may replace it by the source of the first valid packets.
     pub rtp: SocketAddr,
@@ -139,7 +140,7 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
         /// The agreement.
-        remote: RemoteMedia,
+        remote: Box<RemoteMedia>,
     },
     /// Play prompts, see [`crate::exchange::Command::Play`].
     Play {

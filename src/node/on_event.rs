@@ -287,7 +287,7 @@ impl Node {
 
     pub(super) fn tell_remote(&mut self, leg: LegId) {
         if let Some(remote) = self.legs.get(leg).and_then(|l| l.sound.remote()) {
-            self.outputs.push_back(NodeOutput::Media(MediaCommand::Remote { leg, remote }));
+            self.outputs.push_back(NodeOutput::Media(MediaCommand::Remote { leg, remote: Box::new(remote) }));
         }
     }
 

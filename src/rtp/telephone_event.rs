@@ -144,8 +144,8 @@ impl EventSender {
     /// How long the event takes from first to last packet, in the clock of the sound beside it: the sound goes on this
     /// far after its timestamp.
     pub fn samples_at(&self, sound_hz: u32) -> u32 {
-        let samples =
-            u64::from(self.total).saturating_mul(u64::from(sound_hz)) / u64::from(self.clock_hz).max(1);
+        let ticks = u64::from(self.total).saturating_mul(u64::from(sound_hz));
+        let samples = ticks.checked_div(u64::from(self.clock_hz)).unwrap_or(ticks);
         u32::try_from(samples).unwrap_or(u32::MAX)
     }
 }

@@ -82,6 +82,7 @@ impl SdpAnswer {
 
 /// What offer and answer agreed, as media needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is agreed by itself")]
 pub struct Agreed {
     /// Where to send RTP; unspecified while the peer holds us in the old form.
     pub remote_rtp: SocketAddr,

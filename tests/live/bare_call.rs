@@ -90,6 +90,7 @@ impl Stream {
 impl BareCall {
     /// Calls 95188 from `127.0.0.1` or `::1` with this place in its SDP; the answer is not acknowledged. An error is
     /// the status of the refusal.
+    #[expect(clippy::unwrap_in_result, reason = "a broken socket is no refusal")]
     pub(crate) fn place(house: &House, sound_at: SocketAddr) -> Result<Self, u16> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let id = format!("bare-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

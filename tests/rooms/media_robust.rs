@@ -104,7 +104,7 @@ fn commands_and_packets_for_a_leg_that_is_not_open_are_counted() {
     studio.tell(MediaCommand::Stop { leg });
     studio.tell(MediaCommand::Hear { leg, sources: vec![] });
     studio.tell(MediaCommand::Watch { leg, silence: None });
-    studio.tell(MediaCommand::Remote { leg, remote: agreement(7, Codec::Pcmu, 20) });
+    studio.tell(MediaCommand::Remote { leg, remote: Box::new(agreement(7, Codec::Pcmu, 20)) });
     studio.tell(MediaCommand::Close { leg });
     studio.play(7, &["prompt"], "");
     studio.datagram(7, address(7), &[0x80; 50]);
@@ -121,7 +121,10 @@ fn a_thousand_legs_due_at_once_are_served_in_parts_and_all() {
     let mut studio = Studio::new(1);
     for leg in 0..1_000 {
         studio.tell(MediaCommand::Open { leg: LegId(leg), port: 0 });
-        studio.tell(MediaCommand::Remote { leg: LegId(leg), remote: agreement(leg, Codec::Pcmu, 20) });
+        studio.tell(MediaCommand::Remote {
+            leg: LegId(leg),
+            remote: Box::new(agreement(leg, Codec::Pcmu, 20)),
+        });
     }
     studio.ms += 40;
     let now = studio.now().mono;

@@ -119,7 +119,10 @@ impl Studio {
     /// Opens a leg that sends packets of `sends_ms` and takes packets of `takes_ms`.
     pub(crate) fn open(&mut self, leg: u64, codec: Codec, sends_ms: u64, takes_ms: u64) {
         self.tell(MediaCommand::Open { leg: LegId(leg), port: 20_000 + 2 * u16::try_from(leg).unwrap() });
-        self.tell(MediaCommand::Remote { leg: LegId(leg), remote: agreement(leg, codec, takes_ms) });
+        self.tell(MediaCommand::Remote {
+            leg: LegId(leg),
+            remote: Box::new(agreement(leg, codec, takes_ms)),
+        });
         let frequency = TONES.get(usize::try_from(leg).unwrap() - 1).map_or(3_000.0, |t| t.1);
         let header = Header {
             payload_type: payload_type(codec),
@@ -188,7 +191,7 @@ impl Studio {
         let phone = self.phones.get_mut(&leg).unwrap();
         (phone.codec, phone.speaks_in) = (remote.codec, remote.codec);
         phone.header.payload_type = remote.payload_type;
-        self.tell(MediaCommand::Remote { leg: LegId(leg), remote });
+        self.tell(MediaCommand::Remote { leg: LegId(leg), remote: Box::new(remote) });
     }
     /// Presses a key for 100 ms: events by RFC 4733, and the key's tones in the sound as well.
     pub(crate) fn press(&mut self, leg: u64, key: char) {

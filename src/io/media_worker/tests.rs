@@ -82,7 +82,7 @@ impl Server {
         let (leg, port) = (LegId(leg), self.port());
         let phone = Phone::new(port);
         self.media.send(MediaCommand::Open { leg, port }).unwrap();
-        self.media.send(MediaCommand::Remote { leg, remote: phone.remote() }).unwrap();
+        self.media.send(MediaCommand::Remote { leg, remote: Box::new(phone.remote()) }).unwrap();
         self.settle();
         phone
     }

@@ -106,7 +106,7 @@ impl MediaPlane {
         let mono = self.lift(now.mono);
         match command {
             MediaCommand::Open { leg, port } => self.open(Now { mono, ..now }, leg, port),
-            MediaCommand::Remote { leg, remote } => self.agree(mono, leg, remote),
+            MediaCommand::Remote { leg, remote } => self.agree(mono, leg, *remote),
             MediaCommand::Play { leg, play, language, prompts, barge_in, repeat } => {
                 self.play(mono, leg, play, (Manner { barge_in, repeat }, Programme { language, prompts }));
             }
