@@ -190,11 +190,22 @@ fn over_tcp(server: SocketAddr, case: &Case, n: usize) -> Got {
     got
 }
 
-/// Some messages share a branch with an earlier one, and are its retransmissions then: they get a server of their own.
+/// Some messages share their Via with an earlier one, and are its retransmissions then: they get a server of their own.
 #[derive(Default)]
 struct Houses {
-    house: Option<House>,
+    all: Vec<House>,
     seen: BTreeSet<String>,
+}
+
+impl Drop for Houses {
+    fn drop(&mut self) {
+        // Each takes a moment to say goodbye.
+        std::thread::scope(|scope| {
+            for house in self.all.drain(..) {
+                scope.spawn(move || drop(house));
+            }
+        });
+    }
 }
 
 impl Houses {
@@ -204,9 +215,9 @@ impl Houses {
             text.split_once("branch").map_or("", |(_, rest)| rest.split([';', '\r']).next().unwrap());
         if self.house.is_none() || !self.seen.insert(branch.to_owned()) {
             self.seen = BTreeSet::from([branch.to_owned()]);
-            self.house = Some(House::open(""));
+            self.all.push(House::open(""));
         }
-        self.house.as_ref().unwrap().sip
+        self.all.last().unwrap().sip
     }
 }
 
