@@ -211,10 +211,9 @@ impl Drop for Houses {
 impl Houses {
     fn fresh_for(&mut self, case: &Case) -> SocketAddr {
         let text = String::from_utf8_lossy(&case.bytes);
-        let branch =
-            text.split_once("branch").map_or("", |(_, rest)| rest.split([';', '\r']).next().unwrap());
-        if self.house.is_none() || !self.seen.insert(branch.to_owned()) {
-            self.seen = BTreeSet::from([branch.to_owned()]);
+        let via = text.split("\r\nVia:").nth(1).map_or("", |rest| rest.split('\r').next().unwrap());
+        if self.all.is_empty() || !self.seen.insert(via.to_owned()) {
+            self.seen = BTreeSet::from([via.to_owned()]);
             self.all.push(House::open(""));
         }
         self.all.last().unwrap().sip
