@@ -232,11 +232,12 @@ impl RtpSession {
             return Err(DropCause::RtcpOnRtpPort);
         }
         let packet = Packet::read(datagram).map_err(|_| DropCause::Malformed)?;
+        let authentic = matches!(self.protection, Protection::Srtp(_));
         let (Some(remote), Some(lock)) = (self.remote, &mut self.lock) else {
             return Err(DropCause::NotAgreed);
         };
         let kind = remote.kind(packet.header.payload_type).ok_or(DropCause::PayloadType)?;
-        match lock.judge(now, from, packet.header) {
+        match lock.judge(now, from, packet.header, authentic) {
             Judgement::Ours => Ok((packet, kind)),
             Judgement::Stranger => Err(DropCause::Stranger),
         }

@@ -16,6 +16,8 @@
 //!                                                              SSRC, its next sequence numbers
 //! new signalling   locked at once        after 3 in a row      stranger
 //! ```
+//!
+//! A packet that SRTP proves to be the party's counts as from a known host wherever it comes from.
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -112,14 +114,24 @@ impl SourceLock {
         }
     }
 
-    /// Judges a packet that is well-formed and of an agreed payload type.
-    pub(crate) fn judge(&mut self, now: Instant, from: SocketAddr, header: Header) -> Judgement {
+    /// Judges a packet that is well-formed and of an agreed payload type. One that is `authentic` (SRTP) was made by the
+    /// party, so that its host needs no other witness.
+    pub(crate) fn judge(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        header: Header,
+        authentic: bool,
+    ) -> Judgement {
         let from = canonical(from);
         if let Some(locked) = self.locked.as_mut().filter(|l| l.address == from) {
             (locked.ssrc, locked.sequence, locked.heard) = (header.ssrc, header.sequence, now);
             return Judgement::Ours;
         }
-        let standing = self.standing(from);
+        let standing = match self.standing(from) {
+            Standing::Elsewhere if authentic => Standing::KnownHost,
+            other => other,
+        };
         let Some(needed) = self.needed(now, from, standing, header) else { return Judgement::Stranger };
         if self.in_a_row(from, header) < needed {
             return Judgement::Stranger;
@@ -261,7 +273,8 @@ mod tests {
             taken
         }
         fn one(&mut self, from: &str, ssrc: u32, sequence: u16) -> Judgement {
-            self.lock.judge(Instant::from_millis(self.ms), at(from), packet(ssrc, sequence))
+            let authentic = false;
+            self.lock.judge(Instant::from_millis(self.ms), at(from), packet(ssrc, sequence), authentic)
         }
     }
 
@@ -345,6 +358,23 @@ mod tests {
         assert_eq!(w.sends("198.51.100.20:7000", 3, 0..50), 26);
         assert_eq!(w.sends("203.0.113.66:4000", 9, 0..100), 0);
         assert_eq!(w.sends("192.0.2.1:4100", 1, 0..5), 3);
+    }
+
+    #[test]
+    fn a_protected_packet_proves_its_host_but_not_that_the_old_address_is_silent() {
+        let mut w = World::new("10.0.0.5:4000", "192.0.2.1");
+        let mut sends = |w: &mut World, from: &str, sequences: std::ops::Range<u16>| {
+            sequences
+                .filter(|n| {
+                    w.ms += 20;
+                    w.lock.judge(Instant::from_millis(w.ms), at(from), packet(1, *n), true) == Ours
+                })
+                .count()
+        };
+        assert_eq!(sends(&mut w, "198.51.100.20:7000", 0..10), 8);
+        assert_eq!(sends(&mut w, "198.51.100.21:7000", 10..20), 0);
+        w.ms += 1_000;
+        assert_eq!(sends(&mut w, "198.51.100.21:7000", 20..30), 8);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod crypto;
 mod formats;
 mod negotiate;
+mod place;
 mod session;
 
 pub use crypto::{AgreedCrypto, CryptoSuite, CryptoText, MasterKey, OwnCrypto, SrtpPolicy};

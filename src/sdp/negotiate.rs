@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use crate::sdp::crypto::{self, AgreedCrypto, CryptoText, OwnCrypto, PLAIN};
 use crate::sdp::formats::{CodecName, EventFormat, noise_format, noise_of, offered};
+use crate::sdp::place::{is_hold_address, rtcp_of, usable_address};
 use crate::sdp::session::{Address, Description, Direction, Format, Media, SdpError};
-
-/// The ports below are no place for media.
-const LOWEST_PORT: u16 = 1_024;
 
 /// What we can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +46,6 @@ pub struct Local {
     pub peer: Option<IpAddr>,
     /// Addresses of ours that are not for sound: a peer that names one is refused.
     pub not_for_sound: Arc<[SocketAddr]>,
-}
-
-impl Local {
-    fn is_not_for_sound(&self, ip: IpAddr, port: u16) -> bool {
-        let here =
-            |ours: IpAddr| ours == ip || (ours.is_unspecified() && (ip == self.rtp.ip() || ip.is_loopback()));
-        self.not_for_sound.iter().any(|a| a.port() == port && here(a.ip().to_canonical()))
-    }
 }
 
 /// An offer of ours.
@@ -183,7 +173,7 @@ pub fn answer(
     let line = Media { protocol: theirs.protocol.clone(), rtcp_mux, crypto, ..line };
     let agreed = Agreed {
         remote_rtp: chosen.rtp,
-        remote_rtcp: if rtcp_mux { chosen.rtp } else { rtcp_of(theirs, chosen.rtp) },
+        remote_rtcp: if rtcp_mux { chosen.rtp } else { rtcp_of(theirs, chosen.rtp, local) },
         rtcp_mux,
         codec: chosen.codec,
         payload_out: chosen.payload_type,
@@ -226,7 +216,7 @@ pub fn accept_answer(
     let peer_receives = theirs.direction.receives() && !is_hold_address(&theirs.address);
     Ok(Agreed {
         remote_rtp: rtp,
-        remote_rtcp: if rtcp_mux { rtp } else { rtcp_of(theirs, rtp) },
+        remote_rtcp: if rtcp_mux { rtp } else { rtcp_of(theirs, rtp, local) },
         rtcp_mux,
         codec,
         payload_out,
@@ -318,33 +308,6 @@ fn is_free(ours: &Media, payload_type: u8) -> bool {
 /// Whether RTP and RTCP can be told apart on one port: with payload types 64-95 they cannot (RFC 5761 section 4).
 fn can_mux(theirs: &Media) -> bool {
     theirs.rtcp_mux && theirs.formats.iter().all(|f| !(64..=95).contains(&f.payload_type))
-}
-
-fn usable_address(media: &Media, local: &Local) -> Result<SocketAddr, Refusal> {
-    let ip = match &media.address {
-        Address::Ip(ip) => *ip,
-        Address::Name(_) => local.peer.ok_or(Refusal::UnusableAddress)?.to_canonical(),
-        Address::Missing => return Err(Refusal::UnusableAddress),
-    };
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.octets()[0] >= 240 || (v4.octets()[0] == 0 && !v4.is_unspecified()));
-    if ip.is_multicast() || broadcast || media.port < LOWEST_PORT || local.is_not_for_sound(ip, media.port) {
-        return Err(Refusal::HostileAddress);
-    }
-    if ip.is_ipv4() != local.rtp.ip().to_canonical().is_ipv4() && !ip.is_unspecified() {
-        return Err(Refusal::UnusableAddress);
-    }
-    Ok(SocketAddr::new(ip, media.port))
-}
-
-fn is_hold_address(address: &Address) -> bool {
-    matches!(address, Address::Ip(ip) if ip.is_unspecified())
-}
-
-/// The port of `a=rtcp`, else the next one up; always at the host of the media, so that nobody can point our reports
-/// at another.
-fn rtcp_of(media: &Media, rtp: SocketAddr) -> SocketAddr {
-    let next = rtp.port().checked_add(1).unwrap_or(rtp.port());
-    SocketAddr::new(rtp.ip(), media.rtcp_port.filter(|p| *p >= LOWEST_PORT).unwrap_or(next))
 }
 
 fn packet_time(theirs: &Media, ours: Duration) -> Duration {

@@ -1,6 +1,7 @@
 //! Codecs and packet sizes: what one side sends is heard by a side that takes something else.
-use hotline::base::LegId;
+use hotline::base::{Key, LegId};
 use hotline::media::{Codec, MediaCommand, SoundTypes};
+use hotline::rtp::EventType;
 
 use crate::media_studio::Studio;
 
@@ -145,5 +146,24 @@ fn a_phone_may_change_among_the_agreed_codecs_at_any_packet() {
         assert_eq!(studio.heard(), "a:b b:a", "{codec:?}");
         assert!(studio.plane.describe(LegId(2)).unwrap().contains(line), "{codec:?}");
         assert!(studio.phones[&2].got.iter().all(|g| g.header.payload_type == 8), "in its own codec");
+    }
+}
+
+#[test]
+fn keys_go_out_in_the_clock_that_the_far_end_named_for_them() {
+    for (clock_hz, step) in [(8_000, 160), (16_000, 320), (48_000, 960)] {
+        let mut studio = Studio::with_legs(2);
+        studio.join(&[1, 2]);
+        studio.agree(1, |r| r.event_out = Some(EventType { payload_type: 97, clock_hz }));
+        studio.run(100);
+        studio.tell(MediaCommand::SendKey { leg: LegId(1), key: Key::from_char('5').unwrap() });
+        studio.run(400);
+        let keys: Vec<_> = studio.phones[&1].got.iter().filter(|g| g.header.payload_type == 97).collect();
+        let duration = |p: &[u8]| u32::from(p[2]) << 8 | u32::from(p[3]);
+        let told: Vec<u32> = keys.iter().map(|g| duration(&g.payload)).collect();
+        assert_eq!(told, [1, 2, 3, 4, 5, 5, 5].map(|n| n * step), "{clock_hz}");
+        assert_eq!(keys.iter().filter(|g| g.payload[1] & 0x80 != 0).count(), 3);
+        assert!(keys.iter().all(|g| g.payload[0] == 5 && g.header.timestamp == keys[0].header.timestamp));
+        assert_eq!(studio.heard(), "a:b b:a", "the sound goes on");
     }
 }

@@ -224,7 +224,7 @@ fn encrypted_lines_are_left_for_the_plain_one() {
     )
     .unwrap();
     assert_eq!(a.remote_rtp.port(), 4_000);
-    assert_eq!(agreed_with_media("m=audio 4002 RTP/SAVP 0\r\n"), Err(Refusal::NoAudio));
+    assert_eq!(agreed_with_media("m=audio 4002 RTP/SAVP 0\r\n"), Err(Refusal::NoSecurity));
     let read = Description::read(b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 X inline:abc\r\n").unwrap();
     assert_eq!(read.media[0].crypto, ["1 X inline:abc".into()]);
 }
@@ -317,6 +317,11 @@ fn our_own_doors_are_no_place_for_sound() {
         let answered = answer(&to(address, port), &can, &ours(own), Direction::SendRecv);
         let refusal = answered.err();
         assert_eq!(refusal, refused.then_some(Refusal::HostileAddress), "{own} {address}:{port}");
+    }
+    // Nor for reports: the port above the sound's, or the one that `a=rtcp` names.
+    for body in [to(&here, 5_059), [&to(&here, 4_000)[..], b"a=rtcp:5060\r\n"].concat()] {
+        let (_, agreed) = answer(&body, &can, &ours("0.0.0.0:5060"), Direction::SendRecv).unwrap();
+        assert_eq!(agreed.remote_rtcp.port(), 0);
     }
 }
 
