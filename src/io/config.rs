@@ -155,6 +155,7 @@ impl Settings {
             t.finish(&mut findings);
         }
         settings.limits(&mut top, &mut findings);
+        settings.third_party(&mut top, &mut findings);
         settings.trunks(&mut top, &mut findings);
         top.finish(&mut findings);
         let found = findings.finish();
@@ -281,6 +282,17 @@ impl Settings {
             if let Some(d) = t.duration_if_any(findings, name, &day) {
                 *limit = d;
             }
+        }
+        t.finish(findings);
+    }
+
+    fn third_party(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "third_party") else { return };
+        if let Some(w) = t.word(findings, "callers_keys") {
+            self.exchange.caller_keys_to_party = callers_keys(findings, w);
+        }
+        if let Some(d) = t.duration_if_any(findings, "clearing", &(1..=600)) {
+            self.exchange.clearing_max = d;
         }
         t.finish(findings);
     }
@@ -442,6 +454,18 @@ fn transport(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
     }
 }
 
+fn callers_keys(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
+    match w.text {
+        "pass" => true,
+        "keep" => false,
+        other => {
+            let message = format!("`{other}` is nothing to do with keys");
+            findings.error("HL0105", w.place, message).help("it may be \"pass\" or \"keep\"");
+            true
+        }
+    }
+}
+
 fn secret(
     t: &mut Fields<'_>,
     findings: &mut Findings<'_>,
@@ -477,6 +501,22 @@ mod tests {
         assert!(found.is_empty());
         assert!(s.listen.iter().all(|a| a.ip().is_loopback()) && s.http.ip().is_loopback());
         assert_eq!(s.digest, [DigestAlgorithm::Md5]);
+    }
+
+    #[test]
+    fn what_a_third_party_gets_and_how_long_it_may_stay() {
+        let read = |text: &str| Settings::read("hotline.toml", text);
+        let (default, _) = read("").unwrap();
+        assert!(default.exchange.caller_keys_to_party && default.exchange.clearing_max.is_zero());
+        let (set, _) = read("[third_party]\ncallers_keys = \"keep\"\nclearing = \"30s\"\n").unwrap();
+        assert!(!set.exchange.caller_keys_to_party);
+        assert_eq!(set.exchange.clearing_max, Duration::from_secs(30));
+        let found = read("[third_party]\ncallers_keys = \"eat\"\nclearing = \"1h\"\n").unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        hotline.toml:2:16: error HL0105: `eat` is nothing to do with keys
+        hotline.toml:3:12: error HL0105: `clearing` must be from 1s to 10m
+        ");
     }
 
     #[test]

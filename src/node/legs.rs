@@ -104,11 +104,11 @@ impl Legs {
         Some(gone)
     }
 
-    /// `leg` is of `call` now.
-    pub(super) fn belongs(&mut self, leg: LegId, call: CallId) {
-        if let Some(node_leg) = self.by_leg.get_mut(&leg) {
-            node_leg.call = Some(call);
-        }
+    /// `leg` is of `call` now. Its SIP Call-ID.
+    pub(super) fn belongs(&mut self, leg: LegId, call: CallId) -> Option<String> {
+        let node_leg = self.by_leg.get_mut(&leg)?;
+        node_leg.call = Some(call);
+        Some(node_leg.sip_call_id.clone())
     }
 
     /// A ringing leg goes on with another INVITE: its call, if it has one.

@@ -66,7 +66,11 @@ impl Node {
                 }
             }
             Command::SendKey { leg, key } => self.send_key(leg, key),
-            Command::LegMoved { leg, call } => self.legs.belongs(leg, call),
+            Command::LegMoved { leg, call } => {
+                if let Some(sip_call_id) = self.legs.belongs(leg, call) {
+                    self.traces.belongs(&sip_call_id, call);
+                }
+            }
             Command::Transfer { transfer, step, .. } => self.on_transfer(transfer, step),
             Command::SecretEntry { leg, token } => self.secret_entry(leg, token),
             Command::AwaitRecord { call, ticket } => {

@@ -1,4 +1,5 @@
 //! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.
+mod agent_transfers;
 mod audio;
 mod call_chaos;
 mod call_scripts;
