@@ -34,6 +34,7 @@ pub(super) enum Order {
     Press(Vec<Key>),
     Say(Voice),
     Hold(bool),
+    Refer(String),
     Vanish,
 }
 
@@ -175,6 +176,12 @@ impl Desk {
             Order::HangUp => {
                 if let Some(call) = &self.call {
                     self.sip.end(now.mono, call.invite);
+                }
+            }
+            Order::Refer(number) => {
+                if let Some(call) = &self.call {
+                    let to = format!("sip:{number}@{}", self.settings.server);
+                    self.sip.refer(now.mono, call.invite, &to);
                 }
             }
             Order::Press(keys) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::base::Key;
 use crate::media::{SAMPLE_RATE, amplitude};
 
 /// Samples kept: ten seconds.
@@ -23,6 +24,8 @@ struct Heard {
     last: Option<(u16, u32)>,
     /// Packets whose timestamp did not go on from the last one's as their numbers did.
     breaks: u64,
+    /// The keys that were pressed at it, by RFC 4733.
+    keys: String,
     /// Where the last packet came from.
     from: Option<SocketAddr>,
 }
@@ -81,6 +84,19 @@ impl Ear {
             h.samples.drain(..over);
         }
         self.changed.notify_waiters();
+    }
+
+    /// A key was pressed at it.
+    pub(super) fn key(&self, key: Key) {
+        let mut h = self.lock();
+        if h.keys.len() < 256 {
+            h.keys.push(key.as_char());
+        }
+    }
+
+    /// The keys that were pressed at it in the newest call, one after the other.
+    pub fn keys(&self) -> String {
+        self.lock().keys.clone()
     }
 
     /// What was counted.

@@ -75,13 +75,18 @@ impl Line {
     pub(super) fn take(&mut self, now: Now, from: SocketAddr, datagram: &[u8]) {
         let Some(sound_in) = self.remote.as_ref().map(|r| r.sound_in) else { return };
         let mut room = [0; 2_048];
-        if let Incoming::Sound { header, payload, .. } =
-            self.rtp.handle_datagram(now.mono, from, datagram, &mut room)
-            && let Some(codec) = sound_in.codec(header.payload_type)
-        {
-            let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
-            let n = self.decoder.decode(codec, payload, &mut samples);
-            self.ear.hear(from, header, samples.get(..n).unwrap_or_default());
+        match self.rtp.handle_datagram(now.mono, from, datagram, &mut room) {
+            Incoming::Sound { header, payload, .. } => {
+                let Some(codec) = sound_in.codec(header.payload_type) else { return };
+                let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
+                let n = self.decoder.decode(codec, payload, &mut samples);
+                self.ear.hear(from, header, samples.get(..n).unwrap_or_default());
+            }
+            Incoming::Event { key: Some(key), .. } => self.ear.key(key),
+            Incoming::Event { key: None, .. }
+            | Incoming::Silence { .. }
+            | Incoming::Report
+            | Incoming::Dropped(_) => {}
         }
     }
 

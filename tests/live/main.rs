@@ -22,6 +22,7 @@ mod service_class;
 mod sipp;
 mod store_contract;
 mod strangers;
+mod third_party;
 mod torture;
 mod web;
 mod wide_band;

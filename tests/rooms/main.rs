@@ -8,6 +8,7 @@ mod lost_places;
 mod media_formats;
 mod media_hearing;
 mod media_inband;
+mod media_keys_out;
 mod media_loss;
 mod media_noise;
 mod media_playing;

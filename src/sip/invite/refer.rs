@@ -75,6 +75,21 @@ impl Invite {
         station.report(SipEvent::Referred { invite: self.id, referral: Box::new(referral) });
     }
 
+    /// Asks the peer that somebody else take our place. We want no news of it (RFC 4488): the peer's BYE tells.
+    pub(crate) fn refer(&mut self, station: &mut Station, now: Instant, to: &str) {
+        if self.state != State::Confirmed {
+            return;
+        }
+        let contact = self.contact(station);
+        let Some(dialog) = self.dialog.as_mut() else { return };
+        let refer = dialog
+            .request(Method::Refer)
+            .with(HeaderName::Contact, contact)
+            .with(HeaderName::ReferTo, format!("<{to}>"))
+            .with(HeaderName::ReferSub, "false");
+        self.start(station, now, refer, Role::Key);
+    }
+
     /// We take it: 202, and the first NOTIFY.
     pub(crate) fn accept_referral(&mut self, station: &mut Station, now: Instant) {
         let Progress::Asked { tx, request, silent } = &self.referrals.progress else { return };

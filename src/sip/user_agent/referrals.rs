@@ -6,6 +6,10 @@ use crate::sip::message::Status;
 use crate::sip::refer::{NamedDialog, Replaces};
 
 impl UserAgent {
+    /// Asks the far end that `to`, a URI, take our place. Without news of it: the far end's BYE tells.
+    pub fn refer(&mut self, now: Instant, invite: InviteId, to: &str) {
+        self.with(now, invite, |invite, station, now| invite.refer(station, now, to));
+    }
     /// Takes what `Referred` asked for: 202 and the first NOTIFY.
     pub fn accept_referral(&mut self, now: Instant, invite: InviteId) {
         self.with(now, invite, |invite, station, now| invite.accept_referral(station, now));
