@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
 use super::office::Phones;
 use super::vault::Vault;
-use crate::base::{Instant, Seq};
+use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::{Fact, Ops};
 use crate::node::{Node, NodeOutput};
 
@@ -120,7 +120,22 @@ impl Control {
                 }
             }
             self.perform();
+            self.take_turns();
         }
+    }
+
+    /// Whatever the network brings, sound's events and the node's deadlines have their turn too.
+    fn take_turns(&mut self) {
+        if let Ok(event) = self.media_events.try_recv() {
+            self.on_media_events(event);
+            self.perform();
+        }
+        if self.until_deadline().is_zero() {
+            self.node.handle_timeout(self.clock.now());
+            self.perform();
+        }
+        let late = self.media.counters().late_us.swap(0, Ordering::Relaxed);
+        self.node.late(self.clock.now(), Duration::from_micros(late));
     }
 
     /// Told once: no new calls, those inside go on for a while. Told twice: the end.
@@ -182,7 +197,8 @@ impl Control {
         let now = self.clock.now();
         self.net.note(&event);
         match event {
-            NetEvent::Datagram { listener, from, bytes } => {
+            NetEvent::Datagram { listener, from, bytes, taken } => {
+                self.node.late(now, taken.map_or(Duration::ZERO, |taken| waited(taken, now.utc)));
                 self.node.handle_datagram(now, listener, from, &bytes);
             }
             NetEvent::Opened { conn, listener, remote } => {
@@ -320,6 +336,13 @@ impl Control {
             }
         }
     }
+}
+
+/// How long a datagram waited for us. The civil clock may have jumped meanwhile: then nothing is known.
+fn waited(taken: UtcTime, now: UtcTime) -> Duration {
+    const BELIEVED: Duration = Duration::from_secs(10);
+    let us = u64::try_from(now.as_micros().saturating_sub(taken.as_micros())).unwrap_or(0);
+    Some(Duration::from_micros(us)).filter(|waited| *waited <= BELIEVED).unwrap_or_default()
 }
 
 /// One line for each call that ended; the rest for whoever asks for it.

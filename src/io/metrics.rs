@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::clock::Clock;
 use super::journal::Figures;
 use super::media_worker::MediaCounters;
 use super::net::NetFigures;
@@ -180,6 +181,7 @@ impl Metrics {
             [
                 (by("what", "arrived"), real(f.arrived)),
                 (by("what", "no_port"), real(f.no_port)),
+                (by("what", "too_busy"), real(f.too_busy)),
                 (by("what", "sdp_refused"), real(f.sdp_refused)),
                 (by("what", "keys_inband"), real(f.keys_inband)),
                 (by("what", "keys_twice"), real(f.keys_twice)),
@@ -309,6 +311,12 @@ impl Metrics {
         sheet.tally("media", "What the media thread counted", values);
         sheet.tally("sound", "What was counted on legs that are over", self.legs.values());
         let late_us = m.late_max_us.load(Ordering::Relaxed);
+        let stopped_ms = u64::try_from(Clock::stopped().as_millis()).unwrap_or(u64::MAX);
+        sheet.one(
+            "stopped_milliseconds",
+            "How long the process was stopped: it counts against nobody",
+            stopped_ms,
+        );
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
 }

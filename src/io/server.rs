@@ -221,6 +221,8 @@ fn spawn(
 }
 
 fn read_all(settings: Settings) -> Result<Ready, StartError> {
+    Clock::leave_out_stops()
+        .map_err(|source| StartError::System { what: "the heartbeat cannot be started", source })?;
     let clock = Clock::start();
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| StartError::System {

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::admission::Admission;
 use super::legs::Legs;
 use super::output::NodeOutput;
 use super::permit::Permits;
@@ -36,6 +38,7 @@ pub struct Node {
     /// Legs whose sound still has to report its figures.
     pub(super) ended_calls: BTreeMap<LegId, CallId>,
     pub(super) figures: NodeFigures,
+    pub(super) admission: Admission,
     pub(super) transfers: Transfers,
     pub(super) permits: Permits,
     pub(super) rng: Rng,
@@ -67,6 +70,7 @@ impl Node {
             later: VecDeque::new(),
             ended_calls: BTreeMap::new(),
             figures: NodeFigures::default(),
+            admission: Admission::default(),
             transfers: Transfers::default(),
             permits: Permits::default(),
             rng: rng.fork("node"),
@@ -101,6 +105,12 @@ impl Node {
         let now = self.tick(now);
         self.sip.stream_closed(now.mono, conn);
         self.settle();
+    }
+
+    /// Something was done this much later than it should have been: a message read, a packet of sound made. Callers who
+    /// arrive while that goes on are refused.
+    pub fn late(&mut self, now: Now, by: Duration) {
+        self.admission.late(now.mono, by);
     }
 
     /// Sound reports something.
@@ -215,7 +225,7 @@ impl Node {
             legs: self.legs.len(),
             ports_ready: self.ports.ready(),
             board: self.board.view(now),
-            figures: self.figures,
+            figures: NodeFigures { admitted_share: self.admission.share(), ..self.figures },
             sip: self.sip.counts(),
         }
     }

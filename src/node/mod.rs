@@ -3,6 +3,7 @@
 //! [`Node`] has the four verbs for the whole server: datagrams, streams, sound's events and time go in; bytes to
 //! send, media commands, journal entries and facts come out. `legs.rs` is the only table that knows which exchange
 //! leg is which SIP dialog and which sound.
+mod admission;
 mod keys;
 mod legs;
 mod machine;

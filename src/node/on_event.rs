@@ -78,6 +78,13 @@ impl Node {
             Ok(replaced) => replaced,
             Err(status) => return self.sip.reject(now, invite, status, None),
         };
+        // Agents and legs that take another's place belong to calls that are inside.
+        let begins = replaced.is_none() && !matches!(peer, Peer::Agent(_));
+        if begins && !self.admission.admits(&mut self.rng) {
+            self.figures.too_busy += 1;
+            self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
+            return;
+        }
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));

@@ -32,6 +32,10 @@ pub struct NodeFigures {
     pub arrived: u64,
     /// INVITEs refused because no port was ready.
     pub no_port: u64,
+    /// INVITEs refused because the machine was behind.
+    pub too_busy: u64,
+    /// The share of new callers that is let in now: 1 but under overload.
+    pub admitted_share: f64,
     /// Offers and answers without a codec in common, or with an address we do not send to.
     pub sdp_refused: u64,
     /// Keys that came as tones in the sound.

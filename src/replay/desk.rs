@@ -108,7 +108,7 @@ impl Desk {
         let now = self.clock.now().mono;
         self.net.note(&event);
         match event {
-            NetEvent::Datagram { listener, from, bytes } => {
+            NetEvent::Datagram { listener, from, bytes, .. } => {
                 self.sip.handle_datagram(now, listener, from, &bytes);
             }
             NetEvent::Opened { conn, listener, remote } => {

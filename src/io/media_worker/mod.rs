@@ -70,6 +70,8 @@ pub(super) struct MediaCounters {
     pub events_lost: AtomicU64,
     /// The longest that a deadline was served late, in microseconds.
     pub late_max_us: AtomicU64,
+    /// The same since control last asked, which sets it back to 0.
+    pub late_us: AtomicU64,
     /// Packets and commands for a leg that is not open.
     pub unknown_legs: AtomicU64,
     /// Prompts that are not in the library.
@@ -217,6 +219,7 @@ impl Worker {
         if let Some(due) = self.plane.next_deadline().filter(|d| d.at <= now) {
             let late_us = u64::try_from(now.since(due.at).as_micros()).unwrap_or(u64::MAX);
             self.counters.late_max_us.fetch_max(late_us, Ordering::Relaxed);
+            self.counters.late_us.fetch_max(late_us, Ordering::Relaxed);
             self.plane.handle_timeout(now);
         }
     }

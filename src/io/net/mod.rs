@@ -4,6 +4,7 @@
 mod accept;
 mod line;
 mod sockets;
+mod stamped;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,12 +16,13 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::base::limits;
+use crate::base::{UtcTime, limits};
 use crate::io::service_class::CS3;
 use crate::io::tls::{Tls, TlsThread};
 use crate::sip::{ConnId, Destination, ListenerId};
 use accept::{Acceptor, House, Shares};
 use line::Line;
+use stamped::Stamped;
 
 /// What the network says.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub enum NetEvent {
         from: SocketAddr,
         /// Its bytes.
         bytes: Vec<u8>,
+        /// When the kernel took it, on the civil clock.
+        taken: Option<UtcTime>,
     },
     /// A connection is up, whoever made it.
     Opened {
@@ -239,17 +243,19 @@ impl Net {
     }
 
     fn serve_udp(&mut self, id: ListenerId, socket: UdpSocket) {
+        stamped::ask(&socket);
         let socket = Arc::new(socket);
         self.udp.insert(id, Arc::clone(&socket));
         let (events, figures) = (self.house.events.clone(), self.figures());
         tokio::spawn(async move {
             let mut buffer = vec![0; limits::SIP_DATAGRAM_BYTES];
             loop {
-                match socket.recv_from(&mut buffer).await {
-                    Ok((n, from)) => {
+                match stamped::receive(&socket, &mut buffer).await {
+                    Ok(Stamped { length, from, taken }) => {
                         figures.datagrams_in.fetch_add(1, Ordering::Relaxed);
-                        let bytes = buffer.get(..n).unwrap_or_default().to_vec();
-                        if events.send(NetEvent::Datagram { listener: id, from, bytes }).await.is_err() {
+                        let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+                        let event = NetEvent::Datagram { listener: id, from, bytes, taken };
+                        if events.send(event).await.is_err() {
                             return;
                         }
                     }
