@@ -10,6 +10,7 @@ mod header;
 mod invite;
 mod ladder;
 mod lex;
+mod locate;
 mod message;
 mod name;
 mod plain;
@@ -35,6 +36,10 @@ pub use event::{
 };
 pub use header::Headers;
 pub use ladder::Ladder;
+pub use locate::{
+    DnsQuestion, DnsRecords, DnsReply, HostWanted, LocateCounts, Located, Locator, LookupId, Naptr, QUESTION_WITHIN,
+    RecordKind, Srv, Target, Transport,
+};
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;
 pub use refer::{NamedDialog, ReferTarget, Referral, Replaces};
