@@ -57,6 +57,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("md5", &["src/sip/auth.rs", "src/sip/auth/"]),
     ("sqlx", &["src/io/store/"]),
     ("axum", &["src/io/http/"]),
+    ("hickory_resolver", &["src/io/resolver.rs"]),
     ("prometheus_client", &["src/io/"]),
     ("rust_embed", &["src/io/"]),
     ("tokio", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),

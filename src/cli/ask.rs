@@ -56,6 +56,16 @@ pub(crate) struct LadderOf {
     call: u64,
 }
 
+/// The trunks of the running server.
+#[derive(Debug, Args)]
+pub(crate) struct Trunks {
+    #[command(flatten)]
+    running: Running,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Running {
     fn ask(&self, question: &Question) -> Result<Answer, String> {
         let store = match &self.store {
@@ -104,6 +114,45 @@ impl LadderOf {
             Ok(_) => fail("the server answered something else"),
             Err(e) => fail(&e),
         }
+    }
+}
+
+impl Trunks {
+    pub(crate) fn run(self) -> ExitCode {
+        let view = match self.running.ask(&Question::Status) {
+            Ok(Answer::Status(view)) => view,
+            Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
+            Ok(_) => return fail("the server answered something else"),
+            Err(e) => return fail(&e),
+        };
+        let trunks = view.get("trunks").cloned().unwrap_or_default();
+        if self.json {
+            say!("{}", serde_json::to_string_pretty(&trunks).unwrap_or_default());
+            return ExitCode::SUCCESS;
+        }
+        for trunk in trunks.as_array().map(Vec::as_slice).unwrap_or_default() {
+            trunk_lines(trunk);
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+fn trunk_lines(trunk: &Value) {
+    let state = match (trunk.get("alarm").and_then(Value::as_str), trunk.get("registered")) {
+        (Some(alarm), _) => format!("ALARM: {alarm}"),
+        (None, Some(Value::Bool(true))) => "registered".to_owned(),
+        (None, Some(_) | None) => "good".to_owned(),
+    };
+    let calls = format!("{} in, {} out", cell(trunk, "calls_in"), cell(trunk, "calls_out"));
+    say!("{} {} {state}; calls {calls}", fit(&cell(trunk, "trunk"), 16), fit(&cell(trunk, "address"), 32));
+    for target in trunk.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
+        let is = |what| target.get(what).and_then(Value::as_bool).unwrap_or(false);
+        let state = match (is("down"), is("doubted")) {
+            (true, _) => "down",
+            (false, true) => "was silent for a call",
+            (false, false) => "",
+        };
+        say!("    {} {state}", cell(target, "at"));
     }
 }
 

@@ -32,6 +32,8 @@ enum Command {
     Calls(ask::Calls),
     /// Draw the SIP of a call as a ladder.
     Ladder(ask::LadderOf),
+    /// Show the ways to the outside: registered or not, where they lead, who answers.
+    Trunks(ask::Trunks),
 }
 
 /// Runs the command line.
@@ -44,5 +46,6 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Load(load)) => load.run(),
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
+        Some(Command::Trunks(trunks)) => trunks.run(),
     }
 }

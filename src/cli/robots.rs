@@ -82,10 +82,17 @@ impl Robots {
         })?;
         let (_, party) =
             menus.directory.iter().next().ok_or_else(|| anyhow::anyhow!("the directory is empty"))?;
-        let trunk = settings
+        let trunk = party.trunks.first().ok_or_else(|| anyhow::anyhow!("the party has no trunk"))?;
+        let merchant_at = settings
             .trunks
-            .get(&party.trunk)
-            .ok_or_else(|| anyhow::anyhow!("hotline.toml has no trunk `{}`", party.trunk))?;
+            .get(trunk)
+            .ok_or_else(|| anyhow::anyhow!("hotline.toml has no trunk `{trunk}`"))?
+            .numeric()
+            .ok_or_else(|| {
+                anyhow::anyhow!(
+                    "the trunk `{trunk}` is a name: the robots' merchant needs an address of this machine"
+                )
+            })?;
         let sign_in =
             menus.codes.iter().find(|(_, c)| **c == FeatureCode::SignIn).map(|(code, _)| code.clone());
         let keys = |keys: &[hotline::base::Key]| -> String { keys.iter().map(|k| k.as_char()).collect() };
@@ -107,7 +114,7 @@ impl Robots {
             invite: format!("{}{}#", keys(&menus.keys.invite), party.code),
             join: keys(&menus.keys.join),
             drop: keys(&menus.keys.drop),
-            merchant_at: trunk.address,
+            merchant_at,
             merchant: party.number.clone(),
             agent_voice: voice("robot-agent", 440.0),
             merchant_voice: voice("robot-merchant", 660.0),

@@ -17,7 +17,7 @@ use super::transfer::Transfer;
 use super::waiting::enter;
 use super::words;
 use super::{AcdInput, AgentWish, Arrival, Cause, Command, Fact, Peer, TransferTarget};
-use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken, TicketId};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, PromptId, SecretToken, TicketId, TrunkId};
 
 /// One caller's visit.
 #[derive(Debug)]
@@ -217,6 +217,16 @@ impl Call {
             Role::Party => self.on(Event::PartyAnswered, step),
             Role::Successor => self.on(Event::Successor(OfSuccessor::Answered), step),
         }
+    }
+
+    pub(super) fn leg_routed(
+        &self,
+        leg: LegId,
+        (trunk, to): (TrunkId, String),
+        after: Option<Cause>,
+        step: &mut Step<'_>,
+    ) {
+        step.note(Fact::LegRouted { call: self.case.id, leg, trunk, to, after });
     }
 
     pub(super) fn leg_held(&mut self, leg: LegId, held: bool, step: &mut Step<'_>) {

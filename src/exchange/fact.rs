@@ -7,7 +7,7 @@ use super::acd::{AgentState, OfferWhy, OverflowCause};
 use super::{Arrival, Cause, TransferTarget};
 use crate::base::{
     AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
-    TicketId,
+    TicketId, TrunkId,
 };
 
 /// What a waiting caller is told.
@@ -90,6 +90,8 @@ pub enum Fact {
     PeerHeld { call: CallId, leg: LegId, held: bool },
     /// A third party is rung.
     PartyInvited { call: CallId, party: PartyId, leg: LegId },
+    /// A leg of ours is tried over this trunk, to this target; `after`: why the one before failed.
+    LegRouted { call: CallId, leg: LegId, trunk: TrunkId, to: String, after: Option<Cause> },
     /// It answered: private talk with the agent.
     PartyAnswered { call: CallId, party: PartyId },
     /// It could not be reached, or left.
@@ -156,6 +158,7 @@ impl Fact {
             Self::Held { .. } => "held",
             Self::PeerHeld { .. } => "peer_held",
             Self::PartyInvited { .. } => "party_invited",
+            Self::LegRouted { .. } => "leg_routed",
             Self::PartyAnswered { .. } => "party_answered",
             Self::PartyLeft { .. } => "party_left",
             Self::TransferAsked { .. } => "transfer_asked",
@@ -198,6 +201,7 @@ impl Fact {
             | Self::Held { call, .. }
             | Self::PeerHeld { call, .. }
             | Self::PartyInvited { call, .. }
+            | Self::LegRouted { call, .. }
             | Self::PartyAnswered { call, .. }
             | Self::PartyLeft { call, .. }
             | Self::TransferAsked { call, .. }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::{AcdOutput, AgentWish};
 use super::{Arrival, Cause, TransferTarget};
-use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TicketId, TransferId};
+use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TicketId, TransferId, TrunkId};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,17 @@ pub enum Input {
     LegAnswered {
         /// The leg.
         leg: LegId,
+    },
+    /// A leg we ring is tried over a trunk: the first one, or another after that failed. Changes nothing but the record.
+    LegRouted {
+        /// The leg.
+        leg: LegId,
+        /// Over which trunk.
+        trunk: TrunkId,
+        /// Where to, for people: transport and address.
+        to: String,
+        /// Why the one before failed.
+        after: Option<Cause>,
     },
     /// The far end put us on hold, or took us back (re-INVITE).
     LegHeld {

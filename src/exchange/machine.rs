@@ -94,6 +94,9 @@ impl Exchange {
             Input::LegAnswered { leg } => {
                 self.leg(now, leg, "answer", |call, step| call.leg_answered(leg, step));
             }
+            Input::LegRouted { leg, trunk, to, after } => {
+                self.leg(now, leg, "route", |call, step| call.leg_routed(leg, (trunk, to), after, step));
+            }
             Input::LegHeld { leg, held } => {
                 self.leg(now, leg, "hold", |call, step| call.leg_held(leg, held, step));
             }

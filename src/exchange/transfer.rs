@@ -126,7 +126,7 @@ impl Outsider {
         Some(Self {
             party: id.clone(),
             target: RingTarget::Party(id.clone()),
-            peer: Peer::Trunk(party.trunk.clone()),
+            peer: Peer::Trunk(party.trunks.first()?.clone()),
             ring_for: party.ring_for,
         })
     }

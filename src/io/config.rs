@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config_tls::{self, TlsListen};
+use super::config_trunks::{self, TrunkSettings};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
 use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
-use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, inner, parse, words};
+use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, parse, words};
 use crate::media::{Codec, InbandKeys, SoundRules};
-use crate::node::Permit;
 use crate::sip::{DigestAlgorithm, SessionSettings};
 
 /// What `hotline.toml` says, resolved.
@@ -63,6 +63,8 @@ pub struct Settings {
     pub exchange: ExchangeSettings,
     /// Ways to third parties.
     pub trunks: BTreeMap<TrunkId, TrunkSettings>,
+    /// Name servers; none: the system's.
+    pub dns: Vec<SocketAddr>,
 }
 
 /// Where a secret is.
@@ -72,25 +74,6 @@ pub enum SecretPlace {
     File(PathBuf),
     /// In this variable of the environment.
     Environment(String),
-}
-
-/// A trunk as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrunkSettings {
-    /// The far end.
-    pub address: SocketAddr,
-    /// Over TCP.
-    pub tcp: bool,
-    /// The host part of request URIs; the address when not said.
-    pub host: Option<String>,
-    /// The user name for digest.
-    pub user: Option<String>,
-    /// Its password.
-    pub password: Option<SecretPlace>,
-    /// What it says of callers is believed, and told to it.
-    pub trusted: bool,
-    /// Numbers outside the directory to which transfers may lead over it.
-    pub permit: Permit,
 }
 
 impl Default for Settings {
@@ -116,18 +99,11 @@ impl Default for Settings {
             menus: None,
             audio: None,
             exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
+            dns: Vec::new(),
             // Where `hotline robots` runs its merchant.
             trunks: BTreeMap::from([(
                 TrunkId::from("merchants"),
-                TrunkSettings {
-                    address: SocketAddr::from(([127, 0, 0, 1], 5070)),
-                    tcp: false,
-                    host: None,
-                    user: None,
-                    password: None,
-                    trusted: false,
-                    permit: Permit::default(),
-                },
+                TrunkSettings::at(SocketAddr::from(([127, 0, 0, 1], 5070))),
             )]),
         }
     }
@@ -157,6 +133,7 @@ impl Settings {
         settings.limits(&mut top, &mut findings);
         settings.third_party(&mut top, &mut findings);
         settings.trunks(&mut top, &mut findings);
+        settings.dns = config_trunks::dns(&mut top, &mut findings);
         top.finish(&mut findings);
         let found = findings.finish();
         if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((settings, found)) }
@@ -299,40 +276,9 @@ impl Settings {
 
     fn trunks(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
         let Some(all) = top.table(findings, "trunks") else { return };
-        self.trunks.clear();
-        for (name, field) in all.rest() {
-            let Some(mut t) = inner(findings, format!("the trunk {name}"), field) else { continue };
-            let address = t.needed(findings, "address").and_then(|w| address(findings, w));
-            let tcp = t.word(findings, "transport").is_some_and(|w| transport(findings, w));
-            let host = t.word(findings, "host").map(|w| w.text.to_owned());
-            let user = t.word(findings, "user").map(|w| w.text.to_owned());
-            let password = secret(&mut t, findings, "password_file", "password_env");
-            let (trusted, permit) = (t.flag(findings, "trusted"), permit(&mut t, findings));
-            if user.is_some() != password.is_some() {
-                let message = format!("the trunk {name} needs both a user and a password, or neither");
-                findings.error("HL0104", &t.place, message);
-            }
-            t.finish(findings);
-            if let Some(address) = address {
-                self.trunks.insert(
-                    TrunkId::new(name),
-                    TrunkSettings { address, tcp, host, user, password, trusted, permit },
-                );
-            }
-        }
+        self.trunks =
+            all.rest().filter_map(|(name, field)| config_trunks::trunk(findings, name, field)).collect();
     }
-}
-
-/// Where transfers may lead over a trunk beside the directory.
-fn permit(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> Permit {
-    let mut permit = Permit::default();
-    if let Some(prefixes) = list(t, findings, "permit", prefix) {
-        permit.prefixes = prefixes;
-    }
-    if let Some(n) = t.number(findings, "permit_per_hour", &(0..=100_000)) {
-        permit.per_hour = u32::try_from(n).unwrap_or(u32::MAX);
-    }
-    permit
 }
 
 /// A variable of the environment: secrets alone come from there.
@@ -387,18 +333,6 @@ fn domain(findings: &mut Findings<'_>, w: Word<'_>) -> Option<String> {
 }
 
 /// The beginning of numbers that a transfer may lead to.
-fn prefix(findings: &mut Findings<'_>, w: Word<'_>) -> Option<String> {
-    let digits = w.text.strip_prefix('+').unwrap_or(w.text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        let message = format!("`{}` is not the beginning of a number", w.text);
-        findings
-            .error("HL0105", w.place, message)
-            .help("write \"0085\" or \"+4930\": every number that begins so");
-        return None;
-    }
-    Some(w.text.to_owned())
-}
-
 fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm> {
     match w.text {
         "MD5" => Some(DigestAlgorithm::Md5),
@@ -442,18 +376,6 @@ fn inband_keys(findings: &mut Findings<'_>, w: Word<'_>) -> Option<InbandKeys> {
     }
 }
 
-fn transport(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
-    match w.text {
-        "udp" => false,
-        "tcp" => true,
-        other => {
-            let message = format!("`{other}` is not a transport");
-            findings.error("HL0105", w.place, message).help("it may be \"udp\" or \"tcp\"");
-            false
-        }
-    }
-}
-
 fn callers_keys(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
     match w.text {
         "pass" => true,
@@ -466,7 +388,7 @@ fn callers_keys(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
     }
 }
 
-fn secret(
+pub(super) fn secret(
     t: &mut Fields<'_>,
     findings: &mut Findings<'_>,
     file: &'static str,

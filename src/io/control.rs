@@ -14,10 +14,12 @@ use super::media_worker::{FromMedia, MediaWorker};
 use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
 use super::office::Phones;
+use super::resolver::{NameServers, Replies};
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::{Fact, Ops};
 use crate::node::{Node, NodeOutput};
+use crate::sip::DnsReply;
 
 /// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the newest is lost, counted.
 pub(super) const FACTS_WAITING: usize = 262_144;
@@ -58,6 +60,10 @@ pub(super) struct Control {
     pub media: MediaWorker,
     /// What it says.
     pub media_events: mpsc::Receiver<FromMedia>,
+    /// Who asks name servers.
+    pub names: NameServers,
+    /// What they reply.
+    pub name_replies: Replies,
     /// Questions.
     pub asks: mpsc::Receiver<Ask>,
     /// To the store.
@@ -112,6 +118,9 @@ impl Control {
                     self.on_media_events(event);
                 }
                 () = self.journal.moved() => {}
+                Some((question, reply)) = self.name_replies.recv() => {
+                    self.node.handle_dns(self.clock.now(), &question, reply);
+                }
                 Some(ask) = self.asks.recv() => self.on_ask(ask),
                 Some(()) = self.stop.recv() => ending = self.told_to_stop(ending),
                 () = tokio::time::sleep(wait) => {
@@ -293,6 +302,12 @@ impl Control {
         while let Some(output) = self.node.poll_output() {
             match output {
                 NodeOutput::Transmit(transmit) => self.net.send(&transmit.to, transmit.bytes),
+                NodeOutput::Ask(question) => {
+                    if let Err(question) = self.names.ask(question) {
+                        self.node.handle_dns(self.clock.now(), &question, DnsReply::Failed);
+                    }
+                }
+                NodeOutput::TlsName { to, name } => self.net.expect_name(to, name),
                 NodeOutput::Media(command) => {
                     if self.media.send(command).is_err() {
                         self.metrics.media_dropped.fetch_add(1, Ordering::Relaxed);

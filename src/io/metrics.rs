@@ -16,7 +16,7 @@ use super::net::NetFigures;
 use super::tls::TlsFigures;
 use crate::exchange::acd::AgentState;
 use crate::media::LegFigures;
-use crate::node::NodeView;
+use crate::node::{NodeView, TrunkView};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -158,6 +158,7 @@ impl Metrics {
         self.server(&mut sheet, view);
         queues(&mut sheet, view);
         agents(&mut sheet, view);
+        trunks(&mut sheet, view);
         let mut text = String::new();
         // Writing to a String fails only when an encoder says so; an empty scrape shows that.
         if encode(&mut text, &sheet.0).is_err() {
@@ -194,6 +195,7 @@ impl Metrics {
                 (by("what", "replaces_refused"), real(f.replaces_refused)),
                 (by("what", "redirects_followed"), real(f.redirects_followed)),
                 (by("what", "redirects_refused"), real(f.redirects_refused)),
+                (by("what", "failed_over"), real(f.failed_over)),
                 (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),
                 (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),
                 (by("what", "send_failures"), real(read(&self.net.send_failures))),
@@ -386,6 +388,50 @@ fn queues(sheet: &mut Sheet, view: &NodeView) {
     );
     sheet.put("queue_wait_mean_seconds", "Mean true wait", each(&|q| q.service.wait.mean.as_secs_f64()));
     sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
+}
+
+fn trunks(sheet: &mut Sheet, view: &NodeView) {
+    let each = |f: &dyn Fn(&TrunkView) -> f64| -> Vec<(Labels, f64)> {
+        view.trunks.iter().map(|t| (by("trunk", &t.trunk), f(t))).collect()
+    };
+    let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
+    sheet.put("trunk_alarm", "1: somebody should look at it", each(&|t| flag(t.alarm.is_some())));
+    let registered = view.trunks.iter().filter_map(|t| Some((by("trunk", &t.trunk), flag(t.registered?))));
+    sheet.put("trunk_registered", "Whether its registrar knows us", registered);
+    sheet.put("trunk_targets", "Targets that its address leads to", each(&|t| count(t.targets.len())));
+    sheet.put(
+        "trunk_targets_down",
+        "Of them, those that do not answer",
+        each(&|t| count(t.targets.iter().filter(|x| x.down).count())),
+    );
+    let way = |t: &TrunkView, way: &str| vec![("trunk", t.trunk.to_string()), ("way", way.to_owned())];
+    let calls = view
+        .trunks
+        .iter()
+        .flat_map(|t| [(way(t, "in"), count(t.calls_in)), (way(t, "out"), count(t.calls_out))]);
+    sheet.put("trunk_calls", "Calls over it", calls);
+    let counted = view.trunks.iter().flat_map(|t| {
+        let f = t.figures;
+        let values = [
+            ("tried", f.tried),
+            ("failed_over", f.failed_over),
+            ("limited_out", f.limited_out),
+            ("limited_in", f.limited_in),
+            ("unanswered", f.unanswered),
+            ("fell", f.fell),
+            ("unregistered", f.unregistered),
+        ];
+        let trunk = t.trunk.to_string();
+        values.map(|(what, n)| (vec![("trunk", trunk.clone()), ("what", what.to_owned())], real(n)))
+    });
+    sheet.tally("trunk", "What was counted of it", counted);
+    let [asked, failed, nothing, refused] = view.names;
+    let names = [("asked", asked), ("failed", failed), ("nothing", nothing), ("refused", refused)];
+    sheet.tally(
+        "names",
+        "Questions to name servers, those that failed, look-ups that found nothing, what found no room",
+        names.map(|(what, n)| (by("what", what), real(n))),
+    );
 }
 
 fn agents(sheet: &mut Sheet, view: &NodeView) {

@@ -3,7 +3,7 @@
 //! on it changes nothing.
 use std::collections::BTreeMap;
 use std::fs::TryLockError;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::ask::asking;
 use super::config::Settings;
 use super::config_tls::TlsListen;
+use super::config_trunks::TrunkSettings;
 use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
 use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
@@ -24,6 +25,7 @@ use super::metrics::Metrics;
 use super::net::Net;
 use super::office::OfficeWork;
 use super::recovery::{Recovered, recover};
+use super::resolver::NameServers;
 use super::secrets::{AgentSecrets, Secret};
 use super::server::{Addresses, Ready, StartError};
 use super::socket;
@@ -85,6 +87,8 @@ pub(super) async fn open(
         Arc::clone(media.counters()),
         Arc::clone(&journal_figures),
     ));
+    let (names, name_replies) = NameServers::start(&settings.dns)
+        .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
     let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     hand_on(backlog, &facts_to, &metrics);
@@ -101,6 +105,8 @@ pub(super) async fn open(
         net_events,
         media,
         media_events,
+        names,
+        name_replies,
         asks,
         phones: phones_to,
         journal,
@@ -280,11 +286,12 @@ fn told_address(local: IpAddr, settings: &Settings) -> Result<IpAddr, StartError
     if !local.is_unspecified() {
         return Ok(local);
     }
-    // Connecting a UDP socket sends nothing; it only asks the routing table.
-    let (any, far) =
-        if local.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
-    let found = UdpSocket::bind(any).and_then(|s| s.connect(far).and_then(|()| s.local_addr()));
-    found.map(|a| a.ip()).map_err(|_| {
+    let far: SocketAddr = if local.is_ipv4() {
+        ([192, 0, 2, 1], 9).into()
+    } else {
+        (Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1), 9).into()
+    };
+    source_toward(far).ok_or_else(|| {
         StartError::Settings(format!(
             "listening on {local} needs `advertise = \"ADDRESS\"`: no route tells it"
         ))
@@ -298,24 +305,53 @@ fn trunks_of(
 ) -> BTreeMap<TrunkId, Trunk> {
     let mut trunks = BTreeMap::new();
     for (id, trunk) in &settings.trunks {
-        let wanted = if trunk.tcp { ListenerTransport::Tcp } else { ListenerTransport::Udp };
-        let fits = |l: &&Listener| l.transport == wanted && l.local.is_ipv4() == trunk.address.is_ipv4();
-        let Some(listener) = listeners.iter().find(fits) else {
-            tracing::error!(trunk = %id, address = %trunk.address, "no listener of its family: the trunk is not used");
-            continue;
+        let address = trunk.address.clone();
+        let reaches = |l: &&Listener| {
+            address.transport.is_none_or(|t| t == l.transport)
+                && trunk.numeric().is_none_or(|at| at.is_ipv4() == l.local.is_ipv4())
         };
+        if !listeners.iter().any(|l| reaches(&l)) {
+            tracing::error!(trunk = %id, %address, "no listener of its transport and family: the trunk cannot be reached");
+        }
         trunks.insert(
             id.clone(),
             Trunk {
-                address: trunk.address,
-                listener: listener.id,
-                stream: trunk.tcp,
-                host: trunk.host.clone().unwrap_or_else(|| trunk.address.to_string()),
+                host: trunk.host.clone().unwrap_or_else(|| address.to_string()),
+                address,
+                listeners: listeners_toward(trunk, listeners),
                 credentials: credentials.get(id).cloned().flatten(),
                 trusted: trunk.trusted,
                 permit: trunk.permit.clone(),
+                registration: trunk.registration.clone(),
+                health: trunk.health,
+                limits: trunk.limits,
+                patience: trunk.patience,
             },
         );
     }
     trunks
+}
+
+/// The listeners that a trunk is reached from: the one that is named, or those at the address from which the system's
+/// route to it begins.
+fn listeners_toward(trunk: &TrunkSettings, listeners: &[Listener]) -> Vec<ListenerId> {
+    let from = match (trunk.listener, trunk.numeric()) {
+        (Some(named), _) => Some((named.ip(), Some(named.port()).filter(|p| *p != 0))),
+        (None, Some(far)) => source_toward(far).map(|ip| (ip, None)),
+        (None, None) => None,
+    };
+    let Some((ip, port)) = from else { return Vec::new() };
+    let at = |l: &&Listener| l.local.ip() == ip && port.is_none_or(|p| l.local.port() == p);
+    let found: Vec<ListenerId> = listeners.iter().filter(at).map(|l| l.id).collect();
+    if found.is_empty() && trunk.listener.is_some() {
+        tracing::error!(%ip, "a trunk's `listener` is none of `[sip] listen` or `tls_listen`");
+    }
+    found
+}
+
+/// The address that the system would send from. Connecting a UDP socket sends nothing; it only asks the routing table.
+fn source_toward(far: SocketAddr) -> Option<IpAddr> {
+    let any = if far.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let found = UdpSocket::bind(any).and_then(|s| s.connect(far).and_then(|()| s.local_addr()));
+    found.ok().map(|a| a.ip())
 }

@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
@@ -52,7 +54,9 @@ impl NameServers {
     /// Asks; the reply comes by the other end. A question without room comes back.
     pub(super) fn ask(&self, question: DnsQuestion) -> Result<(), DnsQuestion> {
         self.questions.try_send(question).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(question) | mpsc::error::TrySendError::Closed(question) => question,
+            mpsc::error::TrySendError::Full(question) | mpsc::error::TrySendError::Closed(question) => {
+                question
+            }
         })
     }
 }
@@ -96,7 +100,11 @@ fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
                 connection.port = at.port();
                 connection
             };
-            NameServerConfig::new(at.ip(), true, vec![on(ConnectionConfig::udp()), on(ConnectionConfig::tcp())])
+            NameServerConfig::new(
+                at.ip(),
+                true,
+                vec![on(ConnectionConfig::udp()), on(ConnectionConfig::tcp())],
+            )
         });
         let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
         Resolver::builder_with_config(config, provider)
@@ -142,7 +150,9 @@ fn read(kind: RecordKind, answers: &[Record]) -> DnsReply {
     let records = match kind {
         RecordKind::Naptr => DnsRecords::Naptr(data().filter_map(naptr).collect()),
         RecordKind::Srv => DnsRecords::Srv(data().filter_map(srv).collect()),
-        RecordKind::A | RecordKind::Aaaa => DnsRecords::Addresses(data().filter_map(RData::ip_addr).collect()),
+        RecordKind::A | RecordKind::Aaaa => {
+            DnsRecords::Addresses(data().filter_map(RData::ip_addr).collect())
+        }
     };
     let none = match &records {
         DnsRecords::Naptr(all) => all.is_empty(),

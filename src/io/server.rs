@@ -232,9 +232,8 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
     let rng = Rng::from_seed(seed);
     let (menus, warnings) = read_menus(&settings)?;
     for (id, party) in &menus.directory {
-        if !settings.trunks.contains_key(&party.trunk) {
-            let (trunk, known) = (&party.trunk, settings.trunks.keys().map(TrunkId::as_str));
-            let known: Vec<&str> = known.collect();
+        if let Some(trunk) = party.trunks.iter().find(|t| !settings.trunks.contains_key(*t)) {
+            let known: Vec<&str> = settings.trunks.keys().map(TrunkId::as_str).collect();
             return Err(StartError::Settings(format!(
                 "directory.toml: {id} is called over the trunk `{trunk}`, which hotline.toml does not have (it has: {})",
                 known.join(", ")

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::KeyMerge;
 use super::redirect::Calling;
+use super::routing::Route;
 use super::sound::LegSound;
-use crate::base::{CallId, Deadline, Instant, LegId, SecretToken};
+use super::trunks::Way;
+use crate::base::{CallId, Deadline, Instant, LegId, SecretToken, TrunkId, earliest};
 use crate::exchange::Cause;
 use crate::sip::InviteId;
 
@@ -41,6 +43,10 @@ pub(super) struct NodeLeg {
     pub(super) keys: KeyMerge,
     /// The entry that takes its digits, and how many it took.
     pub(super) secret: Option<(SecretToken, u8)>,
+    /// The trunk that it counts for, and which way.
+    pub(super) trunk: Option<(TrunkId, Way)>,
+    /// How it is tried over trunks, while it is not answered.
+    pub(super) route: Option<Box<Route>>,
     /// Why we are ending it, once we are.
     pub(super) ending: Option<Cause>,
     /// Our 200 carried an offer: its answer comes with the ACK.
@@ -66,6 +72,8 @@ impl NodeLeg {
             sound,
             keys: KeyMerge::default(),
             secret: None,
+            trunk: None,
+            route: None,
             ending: None,
             late_offer: false,
             reoffer: Reoffer::No,
@@ -84,8 +92,40 @@ pub(super) struct Legs {
     by_invite: BTreeMap<InviteId, LegId>,
     /// The caller's leg of each call.
     callers: BTreeMap<CallId, LegId>,
-    ring_ends: BTreeSet<(Instant, LegId)>,
-    ring_end_of: BTreeMap<LegId, Instant>,
+    rings: LegTimers,
+    /// Until when an INVITE over a trunk may wait for its first sign of life.
+    signs: LegTimers,
+}
+
+/// One timer a leg.
+#[derive(Debug, Default)]
+struct LegTimers {
+    by_time: BTreeSet<(Instant, LegId)>,
+    of: BTreeMap<LegId, Instant>,
+}
+
+impl LegTimers {
+    fn start(&mut self, leg: LegId, at: Instant) {
+        self.stop(leg);
+        self.of.insert(leg, at);
+        self.by_time.insert((at, leg));
+    }
+    fn stop(&mut self, leg: LegId) {
+        if let Some(at) = self.of.remove(&leg) {
+            self.by_time.remove(&(at, leg));
+        }
+    }
+    fn pop_due(&mut self, now: Instant) -> Option<LegId> {
+        let (at, leg) = self.by_time.first().copied()?;
+        if at > now {
+            return None;
+        }
+        self.stop(leg);
+        Some(leg)
+    }
+    fn next(&self, why: &'static str) -> Option<Deadline> {
+        self.by_time.first().map(|(at, _)| Deadline::new(*at, why))
+    }
 }
 
 impl Legs {
@@ -96,6 +136,7 @@ impl Legs {
 
     pub(super) fn remove(&mut self, leg: LegId) -> Option<NodeLeg> {
         self.stop_ring_timer(leg);
+        self.signs.stop(leg);
         let gone = self.by_leg.remove(&leg)?;
         self.by_invite.remove(&gone.invite);
         if let Some(call) = gone.call.filter(|call| self.callers.get(call) == Some(&leg)) {
@@ -150,28 +191,29 @@ impl Legs {
 
     /// Gives up ringing at `at`.
     pub(super) fn start_ring_timer(&mut self, leg: LegId, at: Instant) {
-        self.stop_ring_timer(leg);
-        self.ring_end_of.insert(leg, at);
-        self.ring_ends.insert((at, leg));
+        self.rings.start(leg, at);
     }
 
     pub(super) fn stop_ring_timer(&mut self, leg: LegId) {
-        if let Some(at) = self.ring_end_of.remove(&leg) {
-            self.ring_ends.remove(&(at, leg));
-        }
+        self.rings.stop(leg);
     }
 
     /// A leg that has rung long enough.
     pub(super) fn pop_rung_out(&mut self, now: Instant) -> Option<LegId> {
-        let (at, leg) = self.ring_ends.first().copied()?;
-        if at > now {
-            return None;
-        }
-        self.stop_ring_timer(leg);
-        Some(leg)
+        self.rings.pop_due(now)
+    }
+
+    /// Wants a sign of life from the far end of `leg` until `at`.
+    pub(super) fn want_sign(&mut self, leg: LegId, at: Instant) {
+        self.signs.start(leg, at);
+    }
+
+    /// A leg whose far end should have given a sign of life by now.
+    pub(super) fn pop_sign_due(&mut self, now: Instant) -> Option<LegId> {
+        self.signs.pop_due(now)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Deadline> {
-        self.ring_ends.first().map(|(at, _)| Deadline::new(*at, "ring time-out"))
+        earliest(self.rings.next("ring time-out"), self.signs.next("trunk silent"))
     }
 }

@@ -15,12 +15,13 @@ use super::ports::Ports;
 use super::refer::Transfers;
 use super::settings::NodeSettings;
 use super::traces::Traces;
+use super::trunks::Trunks;
 use super::view::{NodeFigures, NodeView};
 use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
-use crate::sip::{ConnId, Ladder, ListenerId, StoredBinding, UserAgent};
+use crate::sip::{ConnId, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent};
 
 /// The whole server but for its doors and windows.
 pub struct Node {
@@ -29,6 +30,7 @@ pub struct Node {
     pub(super) sip: UserAgent,
     pub(super) board: Switchboard,
     pub(super) legs: Legs,
+    pub(super) trunks: Trunks,
     pub(super) ports: Ports,
     pub(super) traces: Traces,
     pub(super) outputs: VecDeque<NodeOutput>,
@@ -57,8 +59,9 @@ impl Node {
     pub fn new(settings: NodeSettings, menus: Arc<MenuSet>, now: Now, rng: &Rng) -> Self {
         let sip = UserAgent::new(settings.sip.clone(), &rng.fork("sip"));
         let board = Switchboard::new(settings.exchange.clone(), Arc::clone(&menus));
-        Self {
+        let mut node = Self {
             next_leg: settings.exchange.first_number & !1,
+            trunks: Trunks::new(&settings.trunks, rng),
             settings,
             menus,
             sip,
@@ -76,7 +79,10 @@ impl Node {
             rng: rng.fork("node"),
             started: now,
             now,
-        }
+        };
+        node.trunks.begin(now.mono, &mut node.sip);
+        node.settle();
+        node
     }
 
     /// A datagram came.
@@ -158,6 +164,13 @@ impl Node {
         self.board.seq()
     }
 
+    /// What became of a question for a name server.
+    pub fn handle_dns(&mut self, now: Now, question: &DnsQuestion, reply: DnsReply) {
+        let now = self.tick(now);
+        self.sip.handle_dns(now.mono, question, reply);
+        self.settle();
+    }
+
     /// An operator wants something.
     pub fn handle_ops(&mut self, now: Now, ops: Ops) {
         self.tick(now);
@@ -180,13 +193,18 @@ impl Node {
         while let Some(leg) = self.legs.pop_rung_out(now.mono) {
             self.ring_out(leg);
         }
+        while let Some(leg) = self.legs.pop_sign_due(now.mono) {
+            self.sign_due(leg);
+        }
+        self.trunks.handle_timeout(now.mono, &mut self.sip);
         self.board.handle_timeout(now);
         self.settle();
     }
 
     /// When to wake the node, and why.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        earliest(earliest(self.sip.next_deadline(), self.board.next_deadline()), self.legs.next_deadline())
+        let own = earliest(self.legs.next_deadline(), self.trunks.next_deadline());
+        earliest(earliest(self.sip.next_deadline(), self.board.next_deadline()), own)
     }
 
     /// The next thing to do for the world.
@@ -194,9 +212,9 @@ impl Node {
         self.outputs.pop_front()
     }
 
-    /// No leg, no call: a drained node may end.
+    /// No leg, no call, no registrar to be told: a drained node may end.
     pub fn is_idle(&self) -> bool {
-        self.legs.len() == 0
+        self.legs.len() == 0 && self.trunks.is_gone(self.now.mono)
     }
 
     /// Whether this call is going on.
@@ -224,6 +242,8 @@ impl Node {
             menus: self.menus.revision.clone(),
             legs: self.legs.len(),
             ports_ready: self.ports.ready(),
+            trunks: self.trunks.view(now.mono),
+            names: self.names(),
             board: self.board.view(now),
             figures: NodeFigures { admitted_share: self.admission.share(), ..self.figures },
             sip: self.sip.counts(),
@@ -270,6 +290,12 @@ impl Node {
             self.outputs.push_back(NodeOutput::Entry(entry));
         }
         let seq = self.board.seq();
+        if self.board.exchange().is_draining() && self.legs.len() == 0 {
+            self.trunks.leave(self.now.mono, &mut self.sip);
+        }
+        while let Some(question) = self.sip.poll_question() {
+            self.outputs.push_back(NodeOutput::Ask(question));
+        }
         while let Some(transmit) = self.sip.poll_transmit() {
             self.outputs.push_back(if transmit.ends_call {
                 NodeOutput::TransmitAfter { seq, transmit }
@@ -283,6 +309,11 @@ impl Node {
         while let Some((agent, bindings)) = self.sip.poll_bindings(self.now.mono) {
             self.outputs.push_back(NodeOutput::Phones { agent, bindings });
         }
+    }
+
+    const fn names(&self) -> [u64; 4] {
+        let c = self.sip.locate_counts();
+        [c.asked, c.failed, c.nothing, c.refused]
     }
 
     /// Tells the exchange.

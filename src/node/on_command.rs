@@ -5,8 +5,9 @@ use super::legs::{NodeLeg, Progress, Reoffer};
 use super::machine::Node;
 use super::output::NodeOutput;
 use super::redirect::{Calling, Whom};
+use super::sound::LegSound;
 use super::status;
-use crate::base::{AgentId, CallId, Key, LegId, PartyId, SecretToken, TrunkId};
+use crate::base::{AgentId, CallId, Key, LegId, SecretToken, TransferId, TrunkId};
 use crate::exchange::{CallCard, Cause, Command, Fact, Input, RingTarget};
 use crate::media::MediaCommand;
 use crate::sip::{Credentials, Destination, Identity, ListenerId, OutgoingInvite};
@@ -15,16 +16,42 @@ use crate::sip::{Credentials, Destination, Identity, ListenerId, OutgoingInvite}
 const KEY_INFO_MS: u32 = 100;
 
 /// Where and how a leg is rung.
-struct Way {
-    uri: String,
-    to: Destination,
-    listener: ListenerId,
-    from: Identity,
-    credentials: Option<Credentials>,
+pub(super) struct Way {
+    pub(super) uri: String,
+    pub(super) to: Destination,
+    pub(super) listener: ListenerId,
+    pub(super) from: Identity,
+    pub(super) credentials: Option<Credentials>,
+    /// Route headers.
+    pub(super) route: Vec<String>,
     /// More header fields.
-    headers: Vec<(String, String)>,
-    /// The trunk that it goes over; `None`: an agent's phone.
-    trunk: Option<TrunkId>,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl Way {
+    /// The INVITE by this way.
+    pub(super) fn invite(self, offer: Vec<u8>) -> OutgoingInvite {
+        OutgoingInvite {
+            request_uri: self.uri,
+            to: self.to,
+            route: self.route,
+            from: self.from,
+            extra_headers: self.headers,
+            offer: Some(offer),
+            credentials: self.credentials,
+        }
+    }
+}
+
+/// A leg to be rung.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) leg: LegId,
+    pub(super) call: CallId,
+    pub(super) ring_for: Duration,
+    /// The transfer that wants it.
+    pub(super) transfer: Option<TransferId>,
+    pub(super) card: CallCard,
 }
 
 impl Node {
@@ -34,23 +61,13 @@ impl Node {
             Command::Alert { leg } => self.alert(leg),
             Command::Reject { leg, cause } => self.reject(leg, cause),
             Command::Ring { leg, call, target, card, ring_for, transfer } => {
-                let whom = match &target {
-                    RingTarget::Agent(agent) => Whom::Agent(agent.clone()),
-                    RingTarget::Party(_) | RingTarget::Outside { .. } => Whom::Trunk,
-                };
-                let target = match &target {
-                    RingTarget::Agent(agent) => self.way_to_agent(agent, &card),
-                    RingTarget::Party(party) => self.way_to_party(party, &card),
-                    RingTarget::Outside { number, trunk } => self.way_over(trunk, number, &card),
-                };
-                match target {
-                    Ok(mut way) => {
-                        way.headers = card_headers(&card, call);
-                        way.headers.extend(self.vouched_headers(&card, way.trunk.as_ref()));
-                        way.headers.extend(self.transfer_headers(transfer, way.trunk.as_ref()));
-                        self.ring((leg, call), way, whom, ring_for);
+                let call = Called { leg, call, ring_for, transfer, card: *card };
+                match &target {
+                    RingTarget::Agent(agent) => self.ring_agent(agent, call),
+                    RingTarget::Party(party) => self.ring_party(party, call),
+                    RingTarget::Outside { number, trunk } => {
+                        self.ring_over((std::slice::from_ref(trunk), number), call);
                     }
-                    Err(cause) => self.later.push_back(Input::LegEnded { leg, cause }),
                 }
             }
             Command::Hangup { leg, cause } => self.end_leg(leg, cause),
@@ -137,6 +154,24 @@ impl Node {
         self.end_leg(leg, Cause::NoAnswer);
     }
 
+    fn ring_agent(&mut self, agent: &AgentId, called: Called) {
+        match self.way_to_agent(agent, &called.card) {
+            Ok(mut way) => {
+                way.headers = self.headers_for(&called, None);
+                self.ring(&called, way, Whom::Agent(agent.clone()));
+            }
+            Err(cause) => self.later.push_back(Input::LegEnded { leg: called.leg, cause }),
+        }
+    }
+
+    /// What the far end is told beside the request itself. `trunk`: over which; `None`: an agent's phone.
+    pub(super) fn headers_for(&self, called: &Called, trunk: Option<&TrunkId>) -> Vec<(String, String)> {
+        let mut headers = card_headers(&called.card, called.call);
+        headers.extend(self.vouched_headers(&called.card, trunk));
+        headers.extend(self.transfer_headers(called.transfer, trunk));
+        headers
+    }
+
     fn way_to_agent(&self, agent: &AgentId, card: &CallCard) -> Result<Way, Cause> {
         let binding = self.sip.contact(agent.as_str()).ok_or(Cause::Unreachable)?;
         let listener = binding.to.listener();
@@ -152,60 +187,22 @@ impl Node {
             listener,
             from,
             credentials: None,
+            route: Vec::new(),
             headers: Vec::new(),
-            trunk: None,
         })
     }
 
-    /// Third parties are called from the hotline's own number, never from the caller's.
-    fn way_to_party(&self, party: &PartyId, card: &CallCard) -> Result<Way, Cause> {
-        let entry = self.menus.directory.get(party).ok_or(Cause::NotFound)?;
-        self.way_over(&entry.trunk, &entry.number, card)
-    }
-
-    fn way_over(&self, id: &TrunkId, number: &str, card: &CallCard) -> Result<Way, Cause> {
-        let trunk = self.settings.trunks.get(id).ok_or(Cause::Unreachable)?;
-        let to = if trunk.stream {
-            Destination::Connect { listener: trunk.listener, to: trunk.address }
-        } else {
-            Destination::Datagram { listener: trunk.listener, to: trunk.address }
-        };
-        let from = Identity { user: card.dialled.clone(), host: String::new(), display: String::new() };
-        Ok(Way {
-            uri: format!("sip:{number}@{}", trunk.host),
-            to,
-            listener: trunk.listener,
-            from,
-            credentials: trunk.credentials.clone(),
-            headers: Vec::new(),
-            trunk: Some(id.clone()),
-        })
-    }
-
-    fn ring(&mut self, (leg, call): (LegId, CallId), way: Way, whom: Whom, ring_for: Duration) {
+    /// Rings by this way; the leg's port for sound. `None`: there was none, and its end is on its way.
+    pub(super) fn ring(&mut self, called: &Called, way: Way, whom: Whom) -> Option<u16> {
+        let Called { leg, call, ring_for, .. } = *called;
         let now = self.now().mono;
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
             self.later.push_back(Input::LegEnded { leg, cause: Cause::Overload });
-            return;
+            return None;
         };
-        let mut sound = self.sound_for(way.listener, port);
-        if let Some(far_end) = self.sip.address_of(&way.to) {
-            sound.signalled_from(far_end.ip());
-        }
-        if let Some(codec) = self.legs.caller_of(call).and_then(|l| l.sound.codec()) {
-            sound.prefer(codec);
-        }
-        let offer = sound.offer();
-        let wanted = OutgoingInvite {
-            request_uri: way.uri,
-            to: way.to,
-            route: Vec::new(),
-            from: way.from,
-            extra_headers: way.headers,
-            offer: Some(offer),
-            credentials: way.credentials,
-        };
+        let mut sound = self.sound_toward(&way, port, call);
+        let wanted = way.invite(sound.offer());
         let invite = self.sip.invite(now, wanted.clone());
         self.media(MediaCommand::Open { leg, port });
         let sip_call_id = self.sip.sip_call_id(invite).unwrap_or_default().to_owned();
@@ -215,6 +212,19 @@ impl Node {
         node_leg.calling = Some(Box::new(Calling::new(whom, wanted)));
         self.legs.insert(leg, node_leg);
         self.legs.start_ring_timer(leg, now + ring_for);
+        Some(port)
+    }
+
+    /// The sound of a leg of ours, its caller's codec first.
+    pub(super) fn sound_toward(&mut self, way: &Way, port: u16, call: CallId) -> LegSound {
+        let mut sound = self.sound_for(way.listener, port);
+        if let Some(far_end) = self.sip.address_of(&way.to) {
+            sound.signalled_from(far_end.ip());
+        }
+        if let Some(codec) = self.legs.caller_of(call).and_then(|l| l.sound.codec()) {
+            sound.prefer(codec);
+        }
+        sound
     }
 
     /// Tells the far end what changed, by re-INVITE; when one is under way already, after it.

@@ -7,10 +7,11 @@ use super::machine::Node;
 use super::output::NodeOutput;
 use super::sound::LegSound;
 use super::status;
+use super::trunks::Way;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
 use crate::media::{KeySource, MediaCommand, MediaEvent};
-use crate::sip::{EndReason, ForkId, Incoming, InviteId, SipEvent, Status};
+use crate::sip::{EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Status};
 
 impl Node {
     pub(super) fn on_sip_event(&mut self, event: SipEvent) {
@@ -42,7 +43,13 @@ impl Node {
             SipEvent::Registered { user, .. } => self.reachable(&user, true),
             SipEvent::Unregistered { user } => self.reachable(&user, false),
             SipEvent::Referred { invite, referral } => self.on_referred(invite, referral),
-            SipEvent::OptionsAnswered { .. } | SipEvent::RegistrationChanged { .. } => {}
+            SipEvent::OptionsAnswered { request, status } => {
+                self.trunks.handle_options(self.now().mono, request, status);
+            }
+            SipEvent::RegistrationChanged { id, registered, status } => {
+                self.trunks.handle_registration(&mut self.sip, (id, registered), status);
+            }
+            SipEvent::Located { lookup, found } => self.on_located(lookup, &found),
         }
     }
 
@@ -85,10 +92,25 @@ impl Node {
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
             return;
         }
+        if let Peer::Trunk(trunk) = &peer
+            && !self.trunks.admit(now, trunk, Way::In)
+        {
+            self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
+            return;
+        }
+        let taken = self.take_in(incoming, peer.clone(), replaced);
+        if let (Peer::Trunk(trunk), None) = (&peer, taken) {
+            self.trunks.release(trunk, Way::In);
+        }
+    }
+
+    /// The leg of an INVITE; `None`: it was refused.
+    fn take_in(&mut self, incoming: &Incoming, peer: Peer, replaced: Option<LegId>) -> Option<LegId> {
+        let (invite, now) = (incoming.invite, self.now().mono);
         let Some(port) = self.ports.take() else {
             self.figures.no_port += 1;
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
-            return;
+            return None;
         };
         let mut sound = self.sound_for(incoming.source.listener, port);
         sound.signalled_from(incoming.source.remote.ip());
@@ -99,12 +121,15 @@ impl Node {
             self.figures.sdp_refused += 1;
             self.ports.offer(port);
             self.sip.reject(now, invite, status::refusal(Cause::NoCommonCodec), None);
-            return;
+            return None;
         }
         let leg = self.new_leg();
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Open { leg, port }));
         let mut node_leg = NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound);
         node_leg.rings_by_offer = incoming.wants_reliable && incoming.offer.is_none();
+        if let Peer::Trunk(trunk) = &peer {
+            node_leg.trunk = Some((trunk.clone(), Way::In));
+        }
         self.legs.insert(leg, node_leg);
         let arrival = Arrival {
             dialled: incoming.request_user.clone(),
@@ -117,14 +142,24 @@ impl Node {
             Some(old) => Input::LegReplaced { old, new: leg, arrival },
             None => Input::LegArrived { leg, arrival },
         });
+        Some(leg)
     }
 
     fn peer(&self, incoming: &Incoming) -> Peer {
         if let Some(user) = &incoming.authenticated {
             return Peer::Agent(AgentId::new(user.as_str()));
         }
-        let trunk = self.settings.trunks.iter().find(|(_, t)| t.owns(incoming.source.remote));
-        trunk.map_or(Peer::Stranger, |(id, _)| Peer::Trunk(id.clone()))
+        let trunk = self.trunks.owner_of(self.now().mono, incoming.source.remote);
+        trunk.map_or(Peer::Stranger, |id| Peer::Trunk(id.clone()))
+    }
+
+    /// A look-up is over.
+    fn on_located(&mut self, lookup: LookupId, found: &Located) {
+        let now = self.now().mono;
+        self.trunks.handle_located(now, &mut self.sip, (lookup, found));
+        while let Some((to, name)) = self.trunks.poll_tls_name() {
+            self.outputs.push_back(NodeOutput::TlsName { to, name });
+        }
     }
 
     /// The ACK to our 200: brings the answer when the offer was ours.
@@ -163,6 +198,7 @@ impl Node {
             self.tell_remote(leg);
         }
         if status.code() >= 180 {
+            self.route_rings(leg);
             self.input(Input::LegRinging { leg, early_sound });
         }
     }
@@ -170,6 +206,7 @@ impl Node {
     fn on_answered(&mut self, invite: InviteId, sdp: Option<&[u8]>) {
         let Some((leg, _)) = self.legs.of_invite(invite) else { return };
         self.legs.stop_ring_timer(leg);
+        self.route_answered(leg);
         let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
         let accepted = match sdp {
             // Agreed before the answer, by a reliable provisional or an UPDATE after it.
@@ -322,6 +359,9 @@ impl Node {
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Close { leg }));
         if let Some((token, _)) = gone.secret {
             self.outputs.push_back(NodeOutput::SecretOver { token });
+        }
+        if let Some((trunk, way)) = &gone.trunk {
+            self.trunks.release(trunk, *way);
         }
         if let Some(call) = gone.call {
             self.ended_calls.insert(leg, call);

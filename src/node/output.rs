@@ -1,14 +1,25 @@
 //! What the node hands over, one thing at a time, in the order in which it must be done.
+use std::net::SocketAddr;
+
 use crate::base::{CallId, Key, LegId, SecretToken, Seq, TicketId};
 use crate::exchange::Entry;
 use crate::media::{LegFigures, MediaCommand};
-use crate::sip::{StoredBinding, Transmit};
+use crate::sip::{DnsQuestion, StoredBinding, Transmit};
 
 /// One thing to do for the world.
 #[derive(Debug)]
 pub enum NodeOutput {
     /// Send these bytes.
     Transmit(Transmit),
+    /// Ask a name server; `Node::handle_dns` wants the reply.
+    Ask(DnsQuestion),
+    /// A TLS connection to this address is to somebody with a certificate for this name.
+    TlsName {
+        /// The address.
+        to: SocketAddr,
+        /// The name.
+        name: String,
+    },
     /// Tell the media plane.
     Media(MediaCommand),
     /// An input was numbered: append it to the journal, and what became true by it to the record.

@@ -90,8 +90,14 @@ impl Node {
                 figures.redirects_refused += 1;
             }
         }
-        if calling.next.is_empty() {
-            node_leg.ending.get_or_insert(status::failed(calling.best.unwrap_or(status)));
+        if !calling.next.is_empty() {
+            return;
+        }
+        let cause = status::failed(calling.best.unwrap_or(status));
+        if !self.goes_on_elsewhere(leg, status)
+            && let Some(node_leg) = self.legs.get_mut(leg)
+        {
+            node_leg.ending.get_or_insert(cause);
         }
     }
 

@@ -157,7 +157,9 @@ impl Node {
             bare(number) == bare(user) && trunk.is_none_or(|wanted| wanted == over)
         };
         let mut directory = self.menus.directory.iter();
-        directory.find(|(_, p)| is_it(&p.number, &p.trunk)).map(|(id, _)| TransferTarget::Party(id.clone()))
+        directory
+            .find(|(_, p)| p.trunks.iter().any(|t| is_it(&p.number, t)))
+            .map(|(id, _)| TransferTarget::Party(id.clone()))
     }
 
     /// A number outside that a trunk's permit list names, while its hour is not used up.

@@ -2,13 +2,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::permit::Permit;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::media::Codec;
 use crate::sdp::SrtpPolicy;
-use crate::sip::{Credentials, ListenerId, UserAgentSettings};
+use crate::sip::{Credentials, HostWanted, ListenerId, UserAgentSettings};
 
 /// All that one server's node is told.
 #[derive(Clone, Debug)]
@@ -35,15 +36,13 @@ pub struct NodeSettings {
     pub retry_after_s: u32,
 }
 
-/// A configured way to the outside: its address proves it, and only the directory's numbers are dialled over it.
+/// A configured way to the outside: its addresses prove it, and only the directory's numbers are dialled over it.
 #[derive(Clone, Debug)]
 pub struct Trunk {
-    /// The far end. Requests go there; what comes from there is the trunk's.
-    pub address: SocketAddr,
-    /// The listener used for it, which decides the transport.
-    pub listener: ListenerId,
-    /// Over a stream.
-    pub stream: bool,
+    /// The far end: an address, or a name to be looked up. Requests go there; what comes from there is the trunk's.
+    pub address: HostWanted,
+    /// The listeners it is reached from; none: the first that fits transport and family.
+    pub listeners: Vec<ListenerId>,
     /// The host part of the request URI; mostly the address.
     pub host: String,
     /// What a challenge from it is answered with.
@@ -52,34 +51,61 @@ pub struct Trunk {
     pub trusted: bool,
     /// Numbers outside the directory to which transfers may lead over it.
     pub permit: Permit,
+    /// We register with it.
+    pub registration: Option<TrunkRegistration>,
+    /// It is asked whether it lives.
+    pub health: Option<TrunkHealth>,
+    /// How much goes over it.
+    pub limits: TrunkLimits,
+    /// How long an INVITE may wait for the first sign of life before the next target is tried.
+    pub patience: Duration,
+}
+
+/// How we register with a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkRegistration {
+    /// The name behind which our number is.
+    pub user: String,
+    /// The number that calls to us are then for: the user part of our Contact.
+    pub number: Option<String>,
+    /// How long each registration should hold.
+    pub expires: Duration,
+}
+
+/// How a trunk's life is watched: by OPTIONS to each of its targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkHealth {
+    /// Between two questions.
+    pub every: Duration,
+    /// So many failures in a row, and the target is down. One answer, and it is up.
+    pub down_after: u32,
+}
+
+/// How much goes over a trunk; `None`: as much as comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrunkLimits {
+    /// Calls from it at one time; beyond: 503 with Retry-After.
+    pub calls_in: Option<usize>,
+    /// Calls to it at one time; beyond: the next trunk.
+    pub calls_out: Option<usize>,
+    /// Calls to it begun in a second; beyond: the next trunk.
+    pub starts_per_second: Option<u32>,
 }
 
 impl Trunk {
-    /// Whether a request from `source` is this trunk's. Loopback is shared by everybody on the machine, so there
-    /// the port must be right too.
-    pub fn owns(&self, source: SocketAddr) -> bool {
-        source == self.address || (!source.ip().is_loopback() && source.ip() == self.address.ip())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn on_loopback_a_trunk_is_known_by_its_port_too() {
-        let trunk = |address: &str| Trunk {
-            address: address.parse().unwrap(),
-            listener: ListenerId(0),
-            stream: false,
-            host: String::new(),
+    /// To `address`, without anything else: no registration, no watch, no limit, no trust.
+    pub fn new(address: HostWanted, host: String) -> Self {
+        Self {
+            address,
+            listeners: Vec::new(),
+            host,
             credentials: None,
             trusted: false,
             permit: Permit::default(),
-        };
-        assert!(trunk("127.0.0.1:5090").owns("127.0.0.1:5090".parse().unwrap()));
-        assert!(!trunk("127.0.0.1:5090").owns("127.0.0.1:5091".parse().unwrap()));
-        assert!(trunk("192.0.2.1:5060").owns("192.0.2.1:40000".parse().unwrap()));
-        assert!(!trunk("192.0.2.1:5060").owns("192.0.2.2:5060".parse().unwrap()));
+            registration: None,
+            health: None,
+            limits: TrunkLimits::default(),
+            patience: Duration::from_secs(4),
+        }
     }
 }

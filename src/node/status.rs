@@ -75,6 +75,16 @@ pub(super) const fn failed(status: Status) -> Cause {
     }
 }
 
+/// Whether another way may lead to the callee: what a server on the way says of itself, not what the callee says. 408
+/// after he rang is his.
+pub(super) const fn is_fault_of_the_way(status: Status, rang: bool) -> bool {
+    match status.code() {
+        408 => !rang,
+        500..=599 => true,
+        _ => false,
+    }
+}
+
 /// What the end of an INVITE usage means for a leg that we did not end ourselves.
 pub(super) const fn ended(why: EndReason) -> Cause {
     match why {

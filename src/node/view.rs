@@ -1,6 +1,7 @@
 //! Everything at one moment, for the status page, the API, metrics and commands.
 use serde::Serialize;
 
+use super::trunks::TrunkView;
 use crate::exchange::View;
 use crate::sip::UserAgentCounts;
 
@@ -17,6 +18,10 @@ pub struct NodeView {
     pub legs: usize,
     /// RTP ports ready for new legs.
     pub ports_ready: usize,
+    /// Ways to the outside.
+    pub trunks: Vec<TrunkView>,
+    /// What was counted of names: questions asked, failed, look-ups that found nothing, refused for want of room.
+    pub names: [u64; 4],
     /// Calls, queues, agents.
     pub board: View,
     /// What was counted.
@@ -60,4 +65,6 @@ pub struct NodeFigures {
     pub redirects_followed: u64,
     /// Targets of 3xx responses that were not: elsewhere, twice, or too many.
     pub redirects_refused: u64,
+    /// Calls over trunks that were tried another way.
+    pub failed_over: u64,
 }

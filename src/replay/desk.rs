@@ -156,6 +156,7 @@ impl Desk {
                     registrar_uri: format!("{}:{}", self.scheme(), self.settings.server),
                     to: self.server(),
                     identity: self.identity(),
+                    contact_user: None,
                     credentials: self.credentials(),
                     expires,
                 };
@@ -348,6 +349,7 @@ impl Desk {
             | SipEvent::Ended { .. }
             | SipEvent::Key { .. }
             | SipEvent::OptionsAnswered { .. }
+            | SipEvent::Located { .. }
             | SipEvent::Registered { .. }
             | SipEvent::Unregistered { .. } => {}
         }

@@ -2,11 +2,12 @@
 //!
 //! Invariant: a request that is refused here (wrong tag, number out of order) leaves the dialog as it was.
 //!
-//! Where requests go: the first route, or the peer's Contact, as section 12.2.1.1 says, where that is an address. Where
-//! it is a name (this room asks no DNS), or the address by which a peer behind a NAT knows itself, they go where its
-//! own messages came from.
+//! Where requests go: the first route, or the peer's Contact, as section 12.2.1.1 says, where that is an address or a
+//! name that leads to one (`locate`). Where the name leads nowhere yet, or it is what a peer behind a NAT calls itself,
+//! they go where its own messages came from.
 use std::net::{IpAddr, SocketAddr};
 
+use super::locate::HostWanted;
 use super::message::{Method, Request, Response};
 use super::name::HeaderName;
 use super::transport::Destination;
@@ -193,6 +194,21 @@ impl Dialog {
     /// Where the next request goes.
     pub(crate) fn destination(&self) -> Destination {
         self.path.toward(self.next_hop())
+    }
+    /// The name of the next hop, if it has to be looked up: not where a connection is the way, nor where the peer calls
+    /// itself by that name, for then its messages show the way.
+    pub(crate) fn name_of_next_hop(&self) -> Option<HostWanted> {
+        let uri = self.next_hop();
+        let is_own = || self.path.own_host.is_some() && self.path.own_host == uri.host();
+        match self.path.known {
+            Destination::Stream { .. } => None,
+            Destination::Datagram { .. } | Destination::Connect { .. }
+                if uri.host_ip().is_some() || is_own() =>
+            {
+                None
+            }
+            Destination::Datagram { .. } | Destination::Connect { .. } => HostWanted::of_uri(uri),
+        }
     }
     /// The address to connect to when the connection of `destination` is gone.
     pub(crate) fn reconnect_to(&self) -> Option<SocketAddr> {

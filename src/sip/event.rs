@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::auth::Credentials;
+use super::locate::{Located, LookupId};
 use super::message::Status;
 use super::refer::{ReferTarget, Referral, Replaces};
 use super::transport::{Destination, Source};
@@ -136,6 +137,8 @@ pub struct Registration {
     pub to: Destination,
     /// Whom calls are for; an empty host is replaced by that of the registrar.
     pub identity: Identity,
+    /// The user part of our Contact, if it is not the identity's: a registrar's calls come for it.
+    pub contact_user: Option<String>,
     /// What a 401 or 407 is answered with.
     pub credentials: Option<Credentials>,
     /// How long each registration should hold; refreshed well before.
@@ -311,6 +314,13 @@ pub enum SipEvent {
         /// The final status; `None`: no answer came.
         status: Option<Status>,
     },
+    /// A look-up is over.
+    Located {
+        /// Which.
+        lookup: LookupId,
+        /// Where requests for that host go.
+        found: Located,
+    },
     /// A user can be reached now, or under another contact than before.
     Registered {
         /// The account's name.
@@ -323,11 +333,11 @@ pub enum SipEvent {
         /// The account's name.
         user: String,
     },
-    /// A registration of ours changed its state, or failed again.
+    /// A registration of ours changed its state, or an attempt failed.
     RegistrationChanged {
         /// Which.
         id: RegistrationId,
-        /// Whether the registrar knows us now.
+        /// Whether the registrar knows us now: also while what it granted last still holds.
         registered: bool,
         /// The final status; `None`: no answer came.
         status: Option<Status>,

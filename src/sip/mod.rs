@@ -37,8 +37,8 @@ pub use event::{
 pub use header::Headers;
 pub use ladder::Ladder;
 pub use locate::{
-    DnsQuestion, DnsRecords, DnsReply, HostWanted, LocateCounts, Located, Locator, LookupId, Naptr, QUESTION_WITHIN,
-    RecordKind, Srv, Target, Transport,
+    DnsQuestion, DnsRecords, DnsReply, HostWanted, LocateCounts, Located, Locator, LookupId, Naptr,
+    QUESTION_WITHIN, RecordKind, Srv, Target,
 };
 pub use message::{Message, Method, Request, Response, Status, Uri, method_named, method_text};
 pub use name::HeaderName;

@@ -57,7 +57,8 @@ header_names! {
         ReferredBy "Referred-By";
     12: ContentType "Content-Type", MaxForwards "Max-Forwards", RecordRoute "Record-Route",
         Organization "Organization", MimeVersion "MIME-Version", AllowEvents "Allow-Events", UserToUser "User-to-User";
-    13: Authorization "Authorization", ProxyRequire "Proxy-Require", IdentityInfo "Identity-Info";
+    13: Authorization "Authorization", ProxyRequire "Proxy-Require", IdentityInfo "Identity-Info",
+        ServiceRoute "Service-Route";
     14: ContentLength "Content-Length", AcceptContact "Accept-Contact", RejectContact "Reject-Contact";
     15: AcceptEncoding "Accept-Encoding", AcceptLanguage "Accept-Language", SessionExpires "Session-Expires";
     16: WwwAuthenticate "WWW-Authenticate", ContentEncoding "Content-Encoding", ContentLanguage "Content-Language";

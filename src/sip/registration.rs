@@ -1,4 +1,7 @@
 //! Registrations of ours with somebody else's registrar, RFC 3261 section 10.2: kept up until they are taken back.
+//! What was granted last holds until its end even when a refresh fails; after failures the waits grow, each with chance
+//! in it (RFC 5626 section 4.5), and a refusal is repeated far more seldom than a silence. The route that the registrar
+//! asks for (RFC 3608) is kept for whoever calls by it.
 //!
 //! Invariant: a registration has at most one REGISTER in progress, and a timer while it has none.
 use std::collections::BTreeMap;
@@ -18,10 +21,15 @@ use super::uri::{AddrSpec, SipUri};
 use super::value::{CSeq, Contacts, NameAddr};
 use crate::base::Instant;
 
-/// Wait after the first failure; doubled after each further one.
-const RETRY_FIRST: Duration = Duration::from_secs(5);
-/// Longest wait after failures.
-const RETRY_LONGEST: Duration = Duration::from_mins(5);
+/// Wait after the first failure, and the longest after many: doubled after each. Nobody answered, or the registrar is in
+/// trouble: it may be back soon.
+const RETRY_FAILED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
+/// The same after a refusal: the next one will most likely be the same, and many in a row look like an attack.
+const RETRY_REFUSED: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(30));
+/// The longest `Retry-After` that is obeyed.
+const RETRY_AFTER_LONGEST: Duration = Duration::from_hours(1);
+/// Routes taken from one registrar.
+const ROUTES: usize = 4;
 
 /// One registration.
 #[derive(Debug)]
@@ -37,6 +45,10 @@ struct Kept {
     /// The REGISTER in progress.
     sent: Option<(TransactionId, Request)>,
     registered: bool,
+    /// When the registrar forgets us, unless it hears from us.
+    held_until: Option<Instant>,
+    /// The routes that it wants requests of ours to take.
+    service_route: Vec<String>,
     failures: u32,
     /// To be taken back.
     leaving: bool,
@@ -75,7 +87,7 @@ impl Registrations {
         let kept = Kept {
             address: address_of_identity(&wanted.identity, &host).to_string(),
             call_id: station.call_id(),
-            contact: contact_for(is_sips(&uri), station.contact(&wanted.to, &wanted.identity.user)),
+            contact: contact_for(is_sips(&uri), station.contact(&wanted.to, wanted.contact_user())),
             number: 0,
             expires: wanted.expires,
             wanted,
@@ -83,6 +95,8 @@ impl Registrations {
             digest,
             sent: None,
             registered: false,
+            held_until: None,
+            service_route: Vec::new(),
             failures: 0,
             leaving: false,
         };
@@ -134,28 +148,33 @@ impl Registrations {
         if response.is_some_and(|response| kept.try_again(station, now, (id, &request), response)) {
             return;
         }
-        let accepted = response.filter(|r| r.status.is_success());
-        let held = accepted.map(|r| kept.granted(r));
-        let registered = held.is_some() && request.headers.number(HeaderName::Expires) != Some(0);
-        kept.failures = if held.is_some() { 0 } else { kept.failures.saturating_add(1) };
-        if let Some(digest) = kept.digest.as_mut().filter(|_| held.is_none()) {
-            digest.forget();
-        }
-        if kept.registered != registered || held.is_none() {
+        let withdrawn = request.headers.number(HeaderName::Expires) == Some(0);
+        let changed = kept.settle(now, response, withdrawn);
+        if changed {
             let status = response.map(|r| r.status);
-            station.report(SipEvent::RegistrationChanged { id, registered, status });
+            station.report(SipEvent::RegistrationChanged { id, registered: kept.registered, status });
         }
-        kept.registered = registered;
-        if kept.leaving && (!registered || request.headers.number(HeaderName::Expires) == Some(0)) {
+        if kept.leaving && (!kept.registered || withdrawn) {
             station.timers.clear(&TimerName::Registration(id));
             self.kept.remove(&id);
         } else if kept.leaving {
             self.refresh(station, now, id);
         } else {
-            // Four fifths of what was granted: time for a lost round.
-            let wait = held.map_or_else(|| kept.retry_after(), |held| held.mul_f64(0.8));
+            let wait = kept.wait(station, now, response);
             station.timers.set(TimerName::Registration(id), now + wait.max(Duration::from_secs(1)));
         }
+    }
+
+    /// From now on it is sent elsewhere: the next refresh goes there.
+    pub(crate) fn redirect(&mut self, id: RegistrationId, to: Destination) {
+        if let Some(kept) = self.kept.get_mut(&id) {
+            kept.wanted.to = to;
+        }
+    }
+
+    /// The route that the registrar wants requests of ours to take, RFC 3608.
+    pub(crate) fn service_route(&self, id: RegistrationId) -> &[String] {
+        self.kept.get(&id).map(|k| k.service_route.as_slice()).unwrap_or_default()
     }
 }
 
@@ -168,7 +187,7 @@ impl Kept {
         self.number = self.number.saturating_add(1);
         let seconds = if self.leaving { 0 } else { self.expires.as_secs() };
         self.contact =
-            contact_for(is_sips(&self.uri), station.contact(&self.wanted.to, &self.wanted.identity.user));
+            contact_for(is_sips(&self.uri), station.contact(&self.wanted.to, self.wanted.contact_user()));
         let tag = self.call_id.get(..8).unwrap_or("t").to_owned();
         Request::new(Method::Register, self.uri.clone())
             .with(HeaderName::MaxForwards, "70")
@@ -178,6 +197,49 @@ impl Kept {
             .with(HeaderName::CSeq, CSeq { number: self.number, method: Method::Register }.to_string())
             .with(HeaderName::Contact, self.contact.clone())
             .with(HeaderName::Expires, seconds.to_string())
+            .with(HeaderName::Supported, "path")
+    }
+
+    /// Takes an outcome in. `true`: there is something to tell.
+    fn settle(&mut self, now: Instant, response: Option<&Response>, withdrawn: bool) -> bool {
+        let before = (self.registered, self.failures);
+        if let Some(accepted) = response.filter(|r| r.status.is_success()) {
+            self.registered = !withdrawn;
+            self.failures = 0;
+            self.held_until = Some(now + self.granted(accepted));
+            let routes = accepted.headers.list(HeaderName::ServiceRoute);
+            self.service_route = routes.take(ROUTES).map(str::to_owned).collect();
+            return before != (self.registered, 0);
+        }
+        self.failures = self.failures.saturating_add(1);
+        if let Some(digest) = self.digest.as_mut() {
+            digest.forget();
+        }
+        // A silent registrar still knows us; one that refuses does not.
+        let refused = response.is_some_and(|r| is_refusal(r.status));
+        self.registered &= !withdrawn && !refused && self.held_until.is_some_and(|end| end > now);
+        true
+    }
+
+    /// How long until the next REGISTER.
+    fn wait(&self, station: &mut Station, now: Instant, response: Option<&Response>) -> Duration {
+        let left = self.held_until.map_or(Duration::ZERO, |end| end.since(now));
+        if self.failures == 0 {
+            // Four fifths of what was granted: time for a lost round.
+            return left.mul_f64(0.8);
+        }
+        let asked = response.and_then(|r| r.headers.number(HeaderName::RetryAfter));
+        if let Some(seconds) = asked {
+            return Duration::from_secs(u64::from(seconds)).min(RETRY_AFTER_LONGEST);
+        }
+        let (first, longest) =
+            if response.is_some_and(|r| is_refusal(r.status)) { RETRY_REFUSED } else { RETRY_FAILED };
+        let doubled = 1u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let upper = first.saturating_mul(doubled).min(longest);
+        // Between half of it and the whole, so that those who failed together do not come back together.
+        let wait = upper.mul_f64(0.5 + station.rng.unit() / 2.0);
+        // Once more before the end of what still holds, and at it, so that its end is told.
+        if self.registered { wait.min(left) } else { wait }
     }
 
     fn send(&mut self, station: &mut Station, now: Instant, id: RegistrationId, request: Request) {
@@ -233,9 +295,16 @@ impl Kept {
         let seconds = of_contact.or_else(|| response.headers.number(HeaderName::Expires));
         seconds.map_or(self.expires, |s| Duration::from_secs(u64::from(s)))
     }
+}
 
-    fn retry_after(&self) -> Duration {
-        let doubled = 1u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        RETRY_FIRST.saturating_mul(doubled).min(RETRY_LONGEST)
+impl Registration {
+    fn contact_user(&self) -> &str {
+        self.contact_user.as_deref().unwrap_or(&self.identity.user)
     }
+}
+
+/// The registrar understood us and does not want us; as opposed to one in trouble.
+fn is_refusal(status: Status) -> bool {
+    let code = status.code();
+    (300..700).contains(&code) && !matches!(code, 408 | 430 | 480 | 500..=599)
 }

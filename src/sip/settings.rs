@@ -27,6 +27,18 @@ impl ListenerTransport {
             Self::Tls => "TLS",
         }
     }
+    /// As written in a `transport` parameter or in a settings file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+    /// The one of that name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls].into_iter().find(|t| t.name().eq_ignore_ascii_case(name))
+    }
     /// Whether it is a stream.
     pub const fn is_stream(self) -> bool {
         match self {

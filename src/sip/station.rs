@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dialog::Dialog;
 use super::event::{EndReason, InviteId, RegistrationId, RequestId, SipEvent, UserAgentCounts};
+use super::locate::{self, Locator, Target};
 use super::message::{Request, Response, Status};
 use super::name::HeaderName;
 use super::schedule::Schedule;
@@ -128,6 +130,9 @@ pub(crate) struct Station {
     /// What the wire layer answers by itself.
     direct: VecDeque<Transmit>,
     pub(crate) rng: Rng,
+    /// The moment of the input being handled.
+    pub(crate) now: Instant,
+    pub(crate) locator: Locator,
     pub(crate) transactions: Transactions,
     pub(crate) timers: Schedule<TimerName>,
     pub(crate) timing: TimerSettings,
@@ -139,6 +144,8 @@ impl Station {
     pub(crate) fn new(listeners: Vec<Listener>, server_name: String, rng: &Rng) -> Self {
         let timing = TimerSettings::default();
         Self {
+            now: Instant::ZERO,
+            locator: Locator::new(&listeners, rng),
             listeners,
             server_name,
             conns: Lookup::new(),
@@ -191,11 +198,39 @@ impl Station {
         }
         // In the name of the same listener: what went by TLS never goes on in the clear.
         let own = self.listener(conn.listener()).filter(|l| l.transport.is_stream());
-        let stream = own.or_else(|| self.listeners.iter().find(|l| l.transport == ListenerTransport::Tcp));
+        let plain = |l: &&Listener, to: SocketAddr| {
+            l.transport == ListenerTransport::Tcp && l.local.is_ipv4() == to.is_ipv4()
+        };
+        let stream = own.or_else(|| address.and_then(|at| self.listeners.iter().find(|l| plain(l, at))));
         match (stream, address) {
             (Some(listener), Some(address)) => Destination::Connect { listener: listener.id, to: address },
             _ => to,
         }
+    }
+    /// Where the next request of a dialog goes: see `dialog`. A name that is not known yet is asked for, and the way that
+    /// worked so far serves meanwhile.
+    pub(crate) fn toward(&mut self, dialog: &Dialog) -> Destination {
+        let known = self.live(dialog.destination(), dialog.reconnect_to());
+        let Some(wanted) = dialog.name_of_next_hop() else { return known };
+        let mut targets = self.locator.known(self.now, &wanted);
+        // What went by TLS never goes on in the clear.
+        let secure = self.is_tls(known.listener());
+        targets.retain(|t| !secure || t.transport == ListenerTransport::Tls);
+        let peer = self.peer(&known);
+        if targets.iter().any(|t| Some(t.address) == peer) {
+            return known;
+        }
+        let listener = known.listener();
+        let found = targets.first().and_then(|t| self.destination(*t, |l| l.id == listener));
+        found.unwrap_or(known)
+    }
+    /// Where a request to `target` goes: from a listener that `prefer` takes, or from the first that fits.
+    pub(crate) fn destination(
+        &self,
+        target: Target,
+        prefer: impl Fn(&Listener) -> bool,
+    ) -> Option<Destination> {
+        locate::destination(&self.listeners, target, prefer)
     }
     /// The same, with a connection to `address` in place of one that a restart will cut.
     pub(crate) fn without_connection(&self, to: Destination, address: Option<SocketAddr>) -> Destination {
@@ -207,13 +242,7 @@ impl Station {
         }
     }
     fn listener_toward(&self, to: &Destination) -> Option<&Listener> {
-        let id = match to {
-            Destination::Datagram { listener, .. } | Destination::Connect { listener, .. } => Some(*listener),
-            Destination::Stream { conn } => {
-                Some(self.conns.get(conn).map_or(conn.listener(), |(listener, _)| *listener))
-            }
-        };
-        id.and_then(|id| self.listener(id)).or_else(|| self.listeners.first())
+        self.listener(to.listener()).or_else(|| self.listeners.first())
     }
     /// The address that peers behind `to` know us by.
     pub(crate) fn advertised(&self, to: &Destination) -> Option<SocketAddr> {

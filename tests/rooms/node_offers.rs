@@ -216,6 +216,7 @@ impl World {
             registrar_uri: format!("sip:{}", address(1)),
             to,
             identity: Identity { user: "8002".into(), ..Identity::default() },
+            contact_user: None,
             credentials: Some(Credentials {
                 user: "8002".into(),
                 password: "a long password".into(),

@@ -191,6 +191,7 @@ fn requests_of_ours_to_sips_name_a_secured_contact() {
             registrar_uri: "sips:198.51.100.7".into(),
             to,
             identity: from(),
+            contact_user: None,
             credentials: None,
             expires: Duration::from_mins(5),
         },

@@ -175,7 +175,7 @@ fn party(code: &str) -> Party {
         code: code.into(),
         name: format!("party {code}"),
         number: format!("02155500{code}"),
-        trunk: TrunkId::from("carrier"),
+        trunks: vec![TrunkId::from("carrier")],
         ring_for: Duration::from_secs(25),
         notes: String::new(),
     }

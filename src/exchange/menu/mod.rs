@@ -22,7 +22,7 @@ pub(crate) use fields::{Fields, Word, inner, words};
 pub use hours::{Day, Hours, Span, Zone};
 pub use manifest::PromptTexts;
 #[cfg(feature = "server")]
-pub(crate) use raw::parse;
+pub(crate) use raw::{Field, parse};
 pub use resolve::KnownPrompts;
 pub use run::{Made, MenuEffect, MenuRun, Visit};
 pub use set::{

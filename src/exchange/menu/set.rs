@@ -217,8 +217,8 @@ pub struct Party {
     pub name: String,
     /// The number dialled on the trunk.
     pub number: String,
-    /// A trunk of `hotline.toml`.
-    pub trunk: TrunkId,
+    /// Trunks of `hotline.toml`, tried in this order; at least one.
+    pub trunks: Vec<TrunkId>,
     /// How long its phone rings.
     pub ring_for: Duration,
     /// What it can decide, when it is there: for the agent.

@@ -98,6 +98,12 @@ const show = (v) => {
     const s = state(a.state);
     return [a.agent, a.alias, cell(s, tone(s)), n(span(seconds(a.in_state))), cell(a.reachable ? "registered" : "not registered", a.reachable ? "" : "quiet"), n(some(a.answered))];
   }), "no agent");
+  fill("trunks", v.trunks.map((t) => {
+    const s = t.alarm || (t.registered ? "registered" : "");
+    const targets = t.targets.map((x) => x.at + (x.down ? " (down)" : x.doubted ? " (silent)" : "")).join(", ");
+    return [t.trunk, t.address, cell(s, t.alarm ? "warn" : "good"), targets, n(some(t.calls_in)), n(some(t.calls_out)), n(some(t.figures.tried)),
+      n(some(t.figures.failed_over)), n(some(t.figures.limited_in + t.figures.limited_out))];
+  }), "no trunk");
   fill("calls", b.calls.map((c) => {
     const s = words(c.stage);
     return [String(c.call), who(c), c.dialled, cell(s, tone(s)), n(span(seconds(c.lasted))), some(c.menu), some(c.queue), told(c.told), some(c.agent), some(c.party)];

@@ -43,6 +43,7 @@ impl Drive {
                     registrar_uri: format!("sip:{server}"),
                     to,
                     identity: Identity { user, ..Identity::default() },
+                    contact_user: None,
                     credentials: Some(credentials),
                     expires: Duration::from_hours(1),
                 },

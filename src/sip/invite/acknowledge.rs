@@ -103,6 +103,10 @@ impl Invite {
         let is_sdp = ack.headers.content_type().is_some_and(|t| t.is("application", "sdp"));
         let sdp = (answer.late_offer && is_sdp).then(|| ack.body.clone());
         self.happen(station, Happening::Ack, Cargo { sdp, ..Cargo::new(now) });
+        // A name in its Contact is asked for now, so that it is known when we have something to say.
+        if let Some(dialog) = &self.dialog {
+            station.toward(dialog);
+        }
     }
 
     /// A later request of the peer shows that it has our 200: the ACK is lost or late. `false`: the ACK is needed, for
@@ -148,7 +152,7 @@ impl Invite {
         let Some(dialog) = &self.dialog else { return };
         let invite = if role == Role::ReofferClient { self.reoffer.sent() } else { None };
         let ack = complete_ack(invite.unwrap_or(self.opening_request()), dialog.ack(number), sdp);
-        let to = station.live(dialog.destination(), dialog.reconnect_to());
+        let to = station.toward(dialog);
         let tag = dialog.remote_tag().map(str::to_owned);
         let ack = station.send_ack(ack, to);
         let sent = SentAck { number, tag, ack, to };
@@ -184,7 +188,7 @@ impl Invite {
             fork.go_on_from(&early.dialog);
         }
         station.counts.forks_ended += 1;
-        let destination = station.live(fork.destination(), fork.reconnect_to());
+        let destination = station.toward(&fork);
         let ack = station.send_ack(complete_ack(request, fork.ack(number), None), destination);
         self.acks.push(SentAck { number, tag: fork.remote_tag().map(str::to_owned), ack, to: destination });
         let bye = fork.request(Method::Bye);

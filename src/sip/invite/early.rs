@@ -158,7 +158,7 @@ impl Invite {
 
     fn start_prack(&mut self, station: &mut Station, now: Instant, at: usize, prack: Request) {
         let Some(fork) = self.forks.get(at) else { return };
-        let to = station.live(fork.dialog.destination(), fork.dialog.reconnect_to());
+        let to = station.toward(&fork.dialog);
         let sent = self.start_toward(station, now, (to, Role::Prack), prack);
         if let Some(fork) = self.forks.get_mut(at) {
             fork.prack = Some(sent);

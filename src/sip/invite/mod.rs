@@ -238,7 +238,7 @@ impl Invite {
         role: Role,
     ) -> Option<(TransactionId, Request)> {
         let dialog = self.dialog.as_ref()?;
-        let to = station.live(dialog.destination(), dialog.reconnect_to());
+        let to = station.toward(dialog);
         Some(self.start_toward(station, now, (to, role), request))
     }
 
@@ -451,6 +451,10 @@ impl Invites {
     /// The Call-ID header's text; `None` if it is not held.
     pub(crate) fn sip_call_id(&self, id: InviteId) -> Option<&str> {
         self.by_id.get(&id).map(Invite::call_id)
+    }
+    /// Whether nothing came to an outgoing INVITE yet.
+    pub(crate) fn is_unheard(&self, id: InviteId) -> bool {
+        self.by_id.get(&id).is_some_and(|invite| invite.state == State::Calling)
     }
     /// State of an invite in a word; `None` if it is not held.
     pub(crate) fn describe(&self, id: InviteId) -> Option<&'static str> {

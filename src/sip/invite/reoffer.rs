@@ -151,8 +151,7 @@ impl Invite {
 
     fn start_reoffer(&mut self, station: &mut Station, now: Instant, request: Request, is_refresh: bool) {
         let Some(dialog) = self.dialog_to_offer() else { return };
-        let (to, address) = (dialog.destination(), dialog.reconnect_to());
-        let to = station.live(to, address);
+        let to = station.toward(dialog);
         let (tx, request) = self.start_toward(station, now, (to, Role::ReofferClient), request);
         self.reoffer.progress = Progress::Sent(Box::new(Sent { tx, request, is_refresh }));
     }

@@ -9,13 +9,14 @@ mod record;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use self::cache::{Cache, TTL_MIN};
 pub use self::record::{DnsQuestion, DnsRecords, DnsReply, Naptr, RecordKind, Srv};
 use self::walk::{Walk, Walked};
-use super::settings::{Listener, ListenerTransport};
+use super::settings::{Listener, ListenerTransport as Transport};
 use super::transport::Destination;
 use super::uri::AddrSpec;
 use crate::base::{Deadline, Instant, Rng};
@@ -32,48 +33,6 @@ const LOOKUPS: usize = 1_024;
 const LOOKUP_WITHIN: Duration = Duration::from_secs(40);
 /// A question that was not answered within this time has failed.
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(10);
-
-/// The transports that RFC 3263 chooses among.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// Streams.
-    Tcp,
-    /// Streams within TLS.
-    Tls,
-}
-
-impl Transport {
-    /// The port where none is said, RFC 3261 section 19.1.2.
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Udp | Self::Tcp => 5060,
-            Self::Tls => 5061,
-        }
-    }
-    /// As written in a `transport` parameter or in a settings file.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Udp, Self::Tcp, Self::Tls].into_iter().find(|t| t.as_str().eq_ignore_ascii_case(name))
-    }
-    /// In lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-        }
-    }
-}
-
-impl From<ListenerTransport> for Transport {
-    fn from(transport: ListenerTransport) -> Self {
-        match transport {
-            ListenerTransport::Udp => Self::Udp,
-            ListenerTransport::Tcp => Self::Tcp,
-        }
-    }
-}
 
 /// A place to send a request to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,9 +66,28 @@ impl HostWanted {
         let transport = if secure { said.map(|_| Transport::Tls) } else { said };
         Some(Self { host: uri.host()?, port: uri.port(), transport, secure })
     }
+    /// Whether it is a name that can be asked for.
+    pub fn is_name(&self) -> bool {
+        record::host_name(&self.host).is_some()
+    }
     /// Whether it is an address, so that nobody has to be asked.
     pub fn is_numeric(&self) -> bool {
         self.host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
+    }
+}
+
+impl fmt::Display for HostWanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = self.host.contains(':') && !self.host.starts_with('[');
+        if bare {
+            write!(f, "[{}]", self.host)?
+        } else {
+            f.write_str(&self.host)?
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -120,7 +98,7 @@ pub(crate) struct Ways(BTreeSet<(Transport, bool)>);
 impl Ways {
     /// Those of our listeners.
     pub(crate) fn of(listeners: &[Listener]) -> Self {
-        Self(listeners.iter().map(|l| (l.transport.into(), l.local.is_ipv4())).collect())
+        Self(listeners.iter().map(|l| (l.transport, l.local.is_ipv4())).collect())
     }
     fn reaches(&self, transport: Transport, v4: bool) -> bool {
         self.0.contains(&(transport, v4))
@@ -315,14 +293,13 @@ pub(crate) fn destination(
     listener: impl Fn(&Listener) -> bool,
 ) -> Option<Destination> {
     let to = target.address;
-    let fits = |l: &&Listener| {
-        Transport::from(l.transport) == target.transport && l.local.is_ipv4() == to.is_ipv4()
-    };
+    let fits = |l: &&Listener| l.transport == target.transport && l.local.is_ipv4() == to.is_ipv4();
     let mut fitting = listeners.iter().filter(fits);
     let chosen = fitting.clone().find(|l| listener(l)).or_else(|| fitting.next())?.id;
-    Some(match target.transport {
-        Transport::Udp => Destination::Datagram { listener: chosen, to },
-        Transport::Tcp | Transport::Tls => Destination::Connect { listener: chosen, to },
+    Some(if target.transport.is_stream() {
+        Destination::Connect { listener: chosen, to }
+    } else {
+        Destination::Datagram { listener: chosen, to }
     })
 }
 

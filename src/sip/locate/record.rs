@@ -111,7 +111,9 @@ mod tests {
         assert_eq!(host_name("SIP.Example.COM.").as_deref(), Some("sip.example.com"));
         assert_eq!(host_name("_sip._udp.example.com").as_deref(), Some("_sip._udp.example.com"));
         let long = "a".repeat(64);
-        for bad in ["", ".", "a..b", "192.0.2.1", "2001:db8::1", "a b", "a\r\nb", "x/y", "é.example", long.as_str()] {
+        for bad in
+            ["", ".", "a..b", "192.0.2.1", "2001:db8::1", "a b", "a\r\nb", "x/y", "é.example", long.as_str()]
+        {
             assert_eq!(host_name(bad), None, "{bad}");
         }
         assert_eq!(host_name(&"a.".repeat(200)), None);

@@ -1,5 +1,6 @@
 //! The examples of RFC 3263 and what zones do beyond them.
 use super::*;
+use crate::sip::settings::ListenerTransport;
 use crate::sip::transport::ListenerId;
 
 fn at(s: u64) -> Instant {
@@ -109,7 +110,7 @@ impl Zone {
         let (found, located) = locator.poll_found().unwrap();
         assert_eq!(found, id);
         assert_eq!(locator.held().1, 0, "nothing waits any more");
-        (asked, located.targets.iter().map(|t| format!("{} {}", t.transport.as_str(), t.address)).collect())
+        (asked, located.targets.iter().map(|t| format!("{} {}", t.transport.name(), t.address)).collect())
     }
 }
 

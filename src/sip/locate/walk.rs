@@ -106,8 +106,7 @@ impl<'a> Walk<'a> {
 
     /// Section 4.1: without NAPTR, the transports whose SRV records exist.
     fn by_srv(&mut self, host: &str, secure: bool) -> bool {
-        let all: &[Transport] =
-            if secure { &[Transport::Tls] } else { &[Transport::Udp, Transport::Tcp] };
+        let all: &[Transport] = if secure { &[Transport::Tls] } else { &[Transport::Udp, Transport::Tcp] };
         let mut any = false;
         for transport in all {
             if self.ways.speaks(*transport) {

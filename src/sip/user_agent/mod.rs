@@ -5,6 +5,7 @@
 //! `auth` proves. Invariant: one input touches the part that it is for, never all of them.
 mod calls;
 mod dispatch;
+mod names;
 mod phones;
 mod referrals;
 
@@ -89,6 +90,7 @@ impl UserAgent {
 
     fn lift(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
+        self.station.now = self.now;
         self.now
     }
 
@@ -206,13 +208,15 @@ impl UserAgent {
             self.settle(now);
         }
         self.registrar.handle_timeout(&mut self.station, now);
+        self.locate_timeout(now);
     }
 
     /// When it wants to be woken, and why.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let timer = self.station.timers.next().map(|(at, name)| Deadline::new(at, name.why()));
         let expiry = self.registrar.next_expiry().map(|at| Deadline::new(at, "sip binding expires"));
-        earliest(self.station.transactions.next_deadline(), earliest(timer, expiry))
+        let names = self.station.locator.next_deadline();
+        earliest(self.station.transactions.next_deadline(), earliest(timer, earliest(expiry, names)))
     }
 
     /// The next message to send.

@@ -12,6 +12,7 @@ use crate::sip::invite::Arrived;
 use crate::sip::message::Status;
 use crate::sip::name::HeaderName;
 use crate::sip::registrar::{Asked, Outcome};
+use crate::sip::transport::Destination;
 use crate::sip::uri::SipUri;
 
 impl UserAgent {
@@ -85,6 +86,14 @@ impl UserAgent {
         let id = self.registrations.begin(&mut self.station, now, wanted);
         self.settle(now);
         id
+    }
+    /// The next refresh of a registration goes there.
+    pub fn redirect_registration(&mut self, id: RegistrationId, to: Destination) {
+        self.registrations.redirect(id, to);
+    }
+    /// The route that a registrar wants requests of ours to take (RFC 3608); none before it said so.
+    pub fn service_route(&self, id: RegistrationId) -> &[String] {
+        self.registrations.service_route(id)
     }
     /// Takes a registration of ours back: `RegistrationChanged` with `registered: false` follows.
     pub fn unregister(&mut self, now: Instant, id: RegistrationId) {

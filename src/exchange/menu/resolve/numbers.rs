@@ -56,13 +56,37 @@ impl Resolver<'_> {
         let name = fields.needed(&mut self.findings, "name").map(|word| self.short(word, 60));
         let number = fields.needed(&mut self.findings, "number");
         let number = number.filter(|w| self.dialled(w.text, w.place)).map(|w| w.text.to_owned());
-        let trunk = fields.needed(&mut self.findings, "trunk").map(|word| self.short(word, 40));
+        let trunks = self.trunks_of(&mut fields);
         let ring_for = fields.duration(&mut self.findings, "ring_for", &(5..=180), RING_S);
         let notes = fields.word(&mut self.findings, "notes");
         let notes = notes.map(|word| self.short(word, 500)).unwrap_or_default();
         fields.finish(&mut self.findings);
-        let trunk = TrunkId::from(trunk?.as_str());
-        Some(Party { code: code?, name: name?, number: number?, trunk, ring_for, notes })
+        Some(Party { code: code?, name: name?, number: number?, trunks: trunks?, ring_for, notes })
+    }
+
+    /// `trunk = "a"`, or several in the order in which they are tried: `trunks = ["a", "b"]`.
+    fn trunks_of(&mut self, fields: &mut Fields<'_>) -> Option<Vec<TrunkId>> {
+        let Some(several) = fields.get("trunks") else {
+            let one = fields.needed(&mut self.findings, "trunk")?;
+            return Some(vec![TrunkId::from(self.short(one, 40).as_str())]);
+        };
+        if let Some(one) = fields.get("trunk") {
+            self.findings.error("HL0105", &one.key, "write `trunk` or `trunks`, not both");
+        }
+        let mut trunks: Vec<TrunkId> = Vec::new();
+        for word in fields::words(&mut self.findings, &several.node) {
+            let trunk = TrunkId::from(self.short(word, 40).as_str());
+            if trunks.contains(&trunk) {
+                self.findings.error("HL0105", word.place, format!("the trunk `{trunk}` is named twice"));
+            } else {
+                trunks.push(trunk);
+            }
+        }
+        if trunks.is_empty() {
+            self.findings.error("HL0105", &several.node.place, "`trunks` names no trunk");
+            return None;
+        }
+        Some(trunks)
     }
 
     /// Digits that an agent enters during a call, followed by `#`.
