@@ -45,5 +45,6 @@ mod sip_wire;
 mod small_hotline;
 mod support;
 mod third_party;
+mod trunks;
 mod wait_told;
 mod world;

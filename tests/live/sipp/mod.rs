@@ -2,7 +2,7 @@
 //! UPDATE, session timers, forks, TCP, digest,
 //! and a hundred calls through menu and queue to agents.
 pub(crate) mod hand;
-mod run;
+pub(crate) mod run;
 
 mod calls;
 mod crowd;

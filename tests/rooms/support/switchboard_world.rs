@@ -10,10 +10,10 @@ use hotline::base::{Key, LegId, Now, Rng, TrunkId};
 use hotline::exchange::ExchangeSettings;
 use hotline::exchange::menu::{MenuSet, PromptTexts};
 use hotline::media::{Codec, MediaCommand};
-use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Permit, Trunk};
+use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Trunk};
 use hotline::sip::{
-    Account, Credentials, Destination, Identity, InviteId, Listener, ListenerId, ListenerTransport,
-    OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
+    Account, Credentials, Destination, HostWanted, Identity, InviteId, Listener, ListenerId,
+    ListenerTransport, OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
 };
 
 const UDP: ListenerId = ListenerId(0);
@@ -166,15 +166,13 @@ impl World {
         for user in ["8001", "8002"] {
             sip.accounts.insert(user.into(), Account::from_password(user, "hotline", "a long password"));
         }
-        let mut trunk = Trunk {
-            address: address(9),
-            listener: UDP,
-            stream: false,
-            host: "192.0.2.9".into(),
-            credentials: None,
-            trusted: false,
-            permit: Permit::default(),
+        let merchants = HostWanted {
+            host: address(9).ip().to_string(),
+            port: Some(address(9).port()),
+            transport: Some(ListenerTransport::Udp),
+            secure: false,
         };
+        let mut trunk = Trunk::new(merchants, "192.0.2.9".into());
         set(&mut trunk);
         let settings = NodeSettings {
             exchange: ExchangeSettings { check_every: 1, ..ExchangeSettings::default() },
@@ -330,6 +328,7 @@ impl World {
             registrar_uri: format!("sip:{}", address(NODE)),
             to: Destination::Datagram { listener: UDP, to: address(NODE) },
             identity: Identity { user: user.into(), ..Identity::default() },
+            contact_user: None,
             credentials: Some(credentials(user)),
             expires: Duration::from_mins(60),
         };
