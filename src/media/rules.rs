@@ -11,7 +11,7 @@ pub enum InbandKeys {
     Auto,
     /// Never.
     Off,
-    /// Always, until a telephone-event has come on the leg.
+    /// Always. A press that comes as a telephone-event as well counts once.
     On,
 }
 

@@ -95,6 +95,13 @@ impl LegSound {
         self.agreed.as_ref().is_some_and(|a| a.crypto.is_some())
     }
 
+    /// The same without telephone-events: as a phone that presses keys by their tones.
+    #[must_use]
+    pub fn without_events(mut self) -> Self {
+        self.capabilities.telephone_event = false;
+        self
+    }
+
     /// The codec that another leg speaks goes first, so that two legs meet in one and are relayed.
     pub fn prefer(&mut self, codec: Codec) {
         let name = name_of(codec);

@@ -217,6 +217,9 @@ impl Desk {
             Ok(line) => {
                 let mut sound =
                     LegSound::new(self.address.ip(), line.port, &self.settings.codecs, number >> 2);
+                if !self.settings.events {
+                    sound = sound.without_events();
+                }
                 if let Some(tls) = &self.settings.tls {
                     sound.secure(tls.srtp, &mut self.rng);
                 }

@@ -99,6 +99,18 @@ impl Ear {
         self.lock().keys.clone()
     }
 
+    /// The far end rests: silence in place of what it does not send.
+    pub(super) fn rest(&self, samples: usize) {
+        {
+            let mut h = self.lock();
+            h.total += samples as u64;
+            h.samples.extend(std::iter::repeat_n(0, samples));
+            let over = h.samples.len().saturating_sub(KEPT);
+            h.samples.drain(..over);
+        }
+        self.changed.notify_waiters();
+    }
+
     /// What was counted.
     pub fn figures(&self) -> EarFigures {
         let h = self.lock();

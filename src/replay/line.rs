@@ -10,13 +10,16 @@ use tokio::net::UdpSocket;
 use super::ear::Ear;
 use super::voice::{Mouth, Voice};
 use crate::base::{Key, Now, Rng};
-use crate::media::{Decoder, Encoder, FRAME, FRAME_SAMPLES, RemoteMedia, SAMPLE_RATE};
+use crate::media::{Chord, Decoder, Encoder, FRAME, FRAME_SAMPLES, RemoteMedia, SAMPLE_RATE};
 use crate::rtp::{EventSender, Incoming, PACKET_BYTES, RtpSession};
 
 /// How long a key is held.
 const HELD: Duration = Duration::from_millis(100);
 /// Silence between two keys: a menu tells `55` from `5` by it.
 const BETWEEN_KEYS: Duration = Duration::from_millis(60);
+
+/// Peak amplitude of each of a key's two tones: -9 dBm0.
+const TONE: f64 = 8_000.0;
 
 /// One call's sound.
 #[derive(Debug)]
@@ -30,8 +33,19 @@ pub(super) struct Line {
     decoder: Decoder,
     ear: Ear,
     keys: VecDeque<Key>,
-    pressing: Option<(u32, EventSender)>,
+    pressing: Option<Pressed>,
     rest: u32,
+    /// The far end told us that it is silent, RFC 3389: it sends nothing meanwhile.
+    far_rests: bool,
+}
+
+/// A key that is pressed: as the far end takes it.
+#[derive(Debug)]
+enum Pressed {
+    /// By RFC 4733, from this timestamp on.
+    Event(u32, EventSender),
+    /// By its tones, for so many frames.
+    Tones(Chord, u32),
 }
 
 impl Line {
@@ -52,6 +66,7 @@ impl Line {
             keys: VecDeque::new(),
             pressing: None,
             rest: 0,
+            far_rests: false,
         })
     }
 
@@ -80,33 +95,54 @@ impl Line {
                 let Some(codec) = sound_in.codec(header.payload_type) else { return };
                 let mut samples = [0; crate::media::PACKET_SAMPLES_MAX];
                 let n = self.decoder.decode(codec, payload, &mut samples);
+                self.far_rests = false;
                 self.ear.hear(from, header, samples.get(..n).unwrap_or_default());
             }
+            Incoming::Silence { header, .. } => {
+                self.far_rests = true;
+                self.ear.hear(from, header, &[]);
+            }
             Incoming::Event { key: Some(key), .. } => self.ear.key(key),
-            Incoming::Event { key: None, .. }
-            | Incoming::Silence { .. }
-            | Incoming::Report
-            | Incoming::Dropped(_) => {}
+            Incoming::Event { key: None, .. } | Incoming::Report | Incoming::Dropped(_) => {}
         }
     }
 
     /// Speaks 20 ms, or goes on pressing a key.
     pub(super) fn tick(&mut self, now: Now) {
+        if self.far_rests {
+            self.ear.rest(FRAME_SAMPLES);
+        }
         let Some(remote) = self.remote.as_ref().filter(|r| r.send) else { return };
         let codec = remote.codec;
         let mut buffer = [0; PACKET_BYTES];
-        let frame = self.mouth.frame();
-        let out = if self.press_on(now) {
-            let Some((timestamp, sender)) = &mut self.pressing else { return };
-            if let Some(packet) = sender.next_packet() {
-                self.rtp.send_event(*timestamp, packet, &mut buffer)
+        let mut frame = self.mouth.frame();
+        let takes_events = remote.event_out.is_some();
+        self.press_on(now, takes_events);
+        let event = match &mut self.pressing {
+            None => {
+                self.rest = self.rest.saturating_sub(1);
+                None
+            }
+            Some(Pressed::Event(timestamp, sender)) => Some((*timestamp, sender.next_packet())),
+            Some(Pressed::Tones(_, 0)) => {
+                self.release();
+                frame = [0; FRAME_SAMPLES];
+                None
+            }
+            Some(Pressed::Tones(chord, left)) => {
+                chord.fill(&mut frame);
+                *left -= 1;
+                None
+            }
+        };
+        let out = if let Some((timestamp, packet)) = event {
+            if let Some(packet) = packet {
+                self.rtp.send_event(timestamp, packet, &mut buffer)
             } else {
-                self.pressing = None;
-                self.rest = u32::try_from(BETWEEN_KEYS.as_millis() / FRAME.as_millis()).unwrap_or(0);
+                self.release();
                 None
             }
         } else {
-            self.rest = self.rest.saturating_sub(1);
             let mut payload = [0; FRAME_SAMPLES];
             let n = self.encoder.encode(codec, &frame, &mut payload);
             let payload = payload.get(..n).unwrap_or_default();
@@ -119,16 +155,28 @@ impl Line {
         }
     }
 
-    /// Whether a key is being pressed now; begins the next one when its time has come.
-    fn press_on(&mut self, now: Now) -> bool {
-        if self.pressing.is_none()
-            && self.rest == 0
-            && let Some(key) = self.keys.pop_front()
-        {
+    fn release(&mut self) {
+        self.pressing = None;
+        self.rest = frames(BETWEEN_KEYS);
+    }
+
+    /// Begins the next key when its time has come: by its tones where the far end takes no events.
+    fn press_on(&mut self, now: Now, takes_events: bool) {
+        if self.pressing.is_some() || self.rest > 0 {
+            return;
+        }
+        let Some(key) = self.keys.pop_front() else { return };
+        self.pressing = Some(if takes_events {
             let sender = EventSender::new(key, HELD, FRAME, self.rtp.event_clock_hz());
             let timestamp = self.rtp.begin_event(now.mono, sender.samples_at(SAMPLE_RATE));
-            self.pressing = Some((timestamp, sender));
-        }
-        self.pressing.is_some()
+            Pressed::Event(timestamp, sender)
+        } else {
+            Pressed::Tones(Chord::of_key(key, TONE), frames(HELD))
+        });
     }
+}
+
+/// How many frames last this long.
+fn frames(d: Duration) -> u32 {
+    u32::try_from(d.as_millis() / FRAME.as_millis()).unwrap_or(0)
 }

@@ -42,6 +42,8 @@ pub struct PhoneSettings {
     pub voice: Voice,
     /// Its codecs, best first.
     pub codecs: Vec<Codec>,
+    /// Agrees to telephone-events (RFC 4733); else keys are pressed by their tones.
+    pub events: bool,
     /// Answers by itself after this long; `None`: rings until told.
     pub answer_after: Option<Duration>,
     /// The seed of its tags and numbers.
@@ -77,6 +79,7 @@ impl PhoneSettings {
             port: 0,
             voice: Voice::Silence,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+            events: true,
             answer_after: None,
             seed: fresh_seed(),
         }
@@ -225,7 +228,7 @@ impl Phone {
     pub async fn hang_up(&self) -> Result<(), PhoneError> {
         self.order(Order::HangUp).await
     }
-    /// Presses keys, one after the other, by RFC 4733.
+    /// Presses keys, one after the other: by RFC 4733, or by their tones where that was not agreed.
     pub async fn press(&self, keys: &str) -> Result<(), PhoneError> {
         self.order(Order::Press(keys.chars().filter_map(Key::from_char).collect())).await
     }

@@ -10,6 +10,7 @@ mod hearing;
 mod holding;
 mod house;
 mod http;
+mod inband;
 mod kills;
 mod leaving;
 mod load;
