@@ -67,7 +67,7 @@ fn listening(inband_keys: InbandKeys, sound: &[[u8; FRAME_SAMPLES]]) -> f64 {
     let mut now = Instant::from_secs(1);
     let leg = LegId(1);
     plane.handle(Now { mono: now, ..Now::default() }, MediaCommand::Open { leg, port: 0 });
-    let remote = RemoteMedia { send: false, ..agreement(leg) };
+    let remote = Box::new(RemoteMedia { send: false, ..agreement(leg) });
     plane.handle(Now { mono: now, ..Now::default() }, MediaCommand::Remote { leg, remote });
     let mut header = Header { payload_type: 0, marker: false, sequence: 0, timestamp: 0, ssrc: 7 };
     let mut datagram = [0; 172];
