@@ -107,6 +107,11 @@ impl Drop for Home {
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Pulls the plug.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();

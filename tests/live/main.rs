@@ -22,6 +22,7 @@ mod record;
 mod ringing;
 mod service_class;
 mod sipp;
+mod stopped;
 mod store_contract;
 mod strangers;
 mod third_party;
