@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn a_protected_packet_proves_its_host_but_not_that_the_old_address_is_silent() {
         let mut w = World::new("10.0.0.5:4000", "192.0.2.1");
-        let mut sends = |w: &mut World, from: &str, sequences: std::ops::Range<u16>| {
+        let sends = |w: &mut World, from: &str, sequences: std::ops::Range<u16>| {
             sequences
                 .filter(|n| {
                     w.ms += 20;
