@@ -18,6 +18,7 @@ mod media_switches;
 mod menu_diagnostics;
 mod menu_run;
 mod menus_shipped;
+mod mutations;
 mod node_offers;
 mod node_transfers;
 mod queue_model;

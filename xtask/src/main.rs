@@ -1,8 +1,9 @@
-//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | audio`. CI runs the same.
+//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | fuzz | audio`. CI runs the same.
 //!
 //! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
 mod audio;
 mod bench;
+mod fuzz;
 mod kills;
 mod lint;
 mod run;
@@ -16,6 +17,7 @@ cargo xtask lint            format, clippy and docs with warnings denied, featur
 cargo xtask test            install the real peers that are missing, then run every test
 cargo xtask bench [NAME]... run the benches (or those named); fails where a budget is exceeded
 cargo xtask kills [N [SEED]] kill -9 at N moments (200) under load, release build: nothing acknowledged may be lost
+cargo xtask fuzz [S] [NAME]... fuzz all that reads bytes from outside (or the targets named), S seconds each (60)
 cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
 ";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "bench" => bench::bench(rest),
         "kills" => kills::kills(rest),
+        "fuzz" => fuzz::fuzz(rest),
         "audio" => audio::audio(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
