@@ -303,6 +303,7 @@ impl Metrics {
             ("ports_failed", &m.ports_failed),
             ("unknown_ports", &m.unknown_ports),
             ("unknown_legs", &m.unknown_legs),
+            ("strangers", &m.strangers),
             ("missing_prompts", &m.missing_prompts),
             ("outbox_full", &m.outbox_full),
             ("events_late", &m.events_late),

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use hotline::base::{LegId, Rng};
 use hotline::media::{Codec, MediaCommand, MediaEvent};
+use hotline::rtp::Header;
 
-use crate::media_studio::{Studio, address, agreement};
+use crate::media_studio::{Studio, address, agreement, tone_samples};
 
 #[test]
 fn garbage_is_counted_and_hurts_nothing() {
@@ -155,4 +156,27 @@ fn the_same_story_is_the_same_bytes() {
         (got.collect::<Vec<_>>(), format!("{:?}", studio.events))
     };
     assert!(story() == story());
+}
+
+#[test]
+fn a_stranger_at_a_leg_is_counted_and_heard_by_nobody_neither_relayed_nor_mixed() {
+    let mut studio = Studio::with_legs(3);
+    for (ears, expected) in [(&[1, 2][..], "a:b b:a c:-"), (&[1, 2, 3][..], "a:bc b:ac c:ab")] {
+        studio.join(ears);
+        studio.run(200);
+        let before = studio.plane.figures().strangers;
+        let mut stranger = Header { payload_type: 0, marker: false, sequence: 1, timestamp: 0, ssrc: 666 };
+        let mut loud = [0; 160];
+        Codec::Pcmu.encode(&tone_samples('d', 20), &mut loud);
+        for _ in 0..50 {
+            stranger.sequence += 1;
+            stranger.timestamp += 160;
+            let mut bytes = [0; 200];
+            let n = stranger.write(&loud, &mut bytes).unwrap();
+            studio.datagram(1, address(66), &bytes[..n]);
+            studio.run(10);
+        }
+        assert_eq!(studio.heard(), expected);
+        assert_eq!(studio.plane.figures().strangers, before + 50);
+    }
 }

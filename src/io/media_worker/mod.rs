@@ -74,6 +74,8 @@ pub(super) struct MediaCounters {
     pub late_us: AtomicU64,
     /// Packets and commands for a leg that is not open.
     pub unknown_legs: AtomicU64,
+    /// Packets that came to a leg from somebody else than its party.
+    pub strangers: AtomicU64,
     /// Prompts that are not in the library.
     pub missing_prompts: AtomicU64,
     /// Packets that found no room in the plane's outbox.
@@ -230,6 +232,7 @@ impl Worker {
         store(&self.counters.ports_busy, ports.busy);
         store(&self.counters.ports_failed, ports.failed);
         store(&self.counters.unknown_legs, plane.unknown_leg);
+        store(&self.counters.strangers, plane.strangers);
         store(&self.counters.missing_prompts, plane.missing_prompts);
         store(&self.counters.outbox_full, plane.outbox_full);
     }

@@ -28,7 +28,7 @@ use crate::media::playing::{Manner, Playing, Programme};
 use crate::media::prompt::PromptLibrary;
 use crate::media::wakes::{Wake, WakeIndex};
 use crate::media::{KeySource, LegFigures, MediaCommand, MediaEvent, RemoteMedia, SoundRules};
-use crate::rtp::{Incoming, RtpSession};
+use crate::rtp::{DropCause, Incoming, RtpSession};
 
 /// Most deadlines served by one `handle_timeout`; what is left stays due. Keeps the outbox small and warm.
 pub(super) const WAKES_AT_ONCE: usize = 256;
@@ -50,6 +50,8 @@ pub struct PlaneFigures {
     pub outbox_full: u64,
     /// Events that found no room because they were not fetched.
     pub events_full: u64,
+    /// Packets that came to a leg from somebody else than its party.
+    pub strangers: u64,
 }
 
 /// The sound of all legs.
@@ -137,6 +139,7 @@ impl MediaPlane {
     fn take_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, (datagram, room): (&[u8], &mut [u8])) {
         let Some(known) = self.known(leg) else { return };
         match known.rtp.handle_datagram(now, from, datagram, room) {
+            Incoming::Dropped(DropCause::Stranger) => self.figures.strangers += 1,
             Incoming::Dropped(_) | Incoming::Report => {}
             Incoming::Sound { header, payload, first: _ } => {
                 self.alive(now, leg);
