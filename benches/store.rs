@@ -6,7 +6,10 @@ mod support;
 use std::time::Duration;
 
 use hotline::base::{CallId, Instant, Language, LegId, MenuId, Now, PromptId, Seq, UtcTime};
-use hotline::exchange::{Arrival, Cause, Entry, Fact, Happening, Input, NumberedFact, Peer, Vouched, encode};
+use hotline::exchange::{
+    Arrival, Cause, Entry, Fact, Happening, Input, Ledger, NumberedFact, Peer, Record, Vouched, decode,
+    encode,
+};
 use hotline::io::{Store, Writer};
 use nix::time::{ClockId, clock_gettime};
 
@@ -79,12 +82,35 @@ async fn write(folder: &std::path::Path) -> (f64, f64) {
     (journal_us, store_us)
 }
 
+/// A segment as long as they get, read and folded as at a start. In milliseconds of CPU.
+fn replay_ms() -> f64 {
+    const SEGMENT: usize = 16 << 20;
+    let mut bytes = Vec::new();
+    let mut call = 0;
+    while bytes.len() < SEGMENT {
+        call += 1;
+        for entry in entries(call) {
+            encode(&entry, &mut bytes).expect("an entry");
+        }
+    }
+    let begun = process_us();
+    let mut ledger = Ledger::default();
+    for record in decode(&bytes) {
+        if let Record::Entry(entry) = record.expect("a sound record") {
+            ledger.apply(&entry);
+        }
+    }
+    assert_eq!(ledger.calls().len(), 0, "every call ended");
+    (process_us() - begun) / 1e3
+}
+
 fn main() {
     let folder = std::env::temp_dir().join(format!("hotline-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (journal, store) = runtime.block_on(write(&folder));
     std::fs::remove_dir_all(&folder).expect("the folder goes");
+    support::report("journal_replay_16_mib", replay_ms(), "ms", 1_000.0);
     let calls = f64::from(u32::try_from(CALLS).expect("few enough"));
     support::report("journal_per_call", journal / calls, "us", 12.0);
     support::report("store_per_call", store / calls, "us", 60.0);

@@ -430,7 +430,9 @@ impl Exchange {
     fn ops(&mut self, now: Now, ops: Ops) {
         match ops {
             Ops::EndCall(call) if self.calls.contains_key(&call) => {
-                self.call(now, call, |call, step| call.over(Cause::OpsEnded, step));
+                // Whoever is still inside when a drain is over is cut off, and has his place when he rings again.
+                let cause = if self.draining { Cause::ShuttingDown } else { Cause::OpsEnded };
+                self.call(now, call, |call, step| call.over(cause, step));
             }
             Ops::EndCall(call) => self.ignore(now, format!("end of {call}, which is over")),
             Ops::Drain => self.draining = true,

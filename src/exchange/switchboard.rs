@@ -41,9 +41,12 @@ impl Switchboard {
     }
 
     /// Goes on after a stop at any moment, before the first input: calls that stood are over, noted at the last moment
-    /// known; agents are where they were; whoever was cut off may have his place back. Time and numbers must go on above
+    /// known; agents are where they were; whoever was cut off may have his place back. An empty ledger is a first start. Time and numbers must go on above
     /// the ledger's.
     pub fn restore(&mut self, now: Now, ledger: &Ledger) {
+        if ledger.seq() == Seq(0) {
+            return;
+        }
         self.seq = self.seq.max(ledger.seq());
         self.enter(ledger.at(), Happening::Restarted);
         let mut after = ledger.clone();

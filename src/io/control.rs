@@ -175,7 +175,8 @@ impl Control {
         match ending {
             Ending::Draining { .. } if self.node.is_idle() => Ending::Leaving { at: now + LINGER },
             Ending::Draining { by } if by <= now => self.end_calls(),
-            Ending::Leaving { at } if at <= now => Ending::Over,
+            // What waits for the disk goes first; it never waits long.
+            Ending::Leaving { at } if at <= now && self.held.len() == 0 => Ending::Over,
             other => other,
         }
     }
@@ -332,7 +333,7 @@ impl Control {
                 }
                 NodeOutput::LegSound { leg, call, figures } => {
                     self.metrics.legs.add(&figures);
-                    tracing::info!(
+                    tracing::debug!(
                         %leg,
                         call = call.map(tracing::field::display),
                         sent = figures.sent,

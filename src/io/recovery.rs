@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::journal::{self, Folder, Found};
 use super::server::StartError;
 use super::store::{Store, Writer};
+use crate::base::Seq;
 use crate::exchange::{Ledger, NumberedFact};
 
 /// How long a start writes facts into the store before it takes calls.
@@ -67,6 +68,7 @@ pub(super) async fn recover(folder: &Path, clock: Clock) -> Result<Recovered, St
     }
     let numbers = [ledger.last_number(), resume.last_seq, resume.last_call, resume.last_assignment];
     let last_number = numbers.into_iter().max().unwrap_or(0);
-    let clock = clock.going_on_from(ledger.at());
+    // A first start has nothing to go on from.
+    let clock = if ledger.seq() == Seq(0) { clock } else { clock.going_on_from(ledger.at()) };
     Ok(Recovered { store, writer, disk, ledger, segments, backlog, last_number, clock })
 }

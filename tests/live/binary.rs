@@ -94,6 +94,11 @@ impl Home {
         phone
     }
 
+    /// What the server said of errors so far.
+    pub(crate) fn errors(&self) -> String {
+        std::fs::read_to_string(self.folder.join("errors")).unwrap_or_default()
+    }
+
     /// The record's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.join("var/hotline.db")
@@ -143,4 +148,10 @@ pub(crate) async fn sql(database: &Path, text: &'static str) {
     use sqlx::{ConnectOptions as _, Executor as _};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
     options.connect().await.unwrap().execute(sqlx::raw_sql(text)).await.unwrap();
+}
+
+/// A connection to the record, as another program has one.
+pub(crate) async fn connection(database: &Path) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions as _;
+    sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap()
 }

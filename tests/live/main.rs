@@ -6,6 +6,7 @@ mod binary;
 mod cast;
 mod check_command;
 mod commands;
+mod full_disk;
 mod hearing;
 mod holding;
 mod house;

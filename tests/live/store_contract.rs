@@ -2,13 +2,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotline::base::{CallId, Instant, Key, LegId, Now, Seq, UtcTime};
-use hotline::exchange::{Arrival, Cause, Fact, NumberedFact, Peer, Vouched};
+use hotline::base::{
+    AgentId, AssignmentId, CallId, Instant, Key, LegId, Now, PartyId, QueueId, Rng, Seq, TicketId, UtcTime,
+};
+use hotline::exchange::acd::OfferWhy;
+use hotline::exchange::{Arrival, Cause, Fact, NumberedFact, Peer, Told, Vouched};
 use hotline::io::{CallFilter, Store, Writer};
 use hotline::replay::{PhoneEvent, Voice};
 use sqlx::{Connection as _, Row as _};
 
-use crate::binary::{Home, sql};
+use crate::binary::{Home, connection, sql};
 use crate::house::{House, SOON, hears, runtime, scratch};
 use crate::web::{get, until};
 
@@ -103,6 +106,97 @@ fn a_fact_that_fits_no_row_is_kept_and_stops_nothing() {
     });
 }
 
+/// A day of some calls, each with a bit of everything.
+fn a_day(seed: u64) -> Vec<NumberedFact> {
+    let mut rng = Rng::from_number(seed);
+    // Six calls begin; the rest happens in any order.
+    let mut facts: Vec<NumberedFact> = (1..=6).map(|n| started(n, n)).collect();
+    let (mut seq, mut offered) = (6, std::collections::BTreeSet::new());
+    let agent = || AgentId::from("8001");
+    let why = || OfferWhy {
+        strategy: "longest_idle".into(),
+        candidates: Vec::new(),
+        passed_over: Vec::new(),
+        waited: Duration::ZERO,
+        told: None,
+    };
+    for _ in 0..400 {
+        seq += 1;
+        let call = CallId(1 + rng.below(6));
+        let (assignment, ticket) = (AssignmentId(1 + rng.below(12)), TicketId(call.0));
+        let time = Duration::from_millis(rng.below(5_000));
+        let party = || PartyId::from("merchant");
+        let told = || Told::Wait { low: time, high: 2 * time, rose: None };
+        let fact = match rng.below(14) {
+            0 | 1 => Fact::CallAnswered { call },
+            2 | 3 => key(seq, 0, call.0).fact,
+            4 => Fact::Queued { call, ticket, queue: QueueId::from("general"), priority: 5 },
+            5 | 6 => Fact::WaitTold { call, ticket, told: told(), waited: time },
+            7 if offered.insert(assignment) => {
+                Fact::Offered { call, assignment, agent: agent(), queue: "general".into(), why: why() }
+            }
+            8 if offered.contains(&assignment) => {
+                Fact::OfferEnded { call, assignment, agent: agent(), cause: Cause::NoAnswer }
+            }
+            9 if offered.contains(&assignment) => {
+                Fact::Connected { call, assignment, agent: agent(), waited: time }
+            }
+            10 => Fact::ConferenceEnded { call, party: party(), lasted: time },
+            11 => Fact::DigitsEntered { call, entry: "order".into(), digits: "12".into() },
+            12 => Fact::SecretEntered { call, entry: "pin".into(), length: 6 },
+            _ => Fact::CallEnded { call, cause: Cause::HungUp, lasted: time },
+        };
+        facts.push(self::fact(seq, 0, fact));
+    }
+    facts
+}
+
+/// Everything in the record, as text.
+async fn all_of(database: &std::path::Path) -> Vec<String> {
+    let mut conn = connection(database).await;
+    let mut all = Vec::new();
+    for sql in [
+        "SELECT json_array(id, started_us, answered_us, ended_us, dialled, caller, keys, queue, priority, agent, waited_ms,
+                talk_ms, conference_ms, party, cause) FROM calls ORDER BY id",
+        "SELECT json_array(call, seq, idx, at_us, kind, body) FROM facts ORDER BY seq, idx",
+        "SELECT json_array(call, at_us, kind, low_s, high_s, waited_ms, true_ms) FROM tellings ORDER BY at_us",
+        "SELECT json_array(assignment, call, agent, queue, at_us, ended_us, outcome) FROM offers ORDER BY assignment",
+        "SELECT json_array(call, entry, digits, length) FROM entries ORDER BY rowid",
+    ] {
+        let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+        all.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+    }
+    all
+}
+
+#[test]
+fn a_batch_cut_anywhere_gives_the_same_rows() {
+    runtime().block_on(async {
+        for seed in 0..6 {
+            let day = a_day(seed);
+            let mut rng = Rng::from_number(100 + seed);
+            let mut found = Vec::new();
+            for most in [1, 7, 90, day.len()] {
+                let scratch = Scratch(scratch());
+                let mut writer = Writer::open(&scratch.store().await).await.unwrap();
+                let mut rest = &day[..];
+                while !rest.is_empty() {
+                    let n = 1 + usize::try_from(rng.below(most as u64)).unwrap();
+                    let (batch, after) = rest.split_at(n.min(rest.len()));
+                    writer.write(batch).await.unwrap();
+                    rest = after;
+                }
+                found.push(all_of(&scratch.database()).await);
+            }
+            assert!(found[0].len() > day.len());
+            for other in &found[1..] {
+                let differs = found[0].iter().zip(other).find(|(a, b)| a != b);
+                assert!(*other == found[0], "seed {seed}: {differs:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_store_opened_twice_is_one_record() {
     let scratch = Scratch(scratch());
@@ -145,11 +239,6 @@ fn calls_that_a_stop_cut_off_are_closed_and_numbers_go_on() {
         assert_eq!(whole.cause.as_deref(), Some("hung_up"));
         assert_eq!(store.resume(&std::collections::BTreeSet::new()).await.unwrap().closed, 0);
     });
-}
-
-async fn connection(database: &std::path::Path) -> sqlx::SqliteConnection {
-    use sqlx::ConnectOptions as _;
-    sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap()
 }
 
 #[test]
@@ -199,12 +288,13 @@ fn after_a_power_cut_calls_are_closed_numbers_rise_and_phones_are_still_known() 
         agent.dial("*81").await.unwrap();
         agent.wait("the end of the sign-in", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
         let caller = home.caller("13800138000").await;
-        let first = until("the row", || get(home.http, "/api/v1/calls").json()[0]["id"].as_u64()).await;
+        let mine = || get(home.http, "/api/v1/calls?caller=13800138000").json()[0]["id"].as_u64();
+        let first = until("the row", mine).await;
         caller.vanish().await.unwrap();
         server.kill();
 
         let (_server, _) = home.serve();
-        let cut = until("its end", || {
+        let cut = until(&format!("its end: {}", home.errors()), || {
             let cut = get(home.http, &format!("/api/v1/calls/{first}")).json();
             (cut["call"]["cause"] == "server_restart").then_some(cut)
         })

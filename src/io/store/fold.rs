@@ -62,7 +62,7 @@ pub(super) struct Fold<'f> {
     calls: BTreeMap<i64, CallChange<'f>>,
     tellings: Vec<Telling<'f>>,
     /// Calls whose earlier tellings came true after so long.
-    true_waits: Vec<(i64, i64)>,
+    true_waits: BTreeMap<i64, i64>,
     offers: BTreeMap<i64, Offer<'f>>,
     entries: Vec<[Value<'f>; 4]>,
     /// Facts that contradict an earlier one of the batch.
@@ -157,7 +157,8 @@ impl<'f> Fold<'f> {
                 let change = self.call(*call);
                 change.agent = Some(agent.as_str());
                 change.waited.get_or_insert(waited);
-                self.true_waits.push((id(*call), waited));
+                // The first conversation ends the wait that was told; a second one ends another.
+                self.true_waits.entry(id(*call)).or_insert(waited);
                 for telling in self.tellings.iter_mut().filter(|t| t.call == id(*call)) {
                     telling.true_wait.get_or_insert(waited);
                 }

@@ -14,21 +14,27 @@ pub struct Writer {
     store: Store,
     conn: SqliteConnection,
     cursor: (u64, u32),
+    /// The last writing failed, and with a full disk nobody knows what became of its transaction.
+    in_doubt: bool,
     statements: Statements,
+}
+
+async fn connect(store: &Store) -> Result<(SqliteConnection, (u64, u32)), StoreError> {
+    let mut conn = store.writer_connection().await?;
+    let row = sqlx::query("SELECT last_seq, last_index FROM cursor")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(|e| store.error(e))?;
+    let number = |i: usize| row.try_get::<i64, _>(i).ok().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    let cursor = (number(0), u32::try_from(number(1)).unwrap_or(0));
+    Ok((conn, cursor))
 }
 
 impl Writer {
     /// Opens the writing connection and reads the cursor.
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
-        let mut conn = store.writer_connection().await?;
-        let row = sqlx::query("SELECT last_seq, last_index FROM cursor")
-            .fetch_one(&mut conn)
-            .await
-            .map_err(|e| store.error(e))?;
-        let number =
-            |i: usize| row.try_get::<i64, _>(i).ok().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        let cursor = (number(0), u32::try_from(number(1)).unwrap_or(0));
-        Ok(Self { store: store.clone(), conn, cursor, statements: Statements::default() })
+        let (conn, cursor) = connect(store).await?;
+        Ok(Self { store: store.clone(), conn, cursor, in_doubt: false, statements: Statements::default() })
     }
 
     /// The last fact that is stored: its input and its place among that input's facts.
@@ -39,6 +45,11 @@ impl Writer {
     /// Writes a batch, all or nothing; on disk when it returns. After an error nothing of it is stored and it may be
     /// handed over again.
     pub async fn write(&mut self, batch: &[NumberedFact]) -> Result<(), StoreError> {
+        if self.in_doubt {
+            // A new connection has no half-open transaction, and the cursor says what was stored after all.
+            (self.conn, self.cursor) = connect(&self.store).await?;
+            self.in_doubt = false;
+        }
         let from = self.cursor;
         let fresh: Vec<&NumberedFact> = batch.iter().filter(|f| (f.seq.0, f.index) > from).collect();
         let Some(last) = fresh.last() else { return Ok(()) };
@@ -47,7 +58,10 @@ impl Writer {
         fresh.iter().for_each(|fact| fold.take(fact));
         let at = (last.seq.0, last.index);
         let done = self.statements.write(&mut self.conn, (&facts, &fold), at).await;
-        done.map_err(|e| self.store.error(e))?;
+        done.map_err(|e| {
+            self.in_doubt = true;
+            self.store.error(e)
+        })?;
         self.cursor = at;
         Ok(())
     }
