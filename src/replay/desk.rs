@@ -179,9 +179,8 @@ impl Desk {
                     self.sip.end(now.mono, call.invite);
                 }
             }
-            Order::Refer(number) => {
+            Order::Refer(to) => {
                 if let Some(call) = &self.call {
-                    let to = format!("sip:{number}@{}", self.settings.server);
                     self.sip.refer(now.mono, call.invite, &to);
                 }
             }

@@ -240,9 +240,9 @@ impl Phone {
     pub async fn hold(&self, held: bool) -> Result<(), PhoneError> {
         self.order(Order::Hold(held)).await
     }
-    /// Asks that whoever has this number at the hotline's take its place (REFER).
-    pub async fn refer(&self, number: &str) -> Result<(), PhoneError> {
-        self.order(Order::Refer(number.to_owned())).await
+    /// Asks that whoever is behind this URI take its place (REFER).
+    pub async fn refer(&self, to: &str) -> Result<(), PhoneError> {
+        self.order(Order::Refer(to.to_owned())).await
     }
     /// Falls off the network: no BYE, no sound, no answer.
     pub async fn vanish(&self) -> Result<(), PhoneError> {

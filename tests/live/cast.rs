@@ -181,17 +181,32 @@ pub(crate) async fn over(phone: &mut Phone) {
     phone.wait("the end of the call", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
 }
 
-/// Asserts that a phone comes to hear `wanted` and nothing else, and that it stays so.
+/// Asserts that a phone comes to hear `wanted` and nothing else, and that it stays so. On a busy machine a phone may fall
+/// behind, and what it says have gaps: whoever is wanted may be faint for a moment, but nobody else is ever loud.
 pub(crate) async fn only(who: &str, phone: &Phone, wanted: &[f64]) {
     let others: Vec<f64> = TONES.into_iter().filter(|t| !wanted.contains(t)).collect();
     hears(who, phone, wanted, &others).await;
     let window = Duration::from_millis(200);
-    phone.ear.rinse();
-    let levels = phone.ear.until(SOON, |ear| ear.levels(&TONES, window)).await;
-    let levels = levels.unwrap_or_else(|| panic!("{who} should go on hearing {wanted:?}, but all is silent"));
-    for (tone, level) in TONES.iter().zip(levels) {
-        let good = if wanted.contains(tone) { level > LOUD } else { level < FAINT };
-        assert!(good, "{who} should go on hearing {wanted:?} alone, but {tone} Hz is at {level:.0}");
+    let end = tokio::time::Instant::now() + SOON;
+    loop {
+        phone.ear.rinse();
+        let levels = phone.ear.until(SOON, |ear| ear.levels(&TONES, window)).await;
+        let levels =
+            levels.unwrap_or_else(|| panic!("{who} should go on hearing {wanted:?}, but all is silent"));
+        let mut gap = None;
+        for (tone, level) in TONES.iter().zip(levels) {
+            if wanted.contains(tone) {
+                gap = gap.or((level <= LOUD).then_some((tone, level)));
+            } else {
+                assert!(
+                    level < FAINT,
+                    "{who} should go on hearing {wanted:?} alone, but {tone} Hz is at {level:.0}"
+                );
+            }
+        }
+        let Some((tone, level)) = gap else { return };
+        let late = tokio::time::Instant::now() > end;
+        assert!(!late, "{who} should go on hearing {wanted:?}, but {tone} Hz is at {level:.0}");
     }
 }
 
