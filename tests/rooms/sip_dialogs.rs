@@ -378,3 +378,15 @@ fn one_input_touches_one_call_among_many() {
         assert!((1..=most).contains(&touched), "{act} touched {touched}");
     }
 }
+
+#[test]
+fn the_same_invite_over_two_paths_rings_once() {
+    let mut p = Peer::new(|_| ());
+    let id = p.invited("");
+    // A proxy forked it, and both branches lead here: another Via branch, everything else the same.
+    let sent = p.within("INVITE", ("", "pt", 1), "Content-Type: application/sdp", "v=0\n");
+    assert_eq!(statuses(&sent), ["482"]);
+    assert_eq!((p.events(), p.ua.describe(id)), (vec![], Some("proceeding")));
+    p.ua.answer(p.now, id, b"v=0\r\n".to_vec());
+    assert_eq!(statuses(&p.sent()), ["200"]);
+}

@@ -255,6 +255,21 @@ fn a_phone_that_rings_may_offer_and_be_offered_by_update() {
     assert_eq!(statuses(&within_ours(&mut p, &invite, "OPTIONS", 3, "", "")), ["500"]);
 }
 
+#[test]
+fn a_phone_that_rings_may_move_by_update_without_an_offer() {
+    let mut p = Peer::new(|_| ());
+    let (id, invite) = called(&mut p);
+    p.respond(&invite, "180 Ringing", "pt", &format!("Contact: <sip:bob@192.0.2.9:5060>\n{ALLOWS}"));
+    assert_eq!(statuses(&within_ours(&mut p, &invite, "UPDATE", 1, "", "")), ["200"]);
+    // It has not answered our offer yet.
+    assert_eq!(statuses(&within_ours(&mut p, &invite, "UPDATE", 2, SDP, "v=2\n")), ["491"]);
+    let more = format!("Contact: <sip:bob@192.0.2.9:5060>\nRequire: 100rel\nRSeq: 3\n{ALLOWS}\n{SDP}");
+    assert_eq!(methods(&p.respond(&invite, "183 Session Progress", "pt", &more)), ["PRACK"]);
+    p.respond(&invite, "200 OK", "pt", &format!("Contact: <sip:bob@192.0.2.9:5060>\n{SDP}"));
+    let answered = SipEvent::Answered { invite: id, sdp: Some(b"v=0\r\n".to_vec()) };
+    assert_eq!(p.events().pop(), Some(answered));
+}
+
 // Session timers: we were called.
 
 #[test]

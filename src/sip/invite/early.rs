@@ -1,5 +1,5 @@
-//! Early dialogs of an INVITE of ours: one for each phone behind a fork that answers provisionally and reliably (RFC
-//! 3262 section 4, RFC 3261 section 12.1.2), and the PRACKs within them.
+//! Early dialogs of an INVITE of ours (RFC 3261 section 12.1.2): one for each phone behind a fork that rings reliably or
+//! takes UPDATE, for who does neither has no use for one; and the PRACKs within them (RFC 3262 section 4).
 //!
 //! Invariant: of each fork, every reliable provisional is taken once and in order; a copy, or one after a gap, is
 //! neither acknowledged nor reported.
@@ -20,8 +20,8 @@ const FORKS_KEPT: usize = 8;
 pub(super) struct Fork {
     id: ForkId,
     pub(super) dialog: Dialog,
-    /// The RSeq taken last.
-    number: u32,
+    /// The RSeq taken last; `None`: nothing was reliable yet.
+    number: Option<u32>,
     /// Its offer in this response waits for our answer in the PRACK.
     owes_answer: bool,
     /// Both sides know offer and answer.
@@ -86,8 +86,13 @@ impl Invite {
         response: &Response,
     ) -> Option<Option<Vec<u8>>> {
         let sdp = sdp_in(response);
-        let Some(number) = reliable_number(response) else { return Some(sdp) };
-        let at = self.fork_of(station, number, response)?;
+        let Some(number) = reliable_number(response) else {
+            if response.headers.lists(HeaderName::Allow, "UPDATE") {
+                self.fork_of(station, None, response);
+            }
+            return Some(sdp);
+        };
+        let at = self.fork_of(station, Some(number), response)?;
         let has_offer = !self.opening_request().body.is_empty();
         let fork = self.forks.get_mut(at)?;
         fork.dialog.refresh_target(response.headers.contact());
@@ -116,12 +121,15 @@ impl Invite {
     }
 
     /// The place of the fork that sent this, its number taken. `None`: a copy, a gap, or one fork too many.
-    fn fork_of(&mut self, station: &mut Station, number: u32, response: &Response) -> Option<usize> {
+    fn fork_of(&mut self, station: &mut Station, number: Option<u32>, response: &Response) -> Option<usize> {
         let tag = response.to_tag()?;
         if let Some(at) = self.forks.iter().position(|fork| fork.dialog.is_with(Some(&tag))) {
             let fork = self.forks.get_mut(at)?;
-            let is_next = fork.number.checked_add(1) == Some(number) && !fork.owes_answer;
-            fork.number = if is_next { number } else { fork.number };
+            let is_next = match (fork.number, number) {
+                (Some(last), Some(number)) => last.checked_add(1) == Some(number) && !fork.owes_answer,
+                (None, Some(_)) | (_, None) => true,
+            };
+            fork.number = number.filter(|_| is_next).or(fork.number);
             return is_next.then_some(at);
         }
         if self.forks.len() >= FORKS_KEPT {
@@ -148,7 +156,8 @@ impl Invite {
     fn send_prack(&mut self, station: &mut Station, now: Instant, at: usize, sdp: Option<Vec<u8>>) {
         let invite = self.opening_request().cseq().map_or(0, |cseq| cseq.number);
         let Some(fork) = self.forks.get_mut(at) else { return };
-        let rack = format!("{} {invite} {}", fork.number, method_text(Method::Invite));
+        let number = fork.number.unwrap_or(0);
+        let rack = format!("{number} {invite} {}", method_text(Method::Invite));
         let mut prack = fork.dialog.request(Method::PRack).with(HeaderName::RAck, rack);
         if let Some(sdp) = sdp {
             prack = prack.with_body("application/sdp", sdp);

@@ -32,7 +32,9 @@ fn reliable_ringing_is_repeated_until_its_prack_and_not_acknowledged_twice() {
         caller.until("SIP/2.0 481").await;
         phone.answer().await.unwrap();
         phone.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
-        caller.finish().await;
+        let messages = caller.finish().await;
+        let before = messages.split("\nPRACK ").next().unwrap();
+        assert_eq!(before.matches("SIP/2.0 180 Ringing").count(), 2, "after T1: {messages}");
     });
 }
 
