@@ -11,6 +11,9 @@ pub const SIP_HEADER_BYTES: usize = 64 * 1024;
 pub const SIP_BODY_BYTES: usize = 256 * 1024;
 /// Most header fields in one SIP message; a real one has fewer than 60.
 pub const SIP_HEADER_FIELDS: usize = 256;
+/// Most addresses in the fields that list them (Via, Route, Record-Route, Contact) together: nearly twice as many as
+/// Max-Forwards lets a request pass.
+pub const SIP_ADDRESSES: usize = 128;
 /// Most legs that one ear hears together.
 pub const HEARD_AT_ONCE: usize = 8;
 /// Most menus that one caller walks through in one run; then a human takes him. Nobody wants to press more.

@@ -51,6 +51,8 @@ pub struct Settings {
     pub sound: SoundRules,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// How long an HTTP request may take to come in, and a connection may rest.
+    pub http_patience: Duration,
     /// Where the HTTP token is, if one is wanted.
     pub http_token: Option<SecretPlace>,
     /// The folder of the store, the secrets and the command socket.
@@ -94,6 +96,7 @@ impl Default for Settings {
             rtp_class: EF,
             sound: SoundRules::default(),
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            http_patience: Duration::from_secs(20),
             http_token: None,
             store: PathBuf::from("var"),
             menus: None,
@@ -230,6 +233,9 @@ impl Settings {
             self.http = at;
         }
         self.http_token = secret(&mut t, findings, "token_file", "token_env");
+        if let Some(patience) = t.duration_if_any(findings, "patience", &(1..=600)) {
+            self.http_patience = patience;
+        }
         if !self.http.ip().is_loopback() && self.http_token.is_none() {
             let message = "HTTP stays on loopback until it has a token".to_owned();
             let place = listen.map_or(&t.place, |w| w.place);

@@ -19,6 +19,8 @@ pub struct Capacity {
     pub files: u64,
     /// RTP ports.
     pub ports: u64,
+    /// Connections of phones and trunks at once. Beyond: closed at once.
+    pub connections: usize,
 }
 
 /// What needs files beside calls.
@@ -35,11 +37,16 @@ pub(super) struct Needs {
 impl Capacity {
     /// What `files` and `needs` leave for calls, at most `wanted`.
     fn of(files: u64, needs: Needs, wanted: usize) -> Self {
-        let by_files = files.saturating_sub(OF_THE_HOUSE).saturating_sub(needs.connections) / OF_ONE_LEG;
+        let free = files.saturating_sub(OF_THE_HOUSE);
+        // Where there are few, connections leave most of them to calls.
+        let connections = needs.connections.min(free / 4);
+        let by_files = free.saturating_sub(connections) / OF_ONE_LEG;
         let legs = by_files.min(needs.ports);
         // Callers may fill what agents will not need; with many agents and little room, half.
         let calls = legs - needs.agents.saturating_mul(2).min(legs / 2);
-        Self { calls: usize::try_from(calls).unwrap_or(usize::MAX).min(wanted), files, ports: needs.ports }
+        let calls = usize::try_from(calls).unwrap_or(usize::MAX).min(wanted);
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        Self { calls, files, ports: needs.ports, connections }
     }
 }
 
@@ -47,7 +54,7 @@ impl Capacity {
 /// than `wanted` calls.
 pub(super) fn make_room(needs: Needs, wanted: usize) -> Capacity {
     let room = Capacity::of(raise_limit(), needs, wanted);
-    let Capacity { calls, files, ports } = room;
+    let Capacity { calls, files, ports, connections: _ } = room;
     if calls < wanted {
         tracing::warn!(
             files,
@@ -94,7 +101,10 @@ mod tests {
     fn calls_have_what_files_ports_and_agents_leave() {
         let calls = |files, needs, wanted| Capacity::of(files, needs, wanted).calls;
         assert_eq!(calls(1_024, Needs { connections: 0, ..NEEDS }, 10_000), 128, "files");
-        assert_eq!(calls(1_024, NEEDS, 10_000), 0, "nothing of the reserve");
+        assert_eq!(calls(512, NEEDS, 10_000), 0, "nothing of the reserve");
+        let few = Capacity::of(1_024, NEEDS, 10_000);
+        assert_eq!((few.connections, few.calls), (128, 96), "connections leave most to calls");
+        assert_eq!(Capacity::of(1_000_000, NEEDS, 10_000).connections, 2_000);
         assert_eq!(calls(1_000_000, NEEDS, 10_000), 7_992, "ports");
         assert_eq!(calls(1_000_000, Needs { agents: 5_000, ..NEEDS }, 10_000), 4_096, "agents, at most half");
         assert_eq!(calls(1_000_000, NEEDS, 3_000), 3_000, "what was wanted");

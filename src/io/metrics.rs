@@ -284,9 +284,8 @@ impl Metrics {
     fn tls(&self, sheet: &mut Sheet, now_s: i64) {
         let Some(tls) = &self.tls else { return };
         let left = tls.ends_s.load(Ordering::Relaxed).saturating_sub(now_s);
-        // Less than a century: exact in f64.
-        let days = i32::try_from(left / 86_400).map_or(f64::from(i32::MAX), f64::from);
-        sheet.put("tls_certificate_days", "Days until our certificate expires", [(Vec::new(), days)]);
+        let days = u64::try_from(left / 86_400).unwrap_or(0);
+        sheet.one("tls_certificate_days", "Whole days until our certificate expires", days);
         let read = |a: &AtomicU64| real(a.load(Ordering::Relaxed));
         let looks =
             [(by("what", "taken"), read(&tls.reloads)), (by("what", "refused"), read(&tls.reloads_failed))];

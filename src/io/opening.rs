@@ -97,7 +97,13 @@ pub(super) async fn open(
         .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
-    let office = Office { asker, store, metrics: Arc::clone(&metrics), gate: Arc::new(gate) };
+    let office = Office {
+        asker,
+        store,
+        metrics: Arc::clone(&metrics),
+        gate: Arc::new(gate),
+        patience: settings.http_patience,
+    };
     let work = OfficeWork { writer, facts, phone_writer, phones, http, office, commands, lock };
     let control = Control {
         node,

@@ -208,6 +208,7 @@ fn make_room(ready: &mut Ready) -> Capacity {
     };
     let capacity = descriptors::make_room(needs, settings.exchange.calls_max);
     settings.exchange.calls_max = capacity.calls;
+    settings.connections.total = capacity.connections;
     capacity
 }
 

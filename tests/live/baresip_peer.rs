@@ -26,7 +26,19 @@ pub(crate) struct Baresip {
     control: TcpStream,
     unread: Vec<u8>,
     seen: Vec<String>,
+    /// As it is dialled.
+    server: String,
+}
+
+/// How it reaches the house.
+struct Way<'a> {
     server: SocketAddr,
+    transport: &'a str,
+    codec: &'a str,
+    /// More for its account.
+    account: String,
+    /// More for its configuration.
+    config: String,
 }
 
 impl Baresip {
@@ -48,6 +60,26 @@ impl Baresip {
         (user, password): (&str, Option<&str>),
         (transport, hz): (&str, f64),
     ) -> Self {
+        let (account, config) = (String::new(), String::new());
+        let way = Way { server: house.sip, transport, codec, account, config };
+        Self::launch(user, password, way, hz).await
+    }
+
+    /// The same over TLS: where, whose certificates it believes, and its `mediaenc`, if any.
+    pub(crate) async fn start_secured(
+        user: &str,
+        password: Option<&str>,
+        (server, authority, mediaenc): (SocketAddr, PathBuf, &str),
+        hz: f64,
+    ) -> Self {
+        let account = if mediaenc.is_empty() { String::new() } else { format!(";mediaenc={mediaenc}") };
+        let config = format!("sip_cafile {}\nmodule srtp.so\n", authority.display());
+        let way = Way { server, transport: "tls", codec: "PCMA/8000/1", account, config };
+        Self::launch(user, password, way, hz).await
+    }
+
+    async fn launch(user: &str, password: Option<&str>, way: Way<'_>, hz: f64) -> Self {
+        let Way { server, transport, codec, account: more, config: modules } = way;
         let folder = scratch();
         let (sip, control) = (free_port(), free_port());
         let account = match password {
@@ -55,11 +87,11 @@ impl Baresip {
             None => "regint=0".to_owned(),
         };
         let account = format!(
-            "<sip:{user}@{};transport={transport}>;{account};answermode=auto;audio_codecs={codec}\n",
-            house.sip
+            "<sip:{user}@{server};transport={transport}>;{account};answermode=auto;audio_codecs={codec}{more}\n"
         );
         std::fs::write(folder.join("in.wav"), wav(hz, SPEECH * 8_000)).unwrap();
-        std::fs::write(folder.join("config"), config(&folder.display().to_string(), sip, control)).unwrap();
+        let config = config(&folder.display().to_string(), sip, control);
+        std::fs::write(folder.join("config"), format!("{config}{modules}")).unwrap();
         std::fs::write(folder.join("accounts"), account).unwrap();
         std::fs::write(folder.join("contacts"), "").unwrap();
         let log = File::create(folder.join("log")).unwrap();
@@ -77,7 +109,8 @@ impl Baresip {
         let mut process = Process { child, folder: folder.clone() };
         let control = connect(control, &mut process).await;
         let (unread, seen) = (Vec::new(), Vec::new());
-        Self { _process: process, folder, control, unread, seen, server: house.sip }
+        let suffix = if transport == "tls" { ";transport=tls" } else { "" };
+        Self { _process: process, folder, control, unread, seen, server: format!("{server}{suffix}") }
     }
 
     /// Calls a number of the house.

@@ -58,8 +58,12 @@ impl Home {
 
     /// Starts the server and waits until it is ready; what it printed.
     pub(crate) fn serve(&self) -> (Running, String) {
+        self.serve_by(self.command(&[]))
+    }
+
+    /// The same by a command that starts it in another way.
+    pub(crate) fn serve_by(&self, mut command: Command) -> (Running, String) {
         let printed = self.folder.join("printed");
-        let mut command = self.command(&[]);
         command.stdout(std::fs::File::create(&printed).unwrap());
         command.stderr(std::fs::File::create(self.folder.join("errors")).unwrap());
         let mut running = Running(command.spawn().unwrap());

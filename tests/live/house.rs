@@ -108,14 +108,19 @@ impl House {
 
     /// `GET /api/v1/status`.
     pub(crate) async fn status(&self) -> serde_json::Value {
+        let body = self.get("/api/v1/status").await;
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
+    }
+
+    /// What a path of HTTP answers, without its headers.
+    pub(crate) async fn get(&self, path: &str) -> String {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(self.http).await.unwrap();
-        let request = format!("GET /api/v1/status HTTP/1.0\r\nHost: {}\r\n\r\n", self.http);
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.http);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         tokio::time::timeout(SOON, stream.read_to_string(&mut text)).await.unwrap().unwrap();
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {text}"))
+        text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()
     }
 
     /// Ends the server and waits until everything is written.

@@ -256,3 +256,55 @@ fn tls_and_noise_on_a_plain_port_are_closed_at_once() {
     assert!(s.closed().is_empty());
     assert_eq!(s.ua.counts().connections_garbled, 4);
 }
+
+#[test]
+fn header_bombs_are_refused_and_cost_in_proportion_to_their_size() {
+    let bomb = |kind: &str, bytes: usize| -> Vec<u8> {
+        let one = match kind {
+            "fields" => "Via: SIP/2.0/UDP a;branch=z9hG4bKx\r\n",
+            "list" => "SIP/2.0/UDP a;branch=z9hG4bKx, ",
+            "folds" => "\r\n ,SIP/2.0/UDP a",
+            "unknown" => "X: y\r\n",
+            _ => "Contact: <sip:a@b>,<sip:c@d>\r\n",
+        };
+        let many = one.repeat(bytes / one.len());
+        let via = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKtop";
+        let head = match kind {
+            "list" => format!("{via}, {many}SIP/2.0/UDP z\r\n"),
+            "folds" => format!("{via}{many}\r\n"),
+            _ => format!("{via}\r\n{many}"),
+        };
+        format!(
+            "OPTIONS sip:a@192.0.2.1 SIP/2.0\r\n{head}From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\n\
+             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    };
+    for kind in ["fields", "list", "folds", "unknown", "contacts"] {
+        let mut work = [0, 0];
+        for (bytes, work) in [10 * 1_024, 100 * 1_024].into_iter().zip(&mut work) {
+            let mut s = Server::new();
+            s.ua.handle_datagram(s.now, UDP, peer(), &bomb(kind, bytes));
+            let answer = s.sent();
+            assert!(
+                answer
+                    .iter()
+                    .all(|a| text(a).starts_with("SIP/2.0 400") || text(a).starts_with("SIP/2.0 513")),
+                "{kind}: {}",
+                text(last(&answer)).lines().next().unwrap()
+            );
+            assert_eq!(answer.len(), 1, "{kind}");
+            let counts = s.ua.wire_counts();
+            *work = counts.lines + counts.members;
+        }
+        assert!(work[0] > 0 && work[1] <= 12 * work[0], "{kind}: {work:?}");
+    }
+    // What is real still passes.
+    let mut s = Server::new();
+    let vias = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n".repeat(60);
+    let request = format!(
+        "OPTIONS sip:a@192.0.2.1 SIP/2.0\r\n{vias}From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+    );
+    s.ua.handle_datagram(s.now, UDP, peer(), request.as_bytes());
+    assert!(text(last(&s.sent())).starts_with("SIP/2.0 200"));
+}

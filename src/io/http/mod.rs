@@ -5,6 +5,7 @@ mod doors;
 mod gate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::{
@@ -33,12 +34,14 @@ pub(super) struct Office {
     pub metrics: Arc<Metrics>,
     /// Who may come in.
     pub gate: Arc<Gate>,
+    /// How long a question may take to come in, and a connection may rest.
+    pub patience: Duration,
 }
 
 /// Serves HTTP on `listener` until the task is dropped.
 pub(super) async fn serve(listener: std::net::TcpListener, office: Office) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    axum::serve(Doors::new(listener), router(office)).await
+    axum::serve(Doors::new(listener, office.patience), router(office)).await
 }
 
 fn router(office: Office) -> Router {

@@ -20,7 +20,9 @@ use crate::base::{UtcTime, limits};
 use crate::io::service_class::CS3;
 use crate::io::tls::{Tls, TlsThread};
 use crate::sip::{ConnId, Destination, ListenerId};
-use accept::{Acceptor, House, Shares};
+use accept::{Acceptor, House};
+
+pub(in crate::io) use accept::{Share, Shares};
 use line::Line;
 use stamped::Stamped;
 

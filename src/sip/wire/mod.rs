@@ -46,6 +46,10 @@ pub struct WireCounters {
     pub answered: BTreeMap<u16, u64>,
     /// Messages dropped, by cause.
     pub dropped: BTreeMap<DropCause, u64>,
+    /// The work: lines looked at.
+    pub lines: u64,
+    /// The work: members of lists of addresses looked at, in long header parts.
+    pub members: u64,
 }
 
 /// The reader of messages: the supported methods, and the counters.
@@ -89,6 +93,8 @@ impl Wire {
             return Verdict::Dropped(DropCause::KeepAlive);
         }
         let scanned = self.spans.scan(bytes);
+        self.counters.lines += scanned.lines as u64;
+        self.counters.members += read::members(&scanned) as u64;
         let (status, reason) = match read::read(&scanned, &self.supported) {
             Ok(Message::Request(request)) => return Verdict::Request(stamped(request, source)),
             Ok(Message::Response(response)) => return Verdict::Response(response),

@@ -1,7 +1,7 @@
 //! From spans to a message, or to the reason why there is none (RFC 3261 7, 8.2, 18.3, 20; RFC 4475). The order of the
 //! checks decides which fault is named: version, header part, length, mandatory fields, method, the fields' grammar,
 //! Request-URI. Invariant: what passes here is readable everywhere above.
-use crate::base::limits::{SIP_BODY_BYTES, SIP_HEADER_BYTES};
+use crate::base::limits::{SIP_ADDRESSES, SIP_BODY_BYTES, SIP_HEADER_BYTES};
 use crate::sip::header::Headers;
 use crate::sip::lex;
 use crate::sip::message::{Message, Method, Request, Response, Status, method_named};
@@ -87,6 +87,9 @@ fn read_request(
 ) -> Result<Request, Fault> {
     let body = body(scanned)?;
     check_mandatory(scanned).map_err(bad)?;
+    if members(scanned) > SIP_ADDRESSES {
+        return Err(bad("Too Many Addresses"));
+    }
     let method = method_named(method_name)
         .ok_or(Fault::Refuse(Status::NOT_IMPLEMENTED, Status::NOT_IMPLEMENTED.reason()))?;
     if method != Method::Ack && !supported.contains(&method) {
@@ -111,6 +114,9 @@ fn read_request(
 fn read_response(scanned: &Scanned<'_>, code: u16, reason: &[u8]) -> Result<Response, Option<DropCause>> {
     let body = body(scanned).map_err(|_| None)?;
     check_mandatory(scanned).map_err(|_| None)?;
+    if members(scanned) > SIP_ADDRESSES {
+        return Err(None);
+    }
     let headers = headers(scanned);
     check_grammar(&headers).map_err(|_| None)?;
     if headers.via_count() != 1 {
@@ -157,6 +163,19 @@ fn check_mandatory(scanned: &Scanned<'_>) -> Result<(), &'static str> {
         }
     }
     Ok(())
+}
+
+/// How many addresses are looked at in the fields that list them: counted before any is read, and no further than to
+/// one too many. A short header part has none too many.
+pub(crate) fn members(scanned: &Scanned<'_>) -> usize {
+    const LISTS: [HeaderName; 4] =
+        [HeaderName::Via, HeaderName::Route, HeaderName::RecordRoute, HeaderName::Contact];
+    if scanned.head_bytes() <= 8 * SIP_ADDRESSES {
+        return 0;
+    }
+    let lists = scanned.fields().filter(|field| LISTS.contains(&field.name));
+    let commas = lists.flat_map(|field| std::iter::once(0).chain(memchr::memchr_iter(b',', field.value)));
+    commas.take(LISTS.len() * SIP_ADDRESSES + 1).count()
 }
 
 /// The fields that everyone above relies on can be read.

@@ -73,6 +73,8 @@ pub struct Scanned<'a> {
     head: usize,
     /// The first thing that is wrong, if anything is.
     pub fault: Option<ScanFault>,
+    /// The work: how many lines were looked at.
+    pub lines: usize,
 }
 
 /// One header field, as it stands in the message.
@@ -124,12 +126,13 @@ impl Spans {
     pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Scanned<'a> {
         self.count = 0;
         let mut fault = None;
-        let mut lines = Lines { bytes, at: empty_lines(bytes), has_bare_cr: false };
+        let mut lines = Lines { bytes, at: empty_lines(bytes), has_bare_cr: false, looked: 1 };
         let start = lines.next_line().unwrap_or_else(|| {
             fault = Some(ScanFault::NoEnd);
             Span::new(lines.at, bytes.len())
         });
         loop {
+            lines.looked += 1;
             let Some(line) = lines.next_line() else {
                 fault = fault.or(Some(ScanFault::NoEnd));
                 break;
@@ -145,7 +148,7 @@ impl Spans {
             fault = fault.or(Some(ScanFault::BadField));
         }
         let fields = self.fields.get(..self.count).unwrap_or(&[]);
-        Scanned { bytes, start, fields, head: lines.at, fault }
+        Scanned { bytes, start, fields, head: lines.at, fault, lines: lines.looked }
     }
 
     fn add_line(&mut self, bytes: &[u8], line: Span) -> Result<(), ScanFault> {
@@ -190,6 +193,7 @@ struct Lines<'a> {
     at: usize,
     /// A CR stood somewhere else than at the end of a line.
     has_bare_cr: bool,
+    looked: usize,
 }
 
 impl Lines<'_> {
