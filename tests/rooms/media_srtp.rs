@@ -41,7 +41,7 @@ impl Pair {
         let mut plane = MediaPlane::new(Arc::new(PromptLibrary::default()), Rng::from_number(1));
         for (leg, srtp) in [(SECRET, Some(keys(1, 2))), (PLAIN, None)] {
             plane.handle(now(0), MediaCommand::Open { leg, port: 20_000 });
-            plane.handle(now(0), MediaCommand::Remote { leg, remote: agreement(leg, srtp) });
+            plane.handle(now(0), MediaCommand::Remote { leg, remote: Box::new(agreement(leg, srtp)) });
         }
         plane.handle(now(0), MediaCommand::Hear { leg: SECRET, sources: vec![PLAIN] });
         plane.handle(now(0), MediaCommand::Hear { leg: PLAIN, sources: vec![SECRET] });
@@ -176,7 +176,7 @@ fn keys_agreed_anew_are_used_at_once_and_the_old_ones_until_then() {
     for _ in 0..5 {
         pair.speak(0x55, 0x66);
     }
-    let again = MediaCommand::Remote { leg: SECRET, remote: agreement(SECRET, Some(keys(3, 4))) };
+    let again = MediaCommand::Remote { leg: SECRET, remote: Box::new(agreement(SECRET, Some(keys(3, 4)))) };
     pair.plane.handle(now(pair.ms), again);
     // The phone has not heard of it yet.
     assert_eq!(to(PLAIN, &pair.speak(0x55, 0x66)).len(), 1);
