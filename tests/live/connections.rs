@@ -9,9 +9,9 @@ use hotline::replay::Voice;
 use socket2::{Domain, SockAddr, SockFilter, SockRef, Socket, Type};
 
 use crate::binary::Home;
-use crate::cast::{CALLER_HZ, no_wrap_up, only};
+use crate::cast::{CALLER_HZ, no_wrap_up};
 use crate::certificates::Certificates;
-use crate::house::{House, PROMPT_HZ, SOON, runtime};
+use crate::house::{House, PROMPT_HZ, SOON, hears, runtime};
 use crate::tls::{scrape, told};
 
 const SLOW: &str = "hotline_user_agent_total{what=\"connections_slow\"}";
@@ -101,14 +101,14 @@ fn a_thousand_idle_and_fifty_slow_connections_disturb_nobody_and_are_closed_in_t
                 slow.write_all(&byte).unwrap();
             }
             took.extend(pulse(house.sip, 20));
-            only("the caller", &caller, &[PROMPT_HZ]).await;
+            hears("the caller", &caller, &[PROMPT_HZ], &[]).await;
         }
         took.sort();
         let median = took[took.len() / 2];
         assert!(median <= Duration::from_millis(100), "OPTIONS took {median:?} in the middle");
         told(&house, SLOW, |n| n >= 1_050.0).await;
         assert!(all.iter_mut().all(is_closed));
-        only("the caller", &caller, &[PROMPT_HZ]).await;
+        hears("the caller", &caller, &[PROMPT_HZ], &[]).await;
     });
 }
 
@@ -201,7 +201,7 @@ fn half_handshakes_noise_and_strange_hellos_end_soon_and_end_no_call() {
     let tls = house.server.as_ref().unwrap().addresses.tls[0];
     runtime().block_on(async {
         let caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
-        only("the caller", &caller, &[PROMPT_HZ]).await;
+        hears("the caller", &caller, &[PROMPT_HZ], &[]).await;
         // The beginning of a ClientHello, nothing at all, SIP in the clear, and noise.
         let beginnings: [&[u8]; 4] = [
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -232,7 +232,7 @@ fn half_handshakes_noise_and_strange_hellos_end_soon_and_end_no_call() {
             }
         }
         pulse(house.sip, 3);
-        only("the caller", &caller, &[PROMPT_HZ]).await;
+        hears("the caller", &caller, &[PROMPT_HZ], &[]).await;
     });
 }
 
