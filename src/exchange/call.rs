@@ -89,6 +89,7 @@ impl Call {
         let case = &mut call.case;
         case.visit.language = language;
         case.returns(recall);
+        case.way.kept = true;
         step.note(Fact::LanguageChosen { call: case.id, language });
         let (queue, waited) = (place.queue.clone(), case.waited(step.at()));
         step.note(Fact::PlaceRestored { call: case.id, queue, waited });

@@ -46,6 +46,8 @@ pub(super) struct Way {
     pub(super) prefer: Option<AgentId>,
     /// Who talked to him last.
     pub(super) agent: Option<AgentId>,
+    /// He is on his way back to a place that was kept for him.
+    pub(super) kept: bool,
     /// Where he was waiting when he was cut off.
     pub(super) lost_place: Option<LostPlace>,
     /// He was told that his place is kept.

@@ -67,6 +67,7 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
         language: case.language(),
         skills: Vec::new(),
         prefer: case.way.prefer.clone(),
+        kept: std::mem::take(&mut case.way.kept),
     }));
     if case.can_return(step) && !case.way.assured {
         step.command(Command::AwaitRecord { call: case.id, ticket });

@@ -71,6 +71,23 @@ fn a_caller_lost_while_he_waits_has_his_old_place_whoever_came_meanwhile() {
 }
 
 #[test]
+fn a_queue_that_filled_up_meanwhile_takes_back_whom_it_lost_and_nobody_else() {
+    let mut world = world();
+    waits(&mut world, "one", "95188");
+    let leg = world.leg("one");
+    world.end(leg, Cause::PeerLost);
+    world.wait(Duration::from_secs(1));
+    for n in 0..50 {
+        waits(&mut world, &format!("139{n}"), "95188");
+    }
+    assert_eq!(line(&world).len(), 50);
+    waits(&mut world, "one too many", "95188");
+    assert_eq!(line(&world).len(), 50);
+    world.dial("one", "95188", "one", Peer::Stranger);
+    assert_eq!((line(&world).len(), line(&world)[0].0.as_str()), (51, "one"));
+}
+
+#[test]
 fn several_who_were_lost_come_back_in_any_order_and_stand_as_they_stood() {
     let mut world = world();
     let names: Vec<String> = (0..6).map(|n| format!("caller {n}")).collect();

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{Key, Now, Rng};
+use hotline::base::{CallId, Key, Now, Rng, Seq, TicketId};
 use hotline::exchange::menu::{MenuSet, PromptTexts};
 use hotline::exchange::{ExchangeSettings, Fact};
 use hotline::media::{Codec, MediaCommand};
 use hotline::node::{LegSound, Node, NodeOutput, NodeSettings};
 use hotline::sip::{
     Account, Credentials, Destination, Identity, InviteId, Listener, ListenerId, ListenerTransport,
-    OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
+    OutgoingInvite, Registration, SipEvent, Transmit, UserAgent, UserAgentSettings,
 };
 
 const UDP: ListenerId = ListenerId(0);
@@ -92,6 +92,12 @@ struct World {
     media: Vec<MediaCommand>,
     journal: String,
     secrets: Vec<Key>,
+    /// What waits for the disk, and for which entry.
+    waiting: Vec<(Seq, Transmit)>,
+    /// Places that are to be kept.
+    promises: Vec<(Seq, CallId, TicketId)>,
+    /// Entries by which calls ended.
+    ended: Vec<Seq>,
 }
 
 fn menus() -> Arc<MenuSet> {
@@ -127,7 +133,18 @@ impl World {
         let mut node = Node::new(settings, menus(), now, &Rng::from_number(1));
         (0..8).for_each(|n| node.offer_port(20_000 + 2 * n));
         let phones = vec![Phone::new(2), Phone::new(3)];
-        Self { now, node, phones, facts: vec![], media: vec![], journal: String::new(), secrets: vec![] }
+        Self {
+            now,
+            node,
+            phones,
+            facts: vec![],
+            media: vec![],
+            journal: String::new(),
+            secrets: vec![],
+            waiting: vec![],
+            promises: vec![],
+            ended: vec![],
+        }
     }
 
     /// Carries everything to and fro until nobody has anything to say.
@@ -137,7 +154,12 @@ impl World {
             while let Some(output) = self.node.poll_output() {
                 quiet = false;
                 match output {
-                    NodeOutput::Transmit(transmit) | NodeOutput::TransmitAfter { transmit, .. } => {
+                    NodeOutput::TransmitAfter { seq, transmit } => {
+                        // The disk is slow here: it has nothing until the test says so.
+                        self.waiting.push((seq, transmit));
+                    }
+                    NodeOutput::AwaitRecord { seq, call, ticket } => self.promises.push((seq, call, ticket)),
+                    NodeOutput::Transmit(transmit) => {
                         let Destination::Datagram { to, .. } = transmit.to else {
                             panic!("{:?}", transmit.to)
                         };
@@ -147,6 +169,10 @@ impl World {
                     NodeOutput::Media(command) => self.media.push(command),
                     NodeOutput::Entry(entry) => {
                         self.journal += &serde_json::to_string(&entry).unwrap();
+                        self.ended.extend(entry.facts.iter().filter_map(|f| match f {
+                            Fact::CallEnded { .. } => Some(entry.seq),
+                            _ => None,
+                        }));
                         self.facts.extend(entry.facts);
                     }
                     NodeOutput::SecretDigit { key, .. } => self.secrets.push(key),
@@ -164,6 +190,19 @@ impl World {
                 return;
             }
         }
+    }
+
+    /// The disk has everything: what waited for it goes out.
+    fn disk_has_all(&mut self) {
+        for (_, transmit) in std::mem::take(&mut self.waiting) {
+            let Destination::Datagram { to, .. } = transmit.to else { panic!("{:?}", transmit.to) };
+            let phone = self.phones.iter_mut().find(|p| p.at == to).unwrap();
+            phone.ua.handle_datagram(self.now.mono, UDP, address(1), &transmit.bytes);
+        }
+        for (_, call, ticket) in std::mem::take(&mut self.promises) {
+            self.node.handle_recorded(self.now, call, ticket);
+        }
+        self.carry();
     }
 
     fn wait(&mut self, time: Duration) {
@@ -230,6 +269,7 @@ impl World {
         let sign_in = w.phones[1].invite.unwrap();
         w.phones[1].ua.end(w.now.mono, sign_in);
         w.carry();
+        w.disk_has_all();
         w.phones[1].sound = LegSound::new(address(3).ip(), 30_000, &[Codec::Pcma], 9);
         w.phones[1].events.clear();
         w.dial(0, "95188", true);
@@ -255,6 +295,42 @@ fn an_invite_without_an_offer_is_offered_and_the_ack_brings_the_answer() {
     assert!(told, "{:?}", w.media);
     w.wait(Duration::from_secs(40));
     assert!(!w.phones[0].is_over(), "the call lives on after 64*T1");
+}
+
+fn said(w: &World, prompt: &str) -> bool {
+    w.media.iter().any(|m| match m {
+        MediaCommand::Play { prompts, .. } => prompts.iter().any(|p| p.as_str() == prompt),
+        _ => false,
+    })
+}
+
+#[test]
+fn with_a_slow_disk_the_answer_to_a_bye_and_the_promise_of_a_place_wait_and_nothing_else() {
+    let mut w = World::new();
+    // Answered, in a menu, in a queue: none of it waits.
+    w.dial(0, "95188", true);
+    w.press(0, "0");
+    assert!(w.waiting.is_empty(), "{:?}", w.waiting);
+    assert!(said(&w, "queue-general"), "{:?}", w.media);
+    assert_eq!(w.promises.len(), 1);
+    w.wait(Duration::from_secs(3));
+    assert!(!said(&w, "if-we-lose-you"), "promised without the disk");
+    w.disk_has_all();
+    assert!(said(&w, "if-we-lose-you") || w.facts.iter().any(|f| matches!(f, Fact::PlaceKept { .. })));
+    let (now, invite) = (w.now, w.phones[0].invite.unwrap());
+    w.phones[0].ua.end(now.mono, invite);
+    w.carry();
+    let (seq, answer) = w.waiting.first().cloned().unwrap();
+    let text = String::from_utf8(answer.bytes.clone()).unwrap();
+    assert!(text.starts_with("SIP/2.0 200 ") && text.contains("BYE\r\n"), "{text}");
+    assert!(w.ended[0] <= seq, "the end is {:?}, the answer waits for {seq}", w.ended);
+    // The phone repeats its BYE: the same answer, which waits too, and the call ends once.
+    w.wait(Duration::from_secs(2));
+    assert!(w.waiting.len() > 1 && w.waiting.iter().all(|(_, t)| *t == answer), "{:?}", w.waiting);
+    assert_eq!(w.ended.len(), 1);
+    w.disk_has_all();
+    w.wait(Duration::from_secs(40));
+    assert!(w.waiting.is_empty(), "the phone heard the answer, and still repeats itself");
 }
 
 #[test]

@@ -161,6 +161,7 @@ impl Stage {
                     language: if *english { Language::English } else { Language::Mandarin },
                     skills: if *extra { vec!["account".into()] } else { Vec::new() },
                     prefer: prefer.map(name),
+                    kept: false,
                 })
             }
             Step::Leave(n) => {

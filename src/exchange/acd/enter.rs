@@ -46,7 +46,8 @@ impl Acd {
             NobodyRule::Overflow if signed_in == 0 => return Some(OverflowCause::NobodySignedIn),
             NobodyRule::Overflow | NobodyRule::Wait => {}
         }
-        (ready == 0 && self.room.size(&joining.queue) >= queue.size_max).then_some(OverflowCause::Full)
+        (!joining.kept && ready == 0 && self.room.size(&joining.queue) >= queue.size_max)
+            .then_some(OverflowCause::Full)
     }
 
     /// The line for such a caller; opened when there is none.

@@ -92,6 +92,9 @@ pub struct Joining {
     pub skills: Vec<SkillId>,
     /// The agent who talked to him before he was cut off.
     pub prefer: Option<AgentId>,
+    /// He was cut off here, and his place was kept: a full queue does not turn him away.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 /// What an agent wants.

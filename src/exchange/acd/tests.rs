@@ -101,6 +101,7 @@ impl Desk {
             language: Language::Mandarin,
             skills: Vec::new(),
             prefer: None,
+            kept: false,
         }
     }
     fn enter(&mut self, ticket: u64, queue: &str) -> &mut Self {

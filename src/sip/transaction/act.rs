@@ -119,6 +119,8 @@ impl Transactions {
             self.table.stop_merging(tx);
             tx.merge_key = None;
         }
+        // A refusal ends nothing.
+        tx.ends_call &= response.status.is_success();
         // In Accepted, copies of the 2xx are the user's; nothing is kept here for half a minute.
         let is_kept = tx.machine != Machine::InviteServer(server_invite::State::Accepted);
         tx.bytes = if is_kept { bytes.clone() } else { Vec::new() };

@@ -173,6 +173,7 @@ impl World {
             language: Language::Mandarin,
             skills: Vec::new(),
             prefer: None,
+            kept: false,
         };
         let visit = Visit {
             joining: joining.clone(),
