@@ -157,7 +157,7 @@ fn a_name_that_moves_is_followed_when_its_time_is_over() {
         // And what was found last still serves when nobody answers any more.
         names.hush(true);
         let alarm = until(&house, "an alarm", |t| t[0]["alarm"].as_str().map(str::to_owned)).await;
-        assert_eq!(alarm, "its name leads nowhere; the last address known is used");
+        assert_eq!(alarm, "its name cannot be looked up; what was found last is used");
         assert_eq!(house.status().await["trunks"][0]["targets"][0]["at"], at(second));
     });
 }
@@ -258,27 +258,26 @@ fn a_call_over_a_dead_trunk_goes_to_the_second_in_time() {
 
 #[test]
 fn a_server_in_trouble_sends_the_call_on_and_a_busy_callee_does_not() {
-    for (status, trunks) in [("503", vec!["first", "merchants"]), ("486", vec!["first"])] {
+    for (scenario, trunks) in [("in_trouble", vec!["first", "merchants"]), ("busy", vec!["first"])] {
         let (refuses, port) = (free_port(), free_port());
         let more = format!(
             "[trunks.first]\naddress = \"127.0.0.1:{refuses}\"\n[trunks.merchants]\naddress = \"127.0.0.1:{port}\"\n"
         );
         let mut house = House::open_with(&more, over("[\"first\", \"merchants\"]"));
         runtime().block_on(async {
-            let orders = Orders::new("refuses").port(refuses).key("status", status);
-            let first = Sipp::answering(&house, orders).await;
+            let first = Sipp::answering(&house, Orders::new(scenario).port(refuses)).await;
             let _merchant = merchant(&house, port).await;
             let (agent, caller) = asks_the_party(&house).await;
             first.finish().await;
-            let wanted = if status == "503" { 900.0 } else { 400.0 };
+            let wanted = if scenario == "in_trouble" { 900.0 } else { 400.0 };
             hears("the agent", &agent, &[wanted], &[]).await;
             hangs_up(caller, agent).await;
         });
         let story = house.story(0);
         let tried: Vec<_> =
             facts(&story, "leg_routed").into_iter().map(|(_, f)| f["trunk"].clone()).collect();
-        assert_eq!(tried, trunks, "{status}");
-        if status == "486" {
+        assert_eq!(tried, trunks, "{scenario}");
+        if scenario == "busy" {
             assert_eq!(facts(&story, "party_left")[0].1["cause"], "busy");
         }
     }

@@ -10,7 +10,7 @@ use super::load::Load;
 use super::view::{TargetView, TrunkFigures, TrunkView};
 use crate::base::{Instant, TrunkId};
 use crate::node::settings::Trunk;
-use crate::sip::{LookupId, RegistrationId, Status, Target};
+use crate::sip::{Located, LookupId, RegistrationId, Status, Target};
 
 /// How long what came from an address that the name no longer leads to is still the trunk's: calls under way end.
 const FORMER_FOR: Duration = Duration::from_mins(30);
@@ -37,7 +37,7 @@ pub(super) struct Line {
     pub(super) order: Vec<Target>,
     former: Vec<(SocketAddr, Instant)>,
     pub(super) lookup: Option<LookupId>,
-    /// The last look-up led nowhere.
+    /// The last look-up led nowhere, or to what was found long ago.
     pub(super) lost_name: bool,
     pub(super) registered: Registered,
     pub(super) load: Load,
@@ -61,20 +61,21 @@ impl Line {
     }
 
     /// Its address leads here now. None at all: what was known still serves, and somebody should look at it.
-    pub(super) fn found(&mut self, now: Instant, found: &[Target]) {
-        let lost = found.is_empty();
+    pub(super) fn found(&mut self, now: Instant, located: &Located) {
+        let found = &located.targets;
+        let lost = found.is_empty() || located.failed;
         if lost != self.lost_name {
             self.lost_name = lost;
             if lost {
-                tracing::error!(trunk = %self.id, host = self.settings.address.host, "the name of a trunk leads nowhere");
+                tracing::error!(trunk = %self.id, host = self.settings.address.host, "the name of a trunk cannot be looked up");
             } else {
-                tracing::info!(trunk = %self.id, host = self.settings.address.host, "the name of a trunk leads somewhere again");
+                tracing::info!(trunk = %self.id, host = self.settings.address.host, "the name of a trunk can be looked up again");
             }
         }
-        if lost {
+        if found.is_empty() {
             return;
         }
-        self.order = found.to_vec();
+        self.order.clone_from(found);
         let gone: Vec<Target> = self.targets.keys().filter(|t| !found.contains(t)).copied().collect();
         self.former.retain(|(_, until)| *until > now);
         for target in gone {
@@ -129,7 +130,7 @@ impl Line {
         } else if all_down {
             Some("does not answer")
         } else if self.lost_name {
-            Some("its name leads nowhere; the last address known is used")
+            Some("its name cannot be looked up; what was found last is used")
         } else {
             None
         }

@@ -137,7 +137,7 @@ impl Trunks {
         let Some(line) = self.lines.get_mut(&id) else { return true };
         line.lookup = None;
         let fresh = line.order.is_empty();
-        line.found(now, &found.targets);
+        line.found(now, found);
         // RFC 5922 section 7.3: the certificate is for the domain that was asked for, not for what it led to.
         if !line.settings.address.is_numeric() {
             let tls = line.order.iter().filter(|t| t.transport == ListenerTransport::Tls);

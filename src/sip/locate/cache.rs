@@ -30,6 +30,8 @@ pub(super) struct Known<'a> {
     pub(super) until: Instant,
     /// That moment has come.
     pub(super) stale: bool,
+    /// Its time is over, and nobody wanted to renew it when asked last.
+    pub(super) failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ struct Kept {
     records: Option<DnsRecords>,
     until: Instant,
     forget: Instant,
+    failed: bool,
 }
 
 /// See the module.
@@ -60,7 +63,8 @@ impl Cache {
     /// What is known; `None`: nobody asked, or it is too long ago.
     pub(super) fn get(&self, now: Instant, question: &DnsQuestion) -> Option<Known<'_>> {
         let kept = self.kept.get(question).filter(|k| k.forget > now)?;
-        Some(Known { records: kept.records.as_ref(), until: kept.until, stale: kept.until <= now })
+        let stale = kept.until <= now;
+        Some(Known { records: kept.records.as_ref(), until: kept.until, stale, failed: kept.failed })
     }
 
     /// An answer came.
@@ -69,16 +73,16 @@ impl Cache {
         let kept = match reply {
             DnsReply::Records { records, ttl } => {
                 let until = now + ttl.clamp(TTL_MIN, TTL_MAX);
-                Kept { records: Some(records), until, forget: until + STALE }
+                Kept { records: Some(records), until, forget: until + STALE, failed: false }
             }
             DnsReply::Nothing { ttl } => {
                 let until = now + ttl.unwrap_or(NOTHING).clamp(TTL_MIN, NOTHING_MAX);
-                Kept { records: None, until, forget: until }
+                Kept { records: None, until, forget: until, failed: false }
             }
             // What we knew is better than nothing; what we never knew is not asked for at once again.
             DnsReply::Failed => match before.filter(|k| k.records.is_some() && k.forget > now) {
-                Some(kept) => Kept { until: now + FAILED, ..kept },
-                None => Kept { records: None, until: now + FAILED, forget: now + FAILED },
+                Some(kept) => Kept { until: now + FAILED, failed: true, ..kept },
+                None => Kept { records: None, until: now + FAILED, forget: now + FAILED, failed: false },
             },
         };
         if self.kept.len() >= self.bound
@@ -142,7 +146,7 @@ mod tests {
         cache.put(at(1), &a("x"), found(60));
         cache.put(at(61), &a("x"), DnsReply::Failed);
         let known = cache.get(at(62), &a("x")).unwrap();
-        assert!(known.records.is_some() && !known.stale, "nobody is asked again at once");
+        assert!(known.records.is_some() && known.failed && !known.stale, "nobody is asked again at once");
         assert!(cache.get(at(96), &a("x")).unwrap().stale);
         assert!(cache.get(at(86_000), &a("x")).unwrap().records.is_some());
         assert_eq!(cache.get(at(86_462), &a("x")), None);

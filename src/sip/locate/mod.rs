@@ -119,6 +119,8 @@ pub struct Located {
     pub targets: Vec<Target>,
     /// When to look again.
     pub until: Instant,
+    /// What was found is old: no name server answers any more.
+    pub failed: bool,
 }
 
 /// What was counted.
@@ -264,7 +266,7 @@ impl Locator {
             self.counts.nothing += 1;
         }
         let until = walked.until.unwrap_or(now + Duration::from_hours(1)).max(now + TTL_MIN);
-        self.found.push_back((id, Located { targets: walked.targets, until }));
+        self.found.push_back((id, Located { targets: walked.targets, until, failed: walked.failed }));
     }
 
     /// Asks, unless it is being asked already. `false`: there is no room; it counts as failed.

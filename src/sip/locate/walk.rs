@@ -28,6 +28,8 @@ pub(super) struct Walked {
     pub(super) needs: Vec<DnsQuestion>,
     /// One of them has no answer at all, so that `targets` may not be the best.
     pub(super) blocked: bool,
+    /// An answer used is old, and nobody wanted to renew it.
+    pub(super) failed: bool,
     /// When the first of the answers used ends.
     pub(super) until: Option<Instant>,
 }
@@ -167,6 +169,7 @@ impl<'a> Walk<'a> {
             self.walked.needs.push(question);
             return Found::Open;
         };
+        self.walked.failed |= known.failed;
         if known.stale {
             self.walked.needs.push(question);
         }
