@@ -16,6 +16,7 @@ use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
 use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, parse, words};
 use crate::media::{Codec, InbandKeys, SoundRules};
+use crate::node::GuardSettings;
 use crate::sip::{DigestAlgorithm, SessionSettings};
 
 /// What `hotline.toml` says, resolved.
@@ -61,6 +62,8 @@ pub struct Settings {
     pub menus: Option<PathBuf>,
     /// The folder of sound; `None`: what is built in.
     pub audio: Option<PathBuf>,
+    /// Who is shut out, and when.
+    pub guard: GuardSettings,
     /// Limits of calls.
     pub exchange: ExchangeSettings,
     /// Ways to third parties.
@@ -101,6 +104,7 @@ impl Default for Settings {
             store: PathBuf::from("var"),
             menus: None,
             audio: None,
+            guard: GuardSettings::default(),
             exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
             dns: Vec::new(),
             // Where `hotline robots` runs its merchant.
@@ -133,6 +137,7 @@ impl Settings {
             folder(&mut t, &mut findings, "audio", |p| settings.audio = Some(p));
             t.finish(&mut findings);
         }
+        settings.guard(&mut top, &mut findings);
         settings.limits(&mut top, &mut findings);
         settings.third_party(&mut top, &mut findings);
         settings.trunks(&mut top, &mut findings);
@@ -242,6 +247,25 @@ impl Settings {
             findings.error("HL0104", place, message).help(
                 "write token_file = \"PATH\" or token_env = \"NAME\" beside `listen`; a token has 12 characters or more",
             );
+        }
+        t.finish(findings);
+    }
+
+    fn guard(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
+        let Some(mut t) = top.table(findings, "guard") else { return };
+        let guard = &mut self.guard;
+        for (name, place) in [("wrong_passwords", &mut guard.failures), ("half_open", &mut guard.half_open)] {
+            if let Some(n) = t.number(findings, name, &(1..=100_000)) {
+                *place = usize::try_from(n).unwrap_or(usize::MAX);
+            }
+        }
+        for (name, place) in [("within", &mut guard.window), ("shut_out", &mut guard.ban)] {
+            if let Some(d) = t.duration_if_any(findings, name, &(1..=2_592_000)) {
+                *place = d;
+            }
+        }
+        if let Some(exempt) = list(&mut t, findings, "exempt", ip) {
+            guard.exempt = exempt;
         }
         t.finish(findings);
     }

@@ -18,7 +18,7 @@ use super::resolver::{NameServers, Replies};
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::{Fact, Ops};
-use crate::node::{Node, NodeOutput};
+use crate::node::{Ban, Node, NodeOutput};
 use crate::sip::DnsReply;
 
 /// Facts on their way to the store: more than a minute of Double Eleven. Beyond, the newest is lost, counted.
@@ -68,6 +68,8 @@ pub(super) struct Control {
     pub asks: mpsc::Receiver<Ask>,
     /// To the store.
     pub phones: mpsc::Sender<Phones>,
+    /// To the store.
+    pub bans: mpsc::Sender<Vec<Ban>>,
     /// The numbered inputs.
     pub journal: Journal,
     /// What waits until they are on disk.
@@ -329,6 +331,12 @@ impl Control {
                     let phones = Phones { at: self.clock.now().utc, agent, bindings };
                     if self.phones.try_send(phones).is_err() {
                         self.metrics.phones_dropped.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                NodeOutput::Bans(bans) => {
+                    // Full: a list that holds these too follows the next ban.
+                    if self.bans.try_send(bans).is_err() {
+                        tracing::warn!("a ban is not kept over a restart");
                     }
                 }
                 NodeOutput::LegSound { leg, call, figures } => {

@@ -3,6 +3,7 @@
 //! Threads: *control* runs the node on SIP's sockets; *media* runs the plane on RTP's; *office* runs the store, HTTP
 //! and the command socket. They speak by bounded queues, and a call never waits for the office.
 mod ask;
+mod bans;
 mod clock;
 mod config;
 mod config_tls;

@@ -1,17 +1,20 @@
 //! The office thread: store, HTTP and the command socket, away from the calls. Facts come in by a bounded queue and
 //! are written in batches; when the store is away they wait, and beyond the bound they are counted.
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::bans;
 use super::http::{self, Office};
 use super::metrics::Metrics;
 use super::socket::CommandSocket;
 use super::store::{PhoneWriter, Writer};
 use crate::base::UtcTime;
 use crate::exchange::NumberedFact;
+use crate::node::Ban;
 use crate::sip::StoredBinding;
 
 /// Facts in one transaction.
@@ -31,6 +34,8 @@ pub(super) struct OfficeWork {
     pub facts: mpsc::Receiver<NumberedFact>,
     pub phone_writer: PhoneWriter,
     pub phones: mpsc::Receiver<Phones>,
+    /// Where bans are kept, and those to be kept.
+    pub bans: (PathBuf, mpsc::Receiver<Vec<Ban>>),
     pub http: std::net::TcpListener,
     pub office: Office,
     pub commands: Option<CommandSocket>,
@@ -40,7 +45,7 @@ pub(super) struct OfficeWork {
 
 impl OfficeWork {
     pub(super) async fn run(self) {
-        let Self { writer, facts, phone_writer, phones, http, commands, office, lock } = self;
+        let Self { writer, facts, phone_writer, phones, bans, http, commands, office, lock } = self;
         let (asker, store) = (office.asker.clone(), office.store.clone());
         let metrics = Arc::clone(&office.metrics);
         let commands = tokio::spawn(async move {
@@ -54,7 +59,7 @@ impl OfficeWork {
             }
         });
         let kept = write_phones(phone_writer, phones, Arc::clone(&metrics));
-        tokio::join!(write_facts(writer, facts, metrics), kept);
+        tokio::join!(write_facts(writer, facts, metrics), kept, bans::keep(bans.0, bans.1));
         // The control loop is gone and all is written.
         for task in [pages, commands] {
             task.abort();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::ask::asking;
+use super::bans;
 use super::config::Settings;
 use super::config_tls::TlsListen;
 use super::config_trunks::TrunkSettings;
@@ -77,6 +78,7 @@ pub(super) async fn open(
     let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
     let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
+    node.restore_bans(clock.now(), bans::read(&settings.store));
     node.restore(clock.now(), &ledger);
     let kept = store.phones(clock.now().utc).await?;
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
@@ -104,7 +106,9 @@ pub(super) async fn open(
         gate: Arc::new(gate),
         patience: settings.http_patience,
     };
-    let work = OfficeWork { writer, facts, phone_writer, phones, http, office, commands, lock };
+    let (bans_to, bans) = mpsc::channel(bans::WAITING);
+    let bans = (settings.store.clone(), bans);
+    let work = OfficeWork { writer, facts, bans, phone_writer, phones, http, office, commands, lock };
     let control = Control {
         node,
         net,
@@ -115,6 +119,7 @@ pub(super) async fn open(
         name_replies,
         asks,
         phones: phones_to,
+        bans: bans_to,
         journal,
         held: WaitingRoom::default(),
         vault: Vault::default(),
@@ -166,6 +171,7 @@ fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), last_number
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
         domains: settings.domains.clone(),
         signal_hold: settings.signal_hold,
+        guard: settings.guard.clone(),
         retry_after_s: 5,
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::Admission;
+use super::guard::{Ban, Guard};
 use super::legs::Legs;
 use super::output::NodeOutput;
 use super::permit::Permits;
@@ -41,6 +42,9 @@ pub struct Node {
     pub(super) ended_calls: BTreeMap<LegId, CallId>,
     pub(super) figures: NodeFigures,
     pub(super) admission: Admission,
+    pub(super) guard: Guard,
+    /// Connections of those who were shut out.
+    pub(super) closes: Vec<ConnId>,
     pub(super) transfers: Transfers,
     pub(super) permits: Permits,
     pub(super) rng: Rng,
@@ -59,6 +63,7 @@ impl Node {
     pub fn new(settings: NodeSettings, menus: Arc<MenuSet>, now: Now, rng: &Rng) -> Self {
         let sip = UserAgent::new(settings.sip.clone(), &rng.fork("sip"));
         let board = Switchboard::new(settings.exchange.clone(), Arc::clone(&menus));
+        let guard = Guard::new(settings.guard.clone());
         let mut node = Self {
             next_leg: settings.exchange.first_number & !1,
             trunks: Trunks::new(&settings.trunks, rng),
@@ -74,6 +79,8 @@ impl Node {
             ended_calls: BTreeMap::new(),
             figures: NodeFigures::default(),
             admission: Admission::default(),
+            guard,
+            closes: Vec::new(),
             transfers: Transfers::default(),
             permits: Permits::default(),
             rng: rng.fork("node"),
@@ -88,6 +95,10 @@ impl Node {
     /// A datagram came.
     pub fn handle_datagram(&mut self, now: Now, listener: ListenerId, from: SocketAddr, bytes: &[u8]) {
         let now = self.tick(now);
+        if self.guard.bars(now, from.ip()) {
+            self.figures.barred += 1;
+            return;
+        }
         self.sip.handle_datagram(now.mono, listener, from, bytes);
         self.settle();
     }
@@ -95,6 +106,11 @@ impl Node {
     /// A connection is up.
     pub fn stream_opened(&mut self, now: Now, conn: ConnId, listener: ListenerId, remote: SocketAddr) {
         let now = self.tick(now);
+        if self.guard.bars(now, remote.ip()) {
+            self.figures.barred += 1;
+            self.closes.push(conn);
+            return;
+        }
         self.sip.stream_opened(now.mono, conn, listener, remote);
         self.settle();
     }
@@ -124,6 +140,12 @@ impl Node {
         self.tick(now);
         self.on_media_event(event);
         self.settle();
+    }
+
+    /// Who was shut out before a restart.
+    pub fn restore_bans(&mut self, now: Now, bans: Vec<Ban>) {
+        let now = self.tick(now);
+        self.guard.restore(now, bans);
     }
 
     /// Goes on after a stop at any moment, before anything else happens: see [`Switchboard::restore`].
@@ -224,7 +246,7 @@ impl Node {
 
     /// A connection that should be closed.
     pub fn poll_close(&mut self) -> Option<ConnId> {
-        self.sip.poll_close()
+        self.closes.pop().or_else(|| self.sip.poll_close())
     }
 
     /// A connection that was wanted cannot be made.
@@ -245,6 +267,7 @@ impl Node {
             trunks: self.trunks.view(now.mono),
             names: self.names(),
             board: self.board.view(now),
+            shut_out: self.guard.bans(now),
             figures: NodeFigures { admitted_share: self.admission.share(), ..self.figures },
             sip: self.sip.counts(),
         }

@@ -4,6 +4,7 @@
 //! send, media commands, journal entries and facts come out. `legs.rs` is the only table that knows which exchange
 //! leg is which SIP dialog and which sound.
 mod admission;
+mod guard;
 mod keys;
 mod legs;
 mod machine;
@@ -23,6 +24,7 @@ mod trunks;
 mod view;
 mod vouching;
 
+pub use guard::{Ban, GuardSettings};
 pub use machine::Node;
 pub use output::NodeOutput;
 pub use permit::Permit;

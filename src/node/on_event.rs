@@ -1,4 +1,5 @@
 //! SIP's and sound's events become inputs of the exchange.
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::keys::{KeyWay, Press};
@@ -11,13 +12,16 @@ use super::trunks::Way;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
 use crate::media::{KeySource, MediaCommand, MediaEvent};
-use crate::sip::{EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Status};
+use crate::sip::{ConnId, EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Status};
 
 impl Node {
     pub(super) fn on_sip_event(&mut self, event: SipEvent) {
         match event {
             SipEvent::Incoming(incoming) => self.on_incoming(&incoming),
-            SipEvent::Acknowledged { invite, sdp } => self.on_acknowledged(invite, sdp.as_deref()),
+            SipEvent::Acknowledged { invite, sdp } => {
+                self.guard.is_settled(invite);
+                self.on_acknowledged(invite, sdp.as_deref());
+            }
             SipEvent::Progress { invite, status, sdp } => self.on_progress(invite, status, sdp.as_deref()),
             SipEvent::Answered { invite, sdp } => self.on_answered(invite, sdp.as_deref()),
             SipEvent::Failed { invite, status, contacts } => self.on_failed(invite, status, &contacts),
@@ -39,7 +43,11 @@ impl Node {
                 Some(leg) => self.on_key(leg, KeyWay::Info, key, None),
                 None => self.figures.stray_events += 1,
             },
-            SipEvent::Ended { invite, why } => self.on_ended(invite, why),
+            SipEvent::Ended { invite, why } => {
+                self.guard.is_settled(invite);
+                self.on_ended(invite, why);
+            }
+            SipEvent::DigestRefused { from, conn } => self.on_wrong_password(from, conn),
             SipEvent::Registered { user, .. } => self.reachable(&user, true),
             SipEvent::Unregistered { user } => self.reachable(&user, false),
             SipEvent::Referred { invite, referral } => self.on_referred(invite, referral),
@@ -72,6 +80,20 @@ impl Node {
         }
     }
 
+    /// Who guesses on is not heard any more.
+    fn on_wrong_password(&mut self, from: SocketAddr, conn: Option<ConnId>) {
+        if self.settings.trunks.values().any(|t| t.owns(from))
+            || !self.guard.wrong_password(self.now(), from.ip())
+        {
+            return;
+        }
+        tracing::warn!(address = %from.ip(), "shut out: too many wrong passwords");
+        self.figures.shut_out += 1;
+        self.closes.extend(conn);
+        let bans = self.guard.bans(self.now());
+        self.outputs.push_back(NodeOutput::Bans(bans));
+    }
+
     fn on_incoming(&mut self, incoming: &Incoming) {
         let (invite, now) = (incoming.invite, self.now().mono);
         // Whoever says he is an agent must prove it, whatever he dials.
@@ -87,6 +109,11 @@ impl Node {
         };
         // Agents and legs that take another's place belong to calls that are inside.
         let begins = replaced.is_none() && !matches!(peer, Peer::Agent(_));
+        if peer == Peer::Stranger && !self.guard.admits(incoming.source.remote.ip()) {
+            self.figures.half_open += 1;
+            self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
+            return;
+        }
         if begins && !self.admission.admits(&mut self.rng) {
             self.figures.too_busy += 1;
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
@@ -123,6 +150,7 @@ impl Node {
             self.sip.reject(now, invite, status::refusal(Cause::NoCommonCodec), None);
             return None;
         }
+        self.guard.begins(invite, incoming.source.remote.ip());
         let leg = self.new_leg();
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Open { leg, port }));
         let mut node_leg = NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound);

@@ -1,6 +1,7 @@
 //! What the node hands over, one thing at a time, in the order in which it must be done.
 use std::net::SocketAddr;
 
+use super::guard::Ban;
 use crate::base::{CallId, Key, LegId, SecretToken, Seq, TicketId};
 use crate::exchange::Entry;
 use crate::media::{LegFigures, MediaCommand};
@@ -60,6 +61,8 @@ pub enum NodeOutput {
         /// Every contact he has; none: he is registered nowhere.
         bindings: Vec<StoredBinding>,
     },
+    /// Who is shut out from now on, all of them: for after a restart.
+    Bans(Vec<Ban>),
     /// A leg's sound is over; its figures for the log.
     LegSound {
         /// The leg.

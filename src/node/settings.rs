@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::GuardSettings;
 use super::permit::Permit;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
@@ -32,6 +33,8 @@ pub struct NodeSettings {
     pub domains: Vec<String>,
     /// A held leg is told by re-INVITE (`sendonly`); else it only hears the music.
     pub signal_hold: bool,
+    /// Who is shut out, and when.
+    pub guard: GuardSettings,
     /// What a refused caller is told in `Retry-After`, in seconds.
     pub retry_after_s: u32,
 }

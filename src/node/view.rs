@@ -1,6 +1,7 @@
 //! Everything at one moment, for the status page, the API, metrics and commands.
 use serde::Serialize;
 
+use super::guard::Ban;
 use super::trunks::TrunkView;
 use crate::exchange::View;
 use crate::sip::UserAgentCounts;
@@ -24,6 +25,8 @@ pub struct NodeView {
     pub names: [u64; 4],
     /// Calls, queues, agents.
     pub board: View,
+    /// Addresses that are shut out.
+    pub shut_out: Vec<Ban>,
     /// What was counted.
     pub figures: NodeFigures,
     /// What SIP counted.
@@ -39,6 +42,12 @@ pub struct NodeFigures {
     pub no_port: u64,
     /// INVITEs refused because the machine was behind.
     pub too_busy: u64,
+    /// INVITEs refused because their address left too many calls unacknowledged.
+    pub half_open: u64,
+    /// Addresses shut out for guessing passwords.
+    pub shut_out: u64,
+    /// Datagrams and connections of addresses that are shut out: not looked at.
+    pub barred: u64,
     /// The share of new callers that is let in now: 1 but under overload.
     pub admitted_share: f64,
     /// Offers and answers without a codec in common, or with an address we do not send to.

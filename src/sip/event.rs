@@ -9,7 +9,7 @@ use super::auth::Credentials;
 use super::locate::{Located, LookupId};
 use super::message::Status;
 use super::refer::{ReferTarget, Referral, Replaces};
-use super::transport::{Destination, Source};
+use super::transport::{ConnId, Destination, Source};
 use super::value::NameAddr;
 use crate::base::{Instant, Key};
 
@@ -320,6 +320,13 @@ pub enum SipEvent {
         lookup: LookupId,
         /// Where requests for that host go.
         found: Located,
+    },
+    /// A password was wrong, or somebody tried one that is nobody's.
+    DigestRefused {
+        /// Where it came from.
+        from: SocketAddr,
+        /// The connection, on a stream.
+        conn: Option<ConnId>,
     },
     /// A user can be reached now, or under another contact than before.
     Registered {

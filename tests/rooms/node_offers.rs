@@ -127,6 +127,7 @@ impl World {
             trunks: BTreeMap::new(),
             domains: vec![],
             signal_hold: true,
+            guard: hotline::node::GuardSettings::default(),
             retry_after_s: 5,
         };
         let now = Now::default().after(Duration::from_secs(1));

@@ -183,6 +183,7 @@ impl World {
             own_addresses: Arc::default(),
             domains: vec![],
             signal_hold: false,
+            guard: hotline::node::GuardSettings::default(),
             retry_after_s: 5,
         };
         let now = Now::default().after(Duration::from_secs(1));

@@ -12,7 +12,7 @@ use crate::sip::message::{Method, Request, Response, Status};
 use crate::sip::name::HeaderName;
 use crate::sip::refer::{Replaces, vouched};
 use crate::sip::station::{Owner, Station, method_of};
-use crate::sip::transport::Destination;
+use crate::sip::transport::{Destination, Source};
 use crate::sip::uri::AddrSpec;
 use crate::sip::value::{CSeq, NameAddr};
 
@@ -29,7 +29,7 @@ impl UserAgent {
         let Ok(replaces) = Replaces::of_invite(&request.headers) else {
             return self.station.refuse(now, arrived.tx, request, Status::BAD_REQUEST);
         };
-        let authenticated = match self.prove(now, request) {
+        let authenticated = match self.prove(now, request, &source) {
             Proof::Proved(user) => Some(user),
             Proof::Missing => None,
             Proof::Stale => return self.ask_for_digest(now, &arrived, true),
@@ -70,14 +70,18 @@ impl UserAgent {
     }
 
     /// Looks at the credentials of a request.
-    pub(super) fn prove(&mut self, now: Instant, request: &Request) -> Proof {
+    pub(super) fn prove(&mut self, now: Instant, request: &Request, source: &Source) -> Proof {
         let values: Vec<_> = request.headers.all(HeaderName::Authorization).collect();
         if values.is_empty() {
             return Proof::Missing;
         }
         let uri = request.uri.to_string();
         let claim = Claim { method: method_of(request), uri: &uri, values: &values };
-        self.digest.verify(now, &self.settings.accounts, claim)
+        let proof = self.digest.verify(now, &self.settings.accounts, claim);
+        if proof == Proof::Refused {
+            self.station.report(SipEvent::DigestRefused { from: source.remote, conn: source.conn });
+        }
+        proof
     }
 
     /// 401 to a request that nobody else has heard of.

@@ -158,7 +158,7 @@ impl UserAgent {
         let from_tag = request.from_tag();
         if self.is_foreign(id, from_tag.as_deref(), &arrived.source) {
             // A phone that has moved proves who it is; nobody else can.
-            match self.prove(now, request) {
+            match self.prove(now, request, &arrived.source) {
                 Proof::Proved(_) => {}
                 Proof::Stale => return self.ask_for_digest(now, &arrived, true),
                 Proof::Missing | Proof::Refused => {

@@ -19,7 +19,7 @@ impl UserAgent {
     /// A REGISTER, section 10.3.
     pub(super) fn handle_register(&mut self, now: Instant, arrived: &Arrived) {
         let request = &arrived.request;
-        let user = match self.prove(now, request) {
+        let user = match self.prove(now, request, &arrived.source) {
             Proof::Proved(user) => user,
             Proof::Missing | Proof::Refused => return self.ask_for_digest(now, arrived, false),
             Proof::Stale => return self.ask_for_digest(now, arrived, true),
