@@ -82,15 +82,15 @@ impl Node {
 
     /// Who guesses on is not heard any more.
     fn on_wrong_password(&mut self, from: SocketAddr, conn: Option<ConnId>) {
-        if self.settings.trunks.values().any(|t| t.owns(from))
-            || !self.guard.wrong_password(self.now(), from.ip())
-        {
+        let now = self.now();
+        let is_trunk = self.trunks.owner_of(now.mono, from).is_some();
+        if is_trunk || !self.guard.wrong_password(now, from.ip()) {
             return;
         }
         tracing::warn!(address = %from.ip(), "shut out: too many wrong passwords");
         self.figures.shut_out += 1;
         self.closes.extend(conn);
-        let bans = self.guard.bans(self.now());
+        let bans = self.guard.bans(now);
         self.outputs.push_back(NodeOutput::Bans(bans));
     }
 

@@ -353,7 +353,8 @@ impl Desk {
             | SipEvent::OptionsAnswered { .. }
             | SipEvent::Located { .. }
             | SipEvent::Registered { .. }
-            | SipEvent::Unregistered { .. } => {}
+            | SipEvent::Unregistered { .. }
+            | SipEvent::DigestRefused { .. } => {}
         }
     }
 

@@ -203,6 +203,12 @@ impl Request {
         ack
     }
 
+    /// How long it was on the wire, at least: its fields and its body.
+    pub(crate) fn octets(&self) -> usize {
+        let fields: usize = self.headers.iter().map(|(_, name, value)| name.len() + value.len() + 4).sum();
+        fields + self.body.len()
+    }
+
     /// Whether it is longer than `most` bytes on the wire.
     pub(crate) fn is_longer_than(&self, most: usize) -> bool {
         // Start line and Content-Length: enough for any that is not itself a reason to look closely.

@@ -123,6 +123,14 @@ impl House {
         text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()
     }
 
+    /// Ends the server and starts another one on the same store, on other ports.
+    pub(crate) fn restart(&mut self) {
+        self.close();
+        let server = Server::start(settings(&self.folder, "")).unwrap_or_else(|e| panic!("{e}"));
+        (self.sip, self.http) = (server.addresses.sip[0], server.addresses.http);
+        self.server = Some(server);
+    }
+
     /// Ends the server and waits until everything is written.
     pub(crate) fn close(&mut self) {
         if let Some(server) = self.server.take() {

@@ -9,6 +9,7 @@ mod check_command;
 mod commands;
 mod connections;
 mod full_disk;
+mod guessing;
 mod hearing;
 mod holding;
 mod house;

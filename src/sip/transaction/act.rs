@@ -41,7 +41,7 @@ impl Transactions {
         load: &mut Load,
     ) -> Option<Timer> {
         match action {
-            Action::Resend => self.resend(tx),
+            Action::Resend => self.resend(tx, load),
             Action::Respond => self.send_response(tx, load),
             Action::Ack => self.acknowledge(tx, load),
             Action::Deliver => self.deliver(id, load),
@@ -99,7 +99,15 @@ impl Transactions {
         self.table.put_back(id, tx);
     }
 
-    fn resend(&mut self, tx: &Transaction) {
+    fn resend(&mut self, tx: &mut Transaction, load: &Load) {
+        // Whoever asks again pays for the answer; what we repeat by ourselves has an end.
+        if let (Load::Ran(_), Some(allowance)) = (load, &mut tx.allowance) {
+            let Some(left) = allowance.checked_sub(tx.bytes.len()) else {
+                self.counters.withheld += 1;
+                return;
+            };
+            *allowance = left;
+        }
         if !tx.bytes.is_empty() {
             self.counters.retransmissions += 1;
             self.transmits.push_back(Transmit {
@@ -124,6 +132,9 @@ impl Transactions {
         // In Accepted, copies of the 2xx are the user's; nothing is kept here for half a minute.
         let is_kept = tx.machine != Machine::InviteServer(server_invite::State::Accepted);
         tx.bytes = if is_kept { bytes.clone() } else { Vec::new() };
+        if let Some(allowance) = &mut tx.allowance {
+            *allowance = allowance.saturating_sub(bytes.len());
+        }
         self.transmits.push_back(Transmit { to: tx.to, bytes, ends_call: tx.ends_call });
     }
 

@@ -117,6 +117,8 @@ pub struct TransactionCounters {
     pub merged: u64,
     /// CANCELs without their INVITE; answered 481.
     pub stray_cancels: u64,
+    /// Refusals not sent again because the INVITE was too short for more answers: it may be forged.
+    pub withheld: u64,
     /// Requests refused with 503, since there were too many.
     pub refused: u64,
     /// Requests of ours that nobody answered, final responses that nobody acknowledged.
@@ -268,6 +270,7 @@ impl Transactions {
             fallback,
             to_tag: None,
             merge_key: None,
+            allowance: None,
             is_internal: false,
             ends_call: false,
             armed: Vec::new(),

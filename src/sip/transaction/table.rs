@@ -120,6 +120,9 @@ pub(crate) struct Transaction {
     /// The To tag of our latest response.
     pub(crate) to_tag: Option<String>,
     pub(crate) merge_key: Option<String>,
+    /// Octets that may still be said, unasked, to whoever sent an INVITE over UDP: forged ones are no amplifier. `None`:
+    /// no such bound.
+    pub(crate) allowance: Option<usize>,
     /// Nobody outside knows of it: a CANCEL, or a request that was refused here.
     pub(crate) is_internal: bool,
     /// A BYE's, at the side that answers it.
