@@ -1,3 +1,4 @@
+//! Feeds `targets::audio`: a sound file.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

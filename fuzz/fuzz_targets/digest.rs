@@ -1,3 +1,4 @@
+//! Feeds `targets::digest`: the Authorization header of a registration.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::event`: telephone-events.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::rtcp`: RTCP reports, on their own socket and on RTP's.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::rtp`: RTP datagrams on a leg that is mixed and one that is transcoded.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::sdp`: an SDP body as an offer and as an answer.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::sip`: a SIP message, as a datagram and as a stream.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::toml`: a menu file among good ones.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -1,3 +1,4 @@
+//! Feeds `targets::user_agent`: a datagram to the whole SIP core, and all the time after it.
 #![no_main]
 #[path = "../targets.rs"]
 #[allow(dead_code)]

@@ -98,6 +98,7 @@ impl Happening {
 /// One record of the journal's bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are entries, and each is passed on at once")]
 pub enum Record {
     /// The sum of everything before: the first record of a run of bytes. Entries that follow it may be older ones, which
     /// were not on disk when it was made: they count for the record alone.

@@ -120,7 +120,7 @@ impl Exchange {
             }
             // He may have left the line, or the hotline, since it was asked for.
             Input::Recorded { call, ticket } => {
-                self.call(now, call, |call, step| call.place_kept(ticket, step))
+                self.call(now, call, |call, step| call.place_kept(ticket, step));
             }
             Input::Acd(output) => self.acd(now, output),
             Input::Ops(ops) => self.ops(now, ops),

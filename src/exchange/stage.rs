@@ -255,6 +255,7 @@ impl Stage {
     ///
     /// # Errors
     /// The stage as it was, where the call ends with him.
+    #[expect(clippy::result_large_err, reason = "a stage is handed on whole, whichever way")]
     pub(super) fn clear_up(self, cause: Cause, case: &mut Case, step: &mut Step<'_>) -> Result<Self, Self> {
         if step.settings.clearing_max.is_zero() || cause != Cause::HungUp {
             return Err(self);

@@ -117,7 +117,7 @@ pub(super) struct Outsider {
 }
 
 /// How long a number outside is rung that is in no directory.
-const OUTSIDE_RINGS: Duration = Duration::from_secs(60);
+const OUTSIDE_RINGS: Duration = Duration::from_mins(1);
 
 impl Outsider {
     /// A party of the directory.

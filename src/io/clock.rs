@@ -172,7 +172,7 @@ mod tests {
         let on = clock.going_on_from(last).mono();
         assert!(on >= Instant::from_secs(8_600) && on < Instant::from_secs(8_700), "{on:?}");
         // The civil clock was set back meanwhile.
-        let later = Now { mono: Instant::from_secs(5_000), utc: now.utc + Duration::from_secs(900) };
+        let later = Now { mono: Instant::from_secs(5_000), utc: now.utc + Duration::from_mins(15) };
         assert!(clock.going_on_from(later).mono() >= Instant::from_secs(5_000));
         // A fresh journal.
         assert!(clock.going_on_from(Now { utc: now.utc, ..Now::default() }).mono() >= now.mono);

@@ -231,9 +231,9 @@ fn server(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Settings;
     use super::*;
     use crate::exchange::menu::Diagnostic;
+    use crate::io::config::Settings;
 
     #[test]
     fn a_trunk_by_name_registered_watched_and_limited() {

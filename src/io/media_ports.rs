@@ -202,7 +202,7 @@ impl PortPool {
         let mut again = Vec::new();
         while let Some((_, bound)) = self.resting.pop_front_if(|(at, _)| *at <= now) {
             let port = bound.port;
-            if self.ready.len() < AHEAD && self.was_quiet(&bound) {
+            if self.ready.len() < AHEAD && Self::was_quiet(&bound) {
                 self.ready.insert(port, bound);
                 again.push(port);
             } else {
@@ -216,7 +216,7 @@ impl PortPool {
     }
 
     /// Whether nobody has sent to a resting port since its call ended, but for the last packets that were on their way.
-    fn was_quiet(&self, bound: &BoundPort) -> bool {
+    fn was_quiet(bound: &BoundPort) -> bool {
         drain(&bound.rtp) <= LAST_PACKETS
     }
 

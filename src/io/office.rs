@@ -188,12 +188,11 @@ async fn write_batch(
     loop {
         let result = {
             let mut write = std::pin::pin!(writer.write(batch));
-            match tokio::time::timeout(SLOW, &mut write).await {
-                Ok(result) => result,
-                Err(_) => {
-                    alarm(metrics, "the store takes too long");
-                    write.await
-                }
+            if let Ok(result) = tokio::time::timeout(SLOW, &mut write).await {
+                result
+            } else {
+                alarm(metrics, "the store takes too long");
+                write.await
             }
         };
         let Err(e) = result else {

@@ -144,7 +144,7 @@ impl Server {
         let (control_to, control_from) = std::sync::mpsc::channel();
         let control = spawn("control", move |runtime| {
             runtime.block_on(async move {
-                match open(ready, stopped).await {
+                match Box::pin(open(ready, stopped)).await {
                     Ok((control, office, addresses)) => {
                         // Whoever started us waits for both; when it is gone there is nobody to serve.
                         if office_to.send(office).is_err() || control_to.send(Ok(addresses)).is_err() {
@@ -202,7 +202,7 @@ fn make_room(ready: &mut Ready) -> Capacity {
     let settings = &mut ready.settings;
     let (first, last) = settings.rtp_ports;
     let needs = Needs {
-        ports: (u64::from(last.saturating_sub(first)) + 1) / 2,
+        ports: u64::from(last.saturating_sub(first)).div_ceil(2),
         connections: settings.connections.total as u64,
         agents: ready.menus.acd.agents.len() as u64,
     };

@@ -37,7 +37,7 @@ impl Listening {
         match rules.inband_keys {
             InbandKeys::Off => false,
             InbandKeys::On => true,
-            InbandKeys::Auto => !self.events && !(agreed && codec == Codec::G722),
+            InbandKeys::Auto => !self.events && (!agreed || codec != Codec::G722),
         }
     }
     /// A telephone-event came: from now on keys come by that.

@@ -112,6 +112,7 @@ impl NoiseSum {
         self.0 > 0.0
     }
     /// The level below 0 dBov, in dB; 127 when there is none.
+    #[expect(clippy::cast_sign_loss, reason = "clamped to 0..127")]
     pub(super) fn level(self) -> u8 {
         if self.is_some() { (-10.0 * libm::log10(self.0)).round().clamp(0.0, 127.0) as u8 } else { 127 }
     }
@@ -167,7 +168,9 @@ mod tests {
         assert_eq!(NoiseShape::read(&[]), None);
         let sum = |levels: &[u8]| {
             let mut sum = NoiseSum::default();
-            levels.iter().for_each(|l| sum.add(*l));
+            for level in levels {
+                sum.add(*level);
+            }
             sum.level()
         };
         assert_eq!((sum(&[40, 40]), sum(&[127]), sum(&[])), (37, 127, 127));

@@ -50,6 +50,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    #[expect(clippy::cast_possible_wrap, reason = "a few thousand samples")]
     pub(super) fn new(rules: &SoundRules) -> Self {
         let least = samples_in(rules.depth_min) as i32 + LOOK_AHEAD as i32;
         let deepest = (samples_in(rules.depth_max) as i32).max(least + MOST);

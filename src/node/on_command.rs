@@ -63,7 +63,7 @@ impl Node {
             Command::Ring { leg, call, target, card, ring_for, transfer } => {
                 let call = Called { leg, call, ring_for, transfer, card: *card };
                 match &target {
-                    RingTarget::Agent(agent) => self.ring_agent(agent, call),
+                    RingTarget::Agent(agent) => self.ring_agent(agent, &call),
                     RingTarget::Party(party) => self.ring_party(party, call),
                     RingTarget::Outside { number, trunk } => {
                         self.ring_over((std::slice::from_ref(trunk), number), call);
@@ -154,11 +154,11 @@ impl Node {
         self.end_leg(leg, Cause::NoAnswer);
     }
 
-    fn ring_agent(&mut self, agent: &AgentId, called: Called) {
+    fn ring_agent(&mut self, agent: &AgentId, called: &Called) {
         match self.way_to_agent(agent, &called.card) {
             Ok(mut way) => {
-                way.headers = self.headers_for(&called, None);
-                self.ring(&called, way, Whom::Agent(agent.clone()));
+                way.headers = self.headers_for(called, None);
+                self.ring(called, way, Whom::Agent(agent.clone()));
             }
             Err(cause) => self.later.push_back(Input::LegEnded { leg: called.leg, cause }),
         }

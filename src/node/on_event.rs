@@ -103,7 +103,7 @@ impl Node {
         }
         self.figures.arrived += 1;
         let peer = self.peer(incoming);
-        let replaced = match self.to_be_replaced(incoming, &peer) {
+        let replaced = match self.leg_to_replace(incoming, &peer) {
             Ok(replaced) => replaced,
             Err(status) => return self.sip.reject(now, invite, status, None),
         };

@@ -207,7 +207,7 @@ impl Node {
 
     /// The leg whose place an INVITE may take; otherwise how it is refused (RFC 3891 section 3). Whoever is not known
     /// learns nothing of our dialogs.
-    pub(super) fn to_be_replaced(
+    pub(super) fn leg_to_replace(
         &mut self,
         incoming: &Incoming,
         peer: &Peer,

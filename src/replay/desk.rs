@@ -279,6 +279,7 @@ impl Desk {
         self.events.try_send(event).ok();
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of events, a few lines each")]
     async fn on_sip(&mut self, event: SipEvent) {
         let now = self.clock.now();
         match event {

@@ -27,7 +27,6 @@ impl ConnId {
         Self((listener.0 as u64) << Self::NUMBER_BITS | number & ((1 << Self::NUMBER_BITS) - 1))
     }
     /// Whose it is.
-    #[expect(clippy::cast_possible_truncation, reason = "8 bits are left")]
     pub const fn listener(self) -> ListenerId {
         ListenerId((self.0 >> Self::NUMBER_BITS) as u8)
     }

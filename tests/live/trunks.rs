@@ -181,7 +181,7 @@ fn a_registered_trunk_answers_its_challenge_refreshes_and_takes_itself_back_at_t
             assert!(before.elapsed() < Duration::from_secs(6), "no refresh of what was granted for 3 s");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(before.elapsed() < Duration::from_millis(3_000), "{:?}: too late", before.elapsed());
+        assert!(before.elapsed() < Duration::from_secs(3), "{:?}: too late", before.elapsed());
         assert!(registrar.messages().contains("Contact: <sip:95188@127.0.0.1:"), "{}", registrar.messages());
         assert!(house.status().await["trunks"][0]["alarm"].is_null());
     });

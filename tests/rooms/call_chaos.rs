@@ -169,7 +169,7 @@ fn third_party(world: &mut World, n: u8, far: u8) {
     type_keys(world, "*201#");
     let ringing = legs(world, &[PhoneState::Ringing]);
     let party = ringing.into_iter().rev().find(|leg| world.phones[leg].name == "merchant");
-    let Some(party) = party.filter(|_| far % 4 > 0) else { return };
+    let Some(party) = party.filter(|_| !far.is_multiple_of(4)) else { return };
     world.phones.get_mut(&party).unwrap().state = PhoneState::Up;
     world.answer(party);
     if far % 4 > 1 {

@@ -54,7 +54,7 @@ fn a_caller_lost_while_he_waits_has_his_old_place_whoever_came_meanwhile() {
     let leg = world.leg("two");
     world.end(leg, Cause::PeerLost);
     assert_eq!(line(&world).len(), 2);
-    world.wait(Duration::from_secs(60));
+    world.wait(Duration::from_mins(1));
     waits(&mut world, "four", "95188");
     // He presses nothing.
     world.dial("two", "95188", "two", Peer::Stranger);
@@ -130,7 +130,7 @@ fn who_dials_another_number_wants_something_else_but_keeps_his_clock() {
     let since = line(&world)[0].2;
     let leg = world.leg("one");
     world.end(leg, Cause::SoundLost);
-    world.wait(Duration::from_secs(60));
+    world.wait(Duration::from_mins(1));
     waits(&mut world, "one", "057195188");
     assert_eq!(said(&world, "place-restored"), 0);
     assert_eq!(line(&world)[0].2, since);

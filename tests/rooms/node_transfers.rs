@@ -107,7 +107,7 @@ fn a_permit_list_opens_its_numbers_and_an_hour_has_its_share() {
     w.wait(Duration::from_secs(3));
     assert_eq!(w.refer(AGENT, "tel:008521235"), 403, "one an hour");
     assert_eq!(w.figures().permits_used_up, 1);
-    w.wait(Duration::from_secs(3_600));
+    w.wait(Duration::from_hours(1));
 }
 
 #[test]

@@ -274,14 +274,14 @@ fn a_phone_that_rings_may_move_by_update_without_an_offer() {
 
 #[test]
 fn too_short_a_session_is_422_where_the_peer_would_understand() {
-    let mut p = Peer::new(|s| s.session.least = Duration::from_secs(120));
+    let mut p = Peer::new(|s| s.session.least = Duration::from_mins(2));
     let more = format!("Supported: timer\nSession-Expires: 100;refresher=uac\n{SDP}");
     let sent = p.within("INVITE", ("", "pt", 1), &more, "v=0\n");
     assert_eq!((statuses(&sent), sent[1].field("Min-SE")), (vec!["100", "422"], "120"));
     assert_eq!(p.events(), []);
     // Without timers the peer is spared; a proxy asked.
     let (_, _, ok) = {
-        let mut p = Peer::new(|s| s.session.least = Duration::from_secs(120));
+        let mut p = Peer::new(|s| s.session.least = Duration::from_mins(2));
         p.talking("Session-Expires: 100")
     };
     assert_eq!((ok.field("Session-Expires"), ok.fields("Require").len()), ("100;refresher=uas", 0));
@@ -331,10 +331,10 @@ fn we_refresh_at_half_the_time_and_say_what_we_said_last() {
 fn we_refresh_by_update_where_the_peer_takes_it() {
     let mut p = Peer::new(|_| ());
     p.talking(&format!("Supported: timer\nSession-Expires: 600;refresher=uas\n{ALLOWS}"));
-    let sent = p.pass(Duration::from_secs(300));
+    let sent = p.pass(Duration::from_mins(5));
     assert_eq!((methods(&sent), body(&sent[0])), (vec!["UPDATE"], ""));
     p.respond(&sent[0], "200 OK", "pt", "Session-Expires: 600;refresher=uac");
-    assert_eq!(methods(&p.pass(Duration::from_secs(300))), ["UPDATE"]);
+    assert_eq!(methods(&p.pass(Duration::from_mins(5))), ["UPDATE"]);
     assert_eq!(p.events(), []);
 }
 
@@ -354,7 +354,7 @@ fn a_refresh_that_nobody_answers_ends_the_call() {
 fn a_refused_refresh_is_tried_again_until_the_session_is_over() {
     let mut p = Peer::new(|_| ());
     let (id, _, _) = p.talking(&format!("Supported: timer\nSession-Expires: 600\n{ALLOWS}"));
-    let mut sent = p.pass(Duration::from_secs(300));
+    let mut sent = p.pass(Duration::from_mins(5));
     let mut refreshes = 0;
     while methods(&sent)[0] == "UPDATE" {
         refreshes += 1;
@@ -370,7 +370,7 @@ fn a_peer_that_should_refresh_and_does_not_is_hung_up_a_little_before_the_end() 
     let mut p = Peer::new(|_| ());
     let (id, tag, ok) = p.talking("Supported: timer\nSession-Expires: 600;refresher=uac");
     assert_eq!(ok.field("Session-Expires"), "600;refresher=uac");
-    p.pass(Duration::from_secs(300));
+    p.pass(Duration::from_mins(5));
     let more = "Supported: timer\nSession-Expires: 600;refresher=uac";
     let sent = p.within("UPDATE", (&tag, "pt", 2), more, "");
     assert_eq!((sent[0].field("Session-Expires"), sent[0].field("Require")), ("600;refresher=uac", "timer"));
@@ -410,7 +410,7 @@ fn a_reinvite_of_the_peer_refreshes_too() {
 
 #[test]
 fn our_invite_asks_for_a_session_and_a_422_is_answered_once_with_the_longer_one() {
-    let mut p = Peer::new(|s| s.session.interval = Duration::from_secs(1_200));
+    let mut p = Peer::new(|s| s.session.interval = Duration::from_mins(20));
     let (id, invite) = called(&mut p);
     assert_eq!((invite.field("Session-Expires"), invite.fields("Min-SE").len()), ("1200", 0));
     assert!(invite.field("Supported").contains("timer"));
@@ -489,7 +489,7 @@ fn a_session_that_begins_later_and_was_never_said_anew_asks_for_an_offer() {
     let (id, tag, _) = p.talking("");
     let more = "Supported: timer\nSession-Expires: 600;refresher=uas\nAllow: INVITE";
     assert_eq!(statuses(&p.within("UPDATE", (&tag, "pt", 2), more, "")), ["200"]);
-    assert!(p.pass(Duration::from_secs(300)).is_empty());
+    assert!(p.pass(Duration::from_mins(5)).is_empty());
     assert_eq!(p.events(), [SipEvent::OfferWanted { invite: id }]);
     p.ua.reoffer(p.now, id, b"v=2\r\n".to_vec());
     assert_eq!(methods(&p.sent()), ["INVITE"]);

@@ -98,7 +98,7 @@ impl Phone {
                             self.ua.answer(now.mono, incoming.invite, self.sound.take_answer());
                         }
                         Manner::Refuses(code) => {
-                            self.ua.reject(now.mono, incoming.invite, status(code), None)
+                            self.ua.reject(now.mono, incoming.invite, status(code), None);
                         }
                         Manner::RingsThenRefuses(code) => {
                             self.ua.ring(now.mono, incoming.invite);
@@ -521,7 +521,7 @@ fn a_registration_holds_while_a_refresh_fails_is_lost_at_its_end_and_comes_back(
     w.phones[A].manner = Manner::Deaf;
     w.wait(Duration::from_secs(20));
     assert_eq!(w.trunk("a").registered, Some(true));
-    w.wait(Duration::from_secs(60));
+    w.wait(Duration::from_mins(1));
     let a = w.trunk("a");
     assert!(a.registered == Some(false) && a.alarm == Some("not registered"), "{a:?}");
     assert_eq!(a.figures.unregistered, 1);
@@ -689,7 +689,7 @@ fn a_contact_that_is_a_name_is_reached_where_it_leads_and_until_then_where_its_m
         if let Some(question) = w.questions.pop_front() {
             assert_eq!((question.name.as_str(), question.kind), ("phone.example.org", RecordKind::A));
             let records = DnsRecords::Addresses(vec![leads_to.ip()]);
-            let found = DnsReply::Records { records, ttl: Duration::from_secs(60) };
+            let found = DnsReply::Records { records, ttl: Duration::from_mins(1) };
             w.node.handle_dns(w.now, &question, if reply { found } else { DnsReply::Failed });
         }
         let call_id = w.node.view(w.now).board.calls.last().unwrap().call;

@@ -102,6 +102,8 @@ fn an_empty_word_in_a_type_name_is_named() {
         3
     );
     assert!(said("src/sip/a.rs", "struct RtpSession; struct Metadata; enum A { Info, Data }").is_empty());
+    assert!(said("src/sip/invite/session.rs", "struct Session;").is_empty());
+    assert_eq!(said("src/sip/invite/mod.rs", "struct Session;").len(), 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! Why a third party's hold brings our music to who is left alone, and not what its phone may send: a phone that holds
 //! may send music, silence, or nothing at all (`inactive`), and which it is cannot be known before it is heard. Ours is
 //! never dead silence. In a conference its music would be talked over by nobody and stop the other two from talking.
+#![expect(clippy::match_same_arms, reason = "each row stands for itself")]
 
 /// Who is together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

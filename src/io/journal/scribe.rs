@@ -117,7 +117,9 @@ impl Scribe {
             if let Some(done) = done {
                 self.finished(done);
             }
-            entries.into_iter().for_each(|entry| self.take(entry));
+            for entry in entries {
+                self.take(entry);
+            }
             let now = self.around.clock.mono();
             self.look_at_the_disk(now);
             let nothing_left = self.pending.is_empty() && self.facts.is_empty();

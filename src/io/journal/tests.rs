@@ -1,5 +1,9 @@
 //! The journal on a disk that fails in every way a disk can: refusals, short writes, no answer, and the loss of power
 //! with everything that was not synced.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the journal has a thread and a real clock of its own, which are waited for"
+)]
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

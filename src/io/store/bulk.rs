@@ -31,7 +31,7 @@ impl From<String> for Value<'_> {
     }
 }
 
-impl<'v, T: Into<Self>> From<Option<T>> for Value<'v> {
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }

@@ -224,8 +224,10 @@ impl<'f> Fold<'f> {
         let changed = self.calls.iter().filter(|(_, c)| c.start.is_none());
         changed
             .map(|(id, c)| {
-                let [a, b, d, e, f, g, h, i, j, k, l, m] = c.columns();
-                [(*id).into(), a, b, d, e, f, g, h, i, j, k, l, m]
+                let mut columns = c.columns().into_iter();
+                std::array::from_fn(
+                    |n| if n == 0 { (*id).into() } else { columns.next().unwrap_or(Value::Null) },
+                )
             })
             .collect()
     }

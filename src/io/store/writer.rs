@@ -55,7 +55,9 @@ impl Writer {
         let Some(last) = fresh.last() else { return Ok(()) };
         let facts = fresh.iter().map(|f| fact_row(f)).collect::<Result<Vec<_>, _>>()?;
         let mut fold = Fold::default();
-        fresh.iter().for_each(|fact| fold.take(fact));
+        for fact in &fresh {
+            fold.take(fact);
+        }
         let at = (last.seq.0, last.index);
         let done = self.statements.write(&mut self.conn, (&facts, &fold), at).await;
         done.map_err(|e| {

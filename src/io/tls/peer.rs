@@ -10,6 +10,7 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verif
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     CertificateError, CipherSuite, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    SupportedCipherSuite,
 };
 
 use super::certificate::read_certificates;
@@ -80,7 +81,7 @@ impl PeerCheck {
     fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
         let suites = &self.provider.cipher_suites;
         let sha256 = suites.iter().find(|s| s.suite() == CipherSuite::TLS13_AES_128_GCM_SHA256);
-        let Some(suite) = sha256.and_then(|s| s.tls13()) else { return false };
+        let Some(suite) = sha256.and_then(SupportedCipherSuite::tls13) else { return false };
         let hash = suite.common.hash_provider.hash(certificate);
         self.pins.iter().any(|pin| pin.0.as_slice() == hash.as_ref())
     }

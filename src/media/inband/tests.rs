@@ -30,10 +30,12 @@ fn all_keys() -> impl Iterator<Item = char> {
     "0123456789ABCD*#".chars()
 }
 
+#[expect(clippy::cast_sign_loss, reason = "no duration is below zero")]
 fn silence(ms: f64) -> Vec<f64> {
     vec![0.0; (ms * 8.0) as usize]
 }
 
+#[expect(clippy::cast_sign_loss, reason = "no duration is below zero")]
 fn tones(sent: Sent) -> Vec<f64> {
     let (row, column) = key_frequencies(Key::from_char(sent.key).unwrap());
     let tone = |hz: f64, off: f64, dbm: f64| {
@@ -317,6 +319,7 @@ fn tones_of_the_network_are_no_keys() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_wrap, reason = "any 16 bits are a sample")]
 fn no_packets_can_hurt() {
     let (mut detector, mut rng) = (InbandDetector::new(), Rng::from_number(5));
     for _ in 0..5_000 {

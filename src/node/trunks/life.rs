@@ -136,10 +136,10 @@ mod tests {
     #[test]
     fn an_answer_between_failures_starts_the_count_anew() {
         let (mut life, r) = (Life::default(), requests(8));
-        for n in 0..6 {
-            life.ask(r[n], 2);
+        for (n, request) in r.into_iter().enumerate().take(6) {
+            life.ask(request, 2);
             let told = if n % 2 == 0 { None } else { status(404) };
-            assert_eq!(life.answered(r[n], told, 2), Turn::None);
+            assert_eq!(life.answered(request, told, 2), Turn::None);
         }
         assert!(!life.is_down());
     }

@@ -123,7 +123,7 @@ impl Line {
         let all_down = !self.targets.is_empty() && self.targets.values().all(Life::is_down);
         if self.order.is_empty() && self.lost_name {
             Some("its name leads nowhere")
-        } else if !self.is_usable() && self.registered.status.is_some_and(|s| s.is_final()) {
+        } else if !self.is_usable() && self.registered.status.is_some_and(Status::is_final) {
             Some("its registrar refuses us")
         } else if !self.is_usable() {
             Some("not registered")

@@ -20,7 +20,7 @@ const FORKS_KEPT: usize = 8;
 pub(super) struct Fork {
     id: ForkId,
     pub(super) dialog: Dialog,
-    /// The RSeq taken last; `None`: nothing was reliable yet.
+    /// The `RSeq` taken last; `None`: nothing was reliable yet.
     number: Option<u32>,
     /// Its offer in this response waits for our answer in the PRACK.
     owes_answer: bool,
@@ -45,7 +45,7 @@ impl Fork {
     }
 }
 
-/// The RSeq of a reliable provisional.
+/// The `RSeq` of a reliable provisional.
 fn reliable_number(response: &Response) -> Option<u32> {
     let is_reliable =
         response.status > Status::TRYING && response.headers.lists(HeaderName::Require, "100rel");
@@ -79,6 +79,7 @@ impl Invite {
     }
 
     /// A provisional response: acknowledged if it wants to be. `None`: it says nothing new.
+    #[expect(clippy::option_option, reason = "nothing new is not the same as news without SDP")]
     pub(super) fn take_provisional(
         &mut self,
         station: &mut Station,

@@ -43,7 +43,7 @@ struct Pending {
 /// Reliable provisionals of one INVITE.
 #[derive(Clone, Debug)]
 pub(super) struct Reliable {
-    /// The RSeq of the latest.
+    /// The `RSeq` of the latest.
     number: u32,
     pending: Option<Pending>,
     /// What is to be said after its PRACK; the last wish wins, SDP is kept.
@@ -53,7 +53,7 @@ pub(super) struct Reliable {
     agreement: Agreement,
 }
 
-/// RAck, RFC 3262 section 7.2: the RSeq and the `CSeq` of the response.
+/// `RAck`, RFC 3262 section 7.2: the `RSeq` and the `CSeq` of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RAck {
     number: u32,

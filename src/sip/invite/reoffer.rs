@@ -142,7 +142,7 @@ impl Invite {
         match (wish, method) {
             (Wish::Offer(sdp), _) => request = request.with_body("application/sdp", sdp),
             (Wish::Refresh, Method::Invite) => {
-                request = request.with_body("application/sdp", self.last_said())
+                request = request.with_body("application/sdp", self.last_said());
             }
             (Wish::Refresh, _) => {}
         }
@@ -257,7 +257,7 @@ impl Invite {
         if !sent.is_refresh {
             // Not before: an offer that is refused was never agreed on.
             self.remember(&sent.request.body);
-            self.outdate_answer(response.to_tag());
+            self.outdate_answer(response.to_tag().as_deref());
         }
         match (sent.is_refresh, sdp_in(response)) {
             (true, None) => {}
@@ -286,7 +286,9 @@ impl Invite {
             Progress::Sent(sent) if sent.tx == silent => {
                 self.lose_peer_of(station, now, (&sent, Status::REQUEST_TIMEOUT));
             }
-            other => self.reoffer.progress = other,
+            other @ (Progress::Idle | Progress::Sent(_) | Progress::Glare(_) | Progress::Asked { .. }) => {
+                self.reoffer.progress = other;
+            }
         }
     }
 
@@ -350,6 +352,7 @@ impl Invite {
     }
 
     /// 500 with Retry-After: something of the peer's own must be settled first.
+    #[expect(clippy::unused_self, reason = "an answer of this INVITE, as its other ones are")]
     pub(super) fn ask_to_retry(
         &self,
         station: &mut Station,
@@ -376,7 +379,7 @@ impl Invite {
             }
             return self.await_ack(station, now, AnswerSent::new(tx, number, late, response));
         }
-        self.outdate_answer(request.from_tag());
+        self.outdate_answer(request.from_tag().as_deref());
         station.transactions.respond(now, tx, response);
         self.resume_answer(station, now);
         self.resume_reoffer(station, now);

@@ -196,6 +196,7 @@ impl Invite {
     }
 
     /// A request other than ACK and CANCEL in one of our dialogs. An error: its tag, `from_tag`, is not of one.
+    #[expect(clippy::result_large_err, reason = "the request is handed back whole, and seldom")]
     pub(crate) fn handle_request(
         &mut self,
         station: &mut Station,

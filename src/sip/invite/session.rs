@@ -239,6 +239,7 @@ mod tests {
 
     /// RFC 4028, table 2: supported by the caller, asked refresher; then who refreshes by our answer.
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of a test")]
     fn the_answer_names_the_refresher_of_table_2() {
         let timer = (HeaderName::Supported, "100rel, timer");
         let asks = |refresher: &'static str| (HeaderName::SessionExpires, refresher);

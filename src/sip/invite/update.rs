@@ -97,15 +97,12 @@ impl Invite {
         if self.is_with(from_tag) {
             self.learn_methods(&request.headers);
         }
-        match offer {
-            Some(offer) => {
-                self.presume_acknowledged(station, now);
-                self.take_offer(station, arrived, offer);
-            }
-            None => {
-                let response = self.response_within(station, now, request);
-                station.transactions.respond(now, *tx, response);
-            }
+        if let Some(offer) = offer {
+            self.presume_acknowledged(station, now);
+            self.take_offer(station, arrived, offer);
+        } else {
+            let response = self.response_within(station, now, request);
+            station.transactions.respond(now, *tx, response);
         }
     }
 
@@ -166,8 +163,8 @@ impl Invite {
     }
 
     /// What a phone answered before this UPDATE holds no longer.
-    pub(super) fn outdate_answer(&mut self, tag: Option<String>) {
-        if let Some(fork) = self.fork_with(tag.as_deref()) {
+    pub(super) fn outdate_answer(&mut self, tag: Option<&str>) {
+        if let Some(fork) = self.fork_with(tag) {
             fork.answer = None;
         }
     }

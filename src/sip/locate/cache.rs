@@ -103,8 +103,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::RecordKind;
     use super::*;
+    use crate::sip::locate::record::RecordKind;
 
     fn a(name: &str) -> DnsQuestion {
         DnsQuestion { name: name.to_owned(), kind: RecordKind::A }

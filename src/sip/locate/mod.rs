@@ -61,7 +61,7 @@ impl HostWanted {
     /// write to.
     pub fn of_uri(uri: &AddrSpec) -> Option<Self> {
         let secure = uri.scheme() == "sips";
-        let said = uri.param("transport").and_then(|t| Transport::from_name(&t));
+        let said = uri.param("transport").and_then(|t| Transport::from_name(t));
         // `sips` over `transport=tcp` is TLS, RFC 3261 section 26.2.2.
         let transport = if secure { said.map(|_| Transport::Tls) } else { said };
         Some(Self { host: uri.host()?, port: uri.port(), transport, secure })
@@ -80,9 +80,9 @@ impl fmt::Display for HostWanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bare = self.host.contains(':') && !self.host.starts_with('[');
         if bare {
-            write!(f, "[{}]", self.host)?
+            write!(f, "[{}]", self.host)?;
         } else {
-            f.write_str(&self.host)?
+            f.write_str(&self.host)?;
         }
         match self.port {
             Some(port) => write!(f, ":{port}"),

@@ -90,7 +90,7 @@ impl Zone {
                 DnsRecords::Addresses(rows.iter().map(|r| r[0].parse().unwrap()).collect())
             }
         };
-        DnsReply::Records { records, ttl: Duration::from_secs(60) }
+        DnsReply::Records { records, ttl: Duration::from_mins(1) }
     }
 
     /// Answers until nothing more is asked; the questions in their order.

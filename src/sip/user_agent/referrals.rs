@@ -2,6 +2,7 @@
 use super::UserAgent;
 use crate::base::Instant;
 use crate::sip::event::InviteId;
+use crate::sip::invite::Invite;
 use crate::sip::message::Status;
 use crate::sip::refer::{NamedDialog, Replaces};
 
@@ -12,7 +13,7 @@ impl UserAgent {
     }
     /// Takes what `Referred` asked for: 202 and the first NOTIFY.
     pub fn accept_referral(&mut self, now: Instant, invite: InviteId) {
-        self.with(now, invite, |invite, station, now| invite.accept_referral(station, now));
+        self.with(now, invite, Invite::accept_referral);
     }
     /// Refuses it, e.g. with 403.
     pub fn refuse_referral(&mut self, now: Instant, invite: InviteId, status: Status) {

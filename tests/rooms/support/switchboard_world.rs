@@ -331,7 +331,7 @@ impl World {
             identity: Identity { user: user.into(), ..Identity::default() },
             contact_user: None,
             credentials: Some(credentials(user)),
-            expires: Duration::from_mins(60),
+            expires: Duration::from_hours(1),
         };
         self.phones[who].ua.register(self.now.mono, registration);
         self.carry();

@@ -339,6 +339,7 @@ impl Playout {
         }
     }
     /// Whether the sample of this timestamp is there, and how many after it are alike: at most `most`.
+    #[expect(clippy::cast_sign_loss, reason = "ahead is above 0 here")]
     fn run(&self, from: u32, most: usize) -> (bool, usize) {
         let Some(map) = self.map else { return (false, most) };
         let ahead = distance(map.head, from);
@@ -428,6 +429,7 @@ impl Playout {
         self.step = (i32::from(last) - i32::from(first), SMOOTHED);
     }
     /// Appends to what was made. Wants room up to the ring's end.
+    #[expect(clippy::cast_sign_loss, reason = "a count of steps")]
     fn put(&mut self, piece: &[i16]) {
         let at = made(self.front);
         let room = &mut self.made[at..at + piece.len()];
@@ -452,6 +454,7 @@ impl Playout {
     }
 
     /// In silence the depth is mended without a sound.
+    #[expect(clippy::cast_possible_wrap, reason = "at most PITCH_MAX")]
     fn correct_in_silence(&mut self) {
         if self.pending == 0 || self.is_sounding() || self.crossing.is_some() {
             return;
@@ -483,6 +486,7 @@ impl Playout {
         *counter += u64::from(by.unsigned_abs());
     }
     /// In sound the depth is mended by one pitch period, at a place where it is like the next.
+    #[expect(clippy::cast_possible_wrap, reason = "a lag of at most PITCH_MAX")]
     fn look_for_crossing(&mut self) {
         let is_time = self.front >= self.looked_at + LOOK_EVERY;
         let enough = self.pending.unsigned_abs() as usize >= PITCH_MIN;

@@ -157,7 +157,7 @@ impl Direction {
         let is_new = self.rtp.newest(ssrc).is_none();
         let first = self.rtp.number_of(ssrc, number).ok_or(SrtpFault::Replayed)?;
         // The first packet that we see may come just behind a wrap of its numbers.
-        let second = (is_new && number < 1 << 15).then(|| first | 1 << 16);
+        let second = (is_new && number < 1 << 15).then_some(first | 1 << 16);
         let index = [Some(first), second].into_iter().flatten().find(|index| {
             let sum = self.rtp.sign(&[packet, &roc(*index)]);
             sum.is_some_and(|sum| sum.get(..self.tag).is_some_and(|sum| constant_time_eq(sum, tag)))
