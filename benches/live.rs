@@ -102,6 +102,7 @@ fn main() {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of calls, at least 20")]
 fn run(play: &Play, scale: f64) {
     let calls = (play.calls * scale).max(20.0);
     let folder = std::env::temp_dir().join(format!("hotline-bench-{}-{}", play.name, std::process::id()));

@@ -125,7 +125,7 @@ fn over_udp(server: SocketAddr, case: &Case, n: usize) -> Got {
     for (k, socket) in sockets.iter().enumerate() {
         let at = socket.local_addr().unwrap();
         socket.send_to(options("UDP", at, n * 10 + k).as_bytes(), server).unwrap();
-        let mut buffer = [0; 65_535];
+        let mut buffer = vec![0; 65_535];
         loop {
             let length = socket.recv(&mut buffer).unwrap_or_else(|e| panic!("dead after {}: {e}", case.name));
             let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
@@ -157,7 +157,7 @@ fn over_tcp(server: SocketAddr, case: &Case, n: usize) -> Got {
         if case.name == SHORT { stream.shutdown(Shutdown::Write) } else { ping(&mut stream, 9_000 + n) }
     });
     let (mut got, mut closed) = (Got::Nothing, whole.is_err());
-    let (mut text, mut buffer) = (String::new(), [0; 65_535]);
+    let (mut text, mut buffer) = (String::new(), vec![0; 65_535]);
     let (mut alive, mut asked_again) = (false, false);
     while !closed && !alive {
         match stream.read(&mut buffer) {

@@ -1,4 +1,6 @@
 //! Keys in the sound: heard where no telephone-event comes, once, by nobody else, and never as an echo.
+use std::sync::Arc;
+
 use hotline::base::{Language, LegId};
 use hotline::media::{Chord, InbandKeys, MediaPlane, PromptLibrary, SoundRules, amplitude};
 use hotline::rtp::PayloadTypes;
@@ -62,7 +64,7 @@ fn where_telephone_events_come_the_sound_is_not_listened_to_and_where_none_ever_
 fn the_setting_turns_it_off_and_keeps_it_on() {
     for (inband_keys, heard) in [(InbandKeys::Off, vec![]), (InbandKeys::On, vec!["key 4"])] {
         let mut studio = Studio::new(1);
-        let plane = MediaPlane::new(studio.plane.prompts().clone(), hotline::base::Rng::from_number(1));
+        let plane = MediaPlane::new(Arc::clone(studio.plane.prompts()), hotline::base::Rng::from_number(1));
         studio.plane = plane.with_rules(SoundRules { inband_keys, ..SoundRules::default() });
         studio.open(1, hotline::media::Codec::Pcmu, 20, 20);
         studio.press(1, '7');

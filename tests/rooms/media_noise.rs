@@ -17,6 +17,7 @@ fn rest(studio: &mut Studio, leg: u64, payload: &[u8]) {
     studio.datagram(leg, address(leg), &bytes[..n]);
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a number of samples far below 2^52")]
 fn db(sound: &[i16]) -> f64 {
     let power = sound.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / sound.len() as f64;
     10.0 * (power / 32_124.0_f64.powi(2)).log10()

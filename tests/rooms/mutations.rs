@@ -67,7 +67,9 @@ fn feed(name: &str) {
     let (_, target) = targets::TARGETS.into_iter().find(|(n, _)| *n == name).unwrap();
     let seeds = targets::seeds(name);
     assert!(!seeds.is_empty(), "{name} has no corpus");
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in &seeds {
+        target(seed);
+    }
     let mut rng = Rng::from_number(1).fork(name);
     let (begun, mut fed) = (Instant::now(), 0_u64);
     while begun.elapsed() < FED {

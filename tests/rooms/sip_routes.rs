@@ -37,7 +37,7 @@ fn path(sent: &Sent) -> (String, Vec<&str>, Destination) {
 fn bye_after(record_route: &[&str]) -> Sent {
     let mut p = Peer::new(|_| ());
     let (id, invite) = called(&mut p, &[]);
-    let routes: String = record_route.iter().map(|r| format!("Record-Route: {r}\n")).collect();
+    let routes = record_route.iter().fold(String::new(), |all, r| all + "Record-Route: " + r + "\n");
     let ack =
         p.respond(&invite, "200 OK", "t", &format!("{routes}Contact: <sip:bob@192.0.2.33:5070>\n{SDP}"));
     p.ua.end(p.now, id);

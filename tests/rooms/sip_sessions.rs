@@ -26,6 +26,7 @@ fn udp(address: &str) -> Destination {
 }
 
 /// A request of the peer from another Contact.
+#[expect(clippy::too_many_arguments, reason = "the parts of a request, as it is written")]
 fn from_elsewhere(p: &mut Peer, tag: &str, cseq: u32, method: &str, more: &str, body: &str) -> Vec<Sent> {
     let head = format!(
         "From: <sip:peer@192.0.2.9>;tag=pt\nTo: <sip:1000@192.0.2.1>;tag={tag}\nCall-ID: c1\nCSeq: {cseq} {method}\n\
@@ -214,6 +215,7 @@ fn answered(p: &mut Peer, more: &str) -> (InviteId, Sent) {
 }
 
 /// A request of the peer in a call of ours.
+#[expect(clippy::too_many_arguments, reason = "the parts of a request, as it is written")]
 fn within_ours(p: &mut Peer, invite: &Sent, method: &str, cseq: u32, more: &str, body: &str) -> Vec<Sent> {
     let head = format!(
         "From: {};tag=pt\nTo: {}\nCall-ID: {}\nCSeq: {cseq} {method}\nContact: <sip:bob@192.0.2.9:5060>\n{more}",

@@ -373,7 +373,7 @@ impl World {
             Command::Play { leg, play, language, prompts, barge_in, repeat } => {
                 let phone = self.phone(*leg);
                 phone.playing = Some((*play, *barge_in, *repeat));
-                phone.prompt = prompts.first().map_or("", |p| p.as_str()).to_owned();
+                prompts.first().map_or("", |p| p.as_str()).clone_into(&mut phone.prompt);
                 let prompts: Vec<_> = prompts.iter().map(PromptId::as_str).collect();
                 let verb = if *repeat { "music for" } else { "say to" };
                 let mark = if *barge_in { " (a key stops it)" } else { "" };

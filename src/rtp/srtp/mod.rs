@@ -228,7 +228,7 @@ impl Session {
         let round = if last < HALF && number > last.saturating_add(HALF) {
             round.checked_sub(1)?
         } else if last >= HALF && last.saturating_sub(HALF) > number {
-            round.checked_add(1).filter(|r| *r <= u64::from(u32::MAX))?
+            round.checked_add(1).filter(|r| u32::try_from(*r).is_ok())?
         } else {
             round
         };

@@ -61,7 +61,7 @@ impl HostWanted {
     /// write to.
     pub fn of_uri(uri: &AddrSpec) -> Option<Self> {
         let secure = uri.scheme() == "sips";
-        let said = uri.param("transport").and_then(|t| Transport::from_name(t));
+        let said = uri.param("transport").and_then(Transport::from_name);
         // `sips` over `transport=tcp` is TLS, RFC 3261 section 26.2.2.
         let transport = if secure { said.map(|_| Transport::Tls) } else { said };
         Some(Self { host: uri.host()?, port: uri.port(), transport, secure })

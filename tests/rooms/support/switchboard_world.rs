@@ -229,7 +229,7 @@ impl World {
                         let Destination::Datagram { to, .. } = transmit.to else {
                             panic!("{:?}", transmit.to)
                         };
-                        self.to_phone(to, String::from_utf8(transmit.bytes).unwrap());
+                        self.tell_phone(to, &String::from_utf8(transmit.bytes).unwrap());
                     }
                     NodeOutput::Media(command) => self.media.push(command),
                     _ => {}
@@ -237,14 +237,14 @@ impl World {
             }
             for (from, text) in std::mem::take(&mut self.by_hand) {
                 quiet = false;
-                self.to_node(from, &text);
+                self.tell_node(from, &text);
             }
             for n in 0..self.phones.len() {
                 self.phones[n].settle(self.now);
                 while let Some(transmit) = self.phones[n].ua.poll_transmit() {
                     quiet = false;
                     let text = String::from_utf8(transmit.bytes).unwrap();
-                    self.to_node(self.phones[n].at, &text);
+                    self.tell_node(self.phones[n].at, &text);
                 }
             }
             if quiet {
@@ -253,21 +253,21 @@ impl World {
         }
     }
 
-    fn to_node(&mut self, from: SocketAddr, text: &str) {
+    fn tell_node(&mut self, from: SocketAddr, text: &str) {
         self.wire.push((from, false, text.to_owned()));
         self.node.handle_datagram(self.now, UDP, from, text.as_bytes());
     }
 
-    fn to_phone(&mut self, to: SocketAddr, text: String) {
-        self.wire.push((to, true, text.clone()));
+    fn tell_phone(&mut self, to: SocketAddr, text: &str) {
+        self.wire.push((to, true, text.to_owned()));
         let user = text.strip_prefix("INVITE sip:").and_then(|rest| rest.split('@').next());
         let odd =
-            user.and_then(|user| self.answers.get(user)).filter(|_| !field(&text, "To").contains(";tag="));
+            user.and_then(|user| self.answers.get(user)).filter(|_| !field(text, "To").contains(";tag="));
         if text.starts_with("NOTIFY ") {
             self.notified.push(text.split("\r\n\r\n").nth(1).unwrap().trim().to_owned());
-            self.by_hand.push((to, respond(&text, "200 OK")));
+            self.by_hand.push((to, respond(text, "200 OK")));
         } else if let Some(odd) = odd {
-            self.by_hand.push((to, respond(&text, odd)));
+            self.by_hand.push((to, respond(text, odd)));
         } else if let Some(phone) = self.phones.iter_mut().find(|p| p.at == to) {
             phone.ua.handle_datagram(self.now.mono, UDP, address(NODE), text.as_bytes());
         } else {
