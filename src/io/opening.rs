@@ -49,6 +49,19 @@ const FIRST_PORT_WITHIN: Duration = Duration::from_secs(5);
 /// How long calls inside may go on after SIGTERM.
 const DRAIN_FOR: Duration = Duration::from_mins(10);
 
+/// Sound goes in and out where signalling does.
+fn media_settings(ready: &Ready) -> MediaSettings {
+    let settings = &ready.settings;
+    let all = settings.listen.iter().copied().chain(settings.tls_listen.iter().map(|t| t.at));
+    MediaSettings {
+        bind: BindTo::covering(&all.map(|at| at.ip()).collect::<Vec<_>>()),
+        ports: settings.rtp_ports,
+        prompts: Arc::clone(&ready.prompts),
+        service_class: settings.rtp_class,
+        rules: settings.sound,
+    }
+}
+
 /// Opens everything that `ready` asks for.
 pub(super) async fn open(
     ready: Ready,
@@ -66,16 +79,7 @@ pub(super) async fn open(
     let Recovered { store, writer, disk, ledger, segments, backlog, last_number, clock } = recovered;
     let phone_writer = PhoneWriter::open(&store).await?;
     let node_settings = node_settings(&ready, (&doors, http_at), last_number);
-    let all = settings.listen.iter().copied().chain(settings.tls_listen.iter().map(|t| t.at));
-    let bind = BindTo::covering(&all.map(|at| at.ip()).collect::<Vec<_>>());
-    let media = MediaSettings {
-        bind,
-        ports: settings.rtp_ports,
-        prompts: Arc::clone(&ready.prompts),
-        service_class: settings.rtp_class,
-        rules: settings.sound,
-    };
-    let (media, mut media_events) = MediaWorker::start(media, clock, &ready.rng)
+    let (media, mut media_events) = MediaWorker::start(media_settings(&ready), clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
     let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
     node.restore_bans(clock.now(), bans::read(&settings.store));

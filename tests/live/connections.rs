@@ -171,7 +171,7 @@ fn too_much_is_refused_before_a_mebibyte_was_taken() {
         let head = format!("{head}{}Content-Length: {body}\r\n\r\n", filler.repeat(10_600));
         let datagram = [head.as_bytes(), &vec![b'x'; body]].concat();
         socket.send_to(&datagram, house.sip).unwrap();
-        let mut answer = [0; 65_536];
+        let mut answer = vec![0; 65_536];
         let (n, _) = socket.recv_from(&mut answer).unwrap();
         let said = String::from_utf8_lossy(&answer[..n.min(40)]).into_owned();
         assert!(said.starts_with("SIP/2.0 200") || said.starts_with("SIP/2.0 400"), "{said}");

@@ -128,7 +128,7 @@ fn a_prompt_with_the_tones_of_keys_that_comes_back_as_an_echo_is_no_key() {
         Chord::of_key(hotline::base::Key::from_char(key).unwrap(), 5_000.0).fill(&mut sound[at..at + 2_400]);
     }
     prompts.add_samples(Language::English, "keys".into(), &sound);
-    studio.plane.set_prompts(std::sync::Arc::new(prompts));
+    studio.plane.set_prompts(Arc::new(prompts));
     studio.open(1, hotline::media::Codec::Pcmu, 20, 20);
     studio.agree(1, |r| r.events_in = PayloadTypes::NONE);
     studio.phones.get_mut(&1).unwrap().echoes = true;

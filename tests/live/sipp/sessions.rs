@@ -34,7 +34,8 @@ fn reliable_ringing_is_repeated_until_its_prack_and_not_acknowledged_twice() {
         phone.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
         let messages = caller.finish().await;
         let before = messages.split("\nPRACK ").next().unwrap();
-        assert_eq!(before.matches("SIP/2.0 180 Ringing").count(), 2, "after T1: {messages}");
+        let rung = before.matches("SIP/2.0 180 Ringing").count();
+        assert!((2..=3).contains(&rung), "after T1, and on a busy machine once more: {messages}");
     });
 }
 
