@@ -125,6 +125,11 @@ impl Baresip {
         self.tell("sndcode", keys).await;
     }
 
+    /// Refers the other end to somebody else.
+    pub(crate) async fn transfer(&mut self, uri: &str) {
+        self.tell("transfer", uri).await;
+    }
+
     /// Ends the call.
     pub(crate) async fn hang_up(&mut self) {
         self.tell("hangup", "").await;

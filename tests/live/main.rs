@@ -33,5 +33,6 @@ mod third_party;
 mod tls;
 mod torture;
 mod trunks;
+mod transfers;
 mod web;
 mod wide_band;

@@ -53,6 +53,23 @@ fn a_refer_is_taken_and_told_of_until_it_is_decided() {
 }
 
 #[test]
+fn the_last_news_waits_for_no_answer() {
+    let mut p = Peer::new(|_| ());
+    let (id, _, _) = referred(&mut p, TO);
+    p.ua.accept_referral(p.now, id);
+    let first = p.sent().pop().unwrap();
+    p.ua.tell_referral(p.now, id, Status::OK);
+    p.ua.end(p.now, id);
+    let sent = p.sent();
+    assert!(sent[0].text.ends_with("SIP/2.0 200 OK\r\n"), "before the BYE: {}", sent[0].text);
+    assert!(sent[1].text.starts_with("BYE "), "{}", sent[1].text);
+    // The answer to the first one is old news.
+    p.respond(&first, "481 Call/Transaction Does Not Exist", "pt", "");
+    p.respond(&sent[0], "200 OK", "pt", "");
+    assert_eq!(p.ua.counts().referral_news_lost, 0);
+}
+
+#[test]
 fn the_second_refer_of_a_dialog_is_named_and_one_at_a_time_is_enough() {
     let mut p = Peer::new(|_| ());
     let (id, tag, _) = referred(&mut p, TO);

@@ -303,7 +303,7 @@ impl Invite {
                     self.lose_peer(station, now);
                 }
             }
-            Role::Notify => self.handle_notify_response(station, now, response),
+            Role::Notify => self.handle_notify_response(station, now, tx, response),
             Role::InviteServer | Role::ReofferServer | Role::Background => {}
         }
     }
@@ -337,7 +337,7 @@ impl Invite {
             Role::ReofferClient => self.miss_answer(station, now, tx),
             Role::Key => self.lose_peer(station, now),
             Role::ReofferServer => self.forget_reoffer_of_peer(station, now),
-            Role::Notify => self.lose_subscriber(station),
+            Role::Notify => self.handle_notify_silence(station, tx),
             Role::Bye | Role::Prack | Role::Background => {}
         }
     }

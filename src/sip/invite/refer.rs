@@ -171,13 +171,14 @@ impl Invite {
         &mut self,
         station: &mut Station,
         now: Instant,
+        tx: TransactionId,
         response: &Response,
     ) {
         let Progress::Told(subscription) = &mut self.referrals.progress else { return };
         if response.status.is_provisional() {
             return;
         }
-        let Some((_, notify)) = subscription.take_sent() else { return };
+        let Some(notify) = subscription.take_sent(tx) else { return };
         if response.status.is_success() {
             return self.tell_news(station, now);
         }
@@ -187,12 +188,19 @@ impl Invite {
         self.lose_subscriber(station);
     }
 
-    /// The peer does not take our NOTIFY, or is silent: only the subscription is over (RFC 5057 section 5.1).
-    pub(super) fn lose_subscriber(&mut self, station: &mut Station) {
-        if !self.referrals.is_idle() {
-            station.counts.referral_news_lost += 1;
-            self.drop_referral(station);
+    /// No answer came to a NOTIFY of ours.
+    pub(super) fn handle_notify_silence(&mut self, station: &mut Station, tx: TransactionId) {
+        if let Progress::Told(subscription) = &mut self.referrals.progress
+            && subscription.take_sent(tx).is_some()
+        {
+            self.lose_subscriber(station);
         }
+    }
+
+    /// The peer does not take our NOTIFY, or is silent: only the subscription is over (RFC 5057 section 5.1).
+    fn lose_subscriber(&mut self, station: &mut Station) {
+        station.counts.referral_news_lost += 1;
+        self.drop_referral(station);
     }
 
     fn drop_referral(&mut self, station: &mut Station) {

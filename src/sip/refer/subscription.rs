@@ -1,5 +1,6 @@
 //! The subscription that a REFER begins (RFC 3515 section 2.4.4, RFC 6665): what is to be told of it, and when it ends.
-//! One NOTIFY is on its way at a time; what changes meanwhile is told by the next, the latest news alone.
+//! One NOTIFY is on its way at a time; what changes meanwhile is told by the next, the latest news alone. The last waits
+//! for none.
 //!
 //! ```text
 //! Trying --progress--> Trying        Trying --final, or time--> Told last --answer--> (gone)
@@ -89,16 +90,18 @@ impl Subscription {
     pub(crate) const fn is_done(&self) -> bool {
         self.over.is_some() && (self.silent || (!self.news && self.sent.is_none()))
     }
-    /// A NOTIFY is due and none is on its way: it is taken as told.
+    /// A NOTIFY is due and none is on its way, or it is the last, which waits for none (a BYE may be behind it): it is
+    /// taken as told.
     pub(crate) fn take_news(&mut self) -> bool {
-        self.sent.is_none() && !self.silent && std::mem::take(&mut self.news)
+        let turn = self.sent.is_none() || self.over.is_some();
+        turn && !self.silent && std::mem::take(&mut self.news)
     }
     pub(crate) fn sent(&mut self, tx: TransactionId, notify: Request) {
         self.sent = Some((tx, notify));
     }
-    /// The NOTIFY that waits for its answer.
-    pub(crate) const fn take_sent(&mut self) -> Option<(TransactionId, Request)> {
-        self.sent.take()
+    /// The NOTIFY that waits for its answer, if it is this one.
+    pub(crate) fn take_sent(&mut self, answered: TransactionId) -> Option<Request> {
+        self.sent.take_if(|(tx, _)| *tx == answered).map(|(_, notify)| notify)
     }
 
     /// The value of Event.

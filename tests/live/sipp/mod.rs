@@ -8,4 +8,5 @@ mod calls;
 mod crowd;
 mod digest;
 mod protocol;
+mod refers;
 mod sessions;
