@@ -32,7 +32,7 @@ mod strangers;
 mod third_party;
 mod tls;
 mod torture;
-mod trunks;
 mod transfers;
+mod trunks;
 mod web;
 mod wide_band;
