@@ -262,6 +262,35 @@ mod tests {
     }
 
     #[test]
+    fn a_trunk_is_trusted_and_permits_numbers_only_where_it_says_so() {
+        let text = "[sip]\ndomains = [\"Hotline.example\"]\n\
+                    [trunks.a]\naddress = \"192.0.2.1:5060\"\n\
+                    [trunks.b]\naddress = \"192.0.2.2:5060\"\ntrusted = true\npermit = [\"0085\", \"+49\"]\n\
+                    permit_per_hour = 3\n";
+        let (s, _) = Settings::read("hotline.toml", text).unwrap();
+        let trunk = |name: &str| s.trunks[&TrunkId::from(name)].clone();
+        assert_eq!((trunk("a").trusted, trunk("a").permit), (false, Permit::default()));
+        assert!(Permit::default().prefixes.is_empty());
+        let permit = Permit { prefixes: vec!["0085".into(), "+49".into()], per_hour: 3 };
+        assert_eq!((trunk("b").trusted, trunk("b").permit), (true, permit));
+        assert_eq!(s.domains, ["hotline.example"]);
+    }
+
+    #[test]
+    fn a_permit_that_is_no_number_is_said_with_its_line() {
+        let text = "[sip]\ndomains = \"sip:me@here\"\n\
+                    [trunks.a]\naddress = \"192.0.2.1:5060\"\npermit = [\"\", \"00*\"]\npermit_per_hour = -1\n";
+        let found = Settings::read("hotline.toml", text).unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        assert_eq!(lines.len(), 4, "{lines:#?}");
+        assert!(
+            lines[0].contains("2:11") && lines[0].contains("`sip:me@here` is not a name of a domain"),
+            "{lines:#?}"
+        );
+        assert!(lines[2].contains("`00*` is not the beginning of a number"), "{lines:#?}");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_said_with_its_line() {
         let text = "[dns]\nservers = [\"dns.example\"]\n\
                     [trunks.a]\naddress = \"carrier.example:99999\"\nregister = true\n\

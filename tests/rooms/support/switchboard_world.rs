@@ -225,7 +225,7 @@ impl World {
             while let Some(output) = self.node.poll_output() {
                 quiet = false;
                 match output {
-                    NodeOutput::Transmit(transmit) => {
+                    NodeOutput::Transmit(transmit) | NodeOutput::TransmitAfter { transmit, .. } => {
                         let Destination::Datagram { to, .. } = transmit.to else {
                             panic!("{:?}", transmit.to)
                         };
