@@ -202,7 +202,9 @@ mod tests {
     #[test]
     fn bans_go_on_after_a_restart_for_what_is_left_of_them() {
         let mut guard = Guard::new(GuardSettings::default());
-        (0..20).for_each(|_| drop(guard.wrong_password(at(0), ip("192.0.2.1"))));
+        for _ in 0..20 {
+            guard.wrong_password(at(0), ip("192.0.2.1"));
+        }
         let kept = guard.bans(at(1));
         let mut again = Guard::new(GuardSettings::default());
         again.restore(Now { mono: Instant::from_secs(5), ..at(100) }, kept);
