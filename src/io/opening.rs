@@ -112,7 +112,7 @@ pub(super) async fn open(
     };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
     let bans = (settings.store.clone(), bans);
-    let work = OfficeWork { writer, facts, bans, phone_writer, phones, http, office, commands, lock };
+    let work = OfficeWork { writer, facts, phone_writer, phones, bans, http, office, commands, lock };
     let control = Control {
         node,
         net,

@@ -21,7 +21,7 @@ fn ask(socket: &UdpSocket, server: SocketAddr, request: &str) -> String {
 }
 
 fn answer(socket: &UdpSocket) -> String {
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     loop {
         let length = socket.recv(&mut buffer).unwrap();
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
@@ -47,8 +47,7 @@ fn guess(socket: &UdpSocket, server: SocketAddr, user: &str, n: usize) -> String
         challenge.split("nonce=\"").nth(1).and_then(|r| r.split('"').next()).expect("a challenge").to_owned();
     let digest = format!(
         "Authorization: Digest username=\"{user}\", realm=\"hotline\", nonce=\"{nonce}\", uri=\"sip:{user}@hotline\", \
-         response=\"{:032x}\", algorithm=MD5, cnonce=\"c\", nc=00000001, qop=auth\r\n",
-        n
+         response=\"{n:032x}\", algorithm=MD5, cnonce=\"c\", nc=00000001, qop=auth\r\n"
     );
     ask(socket, server, &request("REGISTER", socket, (user, 2 * n + 2), &digest))
 }
@@ -156,7 +155,7 @@ fn a_short_question_gets_no_long_answer() {
         );
         asker.send_to(short.as_bytes(), house.sip).unwrap();
         let mut said = 0;
-        let mut buffer = [0; 65_535];
+        let mut buffer = vec![0; 65_535];
         // Everything said unasked until the INVITE's transaction has given up, or the answer of any other.
         asker
             .set_read_timeout(Some(Duration::from_millis(if *method == "INVITE" { 6_000 } else { 300 })))
