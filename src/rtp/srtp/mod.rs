@@ -104,8 +104,8 @@ impl Srtp {
 
 /// One key, one way.
 struct Direction {
-    rtp: Session,
-    rtcp: Session,
+    rtp: Stream,
+    rtcp: Stream,
     tag: usize,
 }
 
@@ -115,7 +115,7 @@ impl Direction {
             SrtpSuite::AesCm128HmacSha1_80 => 10,
             SrtpSuite::AesCm128HmacSha1_32 => 4,
         };
-        Some(Self { rtp: Session::new(master, 0)?, rtcp: Session::new(master, 3)?, tag })
+        Some(Self { rtp: Stream::new(master, 0)?, rtcp: Stream::new(master, 3)?, tag })
     }
 
     fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
@@ -190,14 +190,14 @@ impl Direction {
 }
 
 /// The session keys of RTP or of RTCP, and which packets had theirs.
-struct Session {
+struct Stream {
     cipher: Box<dyn StreamCipher>,
     mac: Box<dyn Mac>,
     salt: [u8; 14],
     seen: Vec<(u32, Window)>,
 }
 
-impl Session {
+impl Stream {
     /// Derives them from the master key (section 4.3.1); `label` is the first of three.
     fn new(master: &SrtpKey, label: u8) -> Option<Self> {
         let (key, auth, salt) =

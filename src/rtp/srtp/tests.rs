@@ -69,7 +69,7 @@ fn session_keys_are_those_of_rfc_3711_b_3() {
 
 #[test]
 fn the_key_stream_is_that_of_rfc_3711_b_2() {
-    let mut session = Session::new(&master(), 0).unwrap();
+    let mut session = Stream::new(&master(), 0).unwrap();
     let key = hex("2B7E151628AED2A6ABF7158809CF4F3C");
     session.cipher = RingCrypto.new_stream_cipher(StreamCipherAlgorithm::Aes128Ctr, &key).unwrap();
     session.salt = hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD").try_into().unwrap();
