@@ -4,6 +4,7 @@ use crate::tools::{Tool, provide};
 
 /// The phones that the tests of `tests/live` call and are called by, and the browser that opens the status page.
 const PEERS: &[Tool] = &[
+    Tool { program: "openssl", package: "openssl" },
     Tool { program: "sipp", package: "sip-tester" },
     Tool { program: "baresip", package: "baresip" },
     Tool { program: "chromium", package: "chromium" },
