@@ -92,7 +92,7 @@ impl MediaLeg {
     /// Whether keys are listened for in sound of this codec.
     pub(super) fn listens(&self, rules: &SoundRules, codec: Codec) -> bool {
         let agreed = self.agreed.as_ref().is_some_and(|a| !a.events_in.is_empty());
-        self.listening.wants(rules, codec, agreed)
+        self.listening.wants(rules, codec, (agreed, !self.sources.is_empty()))
     }
     /// Whether sound is expected from it.
     pub(super) fn receives(&self) -> bool {

@@ -31,13 +31,15 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Whether a leg of this codec is listened to. G.722 costs more to decode than to detect: only where nothing else
-    /// was `agreed`.
-    pub(super) fn wants(&self, rules: &SoundRules, codec: Codec, agreed: bool) -> bool {
+    /// Whether a leg of this codec is listened to, whether telephone-events were `agreed` or not. Where they were, one
+    /// that never sent any is listened to while it hears nobody (a menu waits for its keys), and unless that means
+    /// decoding G.722: in talk such legs are most, and cost nothing.
+    pub(super) fn wants(&self, rules: &SoundRules, codec: Codec, (agreed, talks): (bool, bool)) -> bool {
         match rules.inband_keys {
             InbandKeys::Off => false,
             InbandKeys::On => true,
-            InbandKeys::Auto => !self.events && (!agreed || codec != Codec::G722),
+            InbandKeys::Auto if self.events => false,
+            InbandKeys::Auto => !agreed || (!talks && codec != Codec::G722),
         }
     }
     /// A telephone-event came: from now on keys come by that.
@@ -119,9 +121,11 @@ mod tests {
         let rules = |inband_keys| SoundRules { inband_keys, ..SoundRules::default() };
         let (auto, on, off) = (rules(InbandKeys::Auto), rules(InbandKeys::On), rules(InbandKeys::Off));
         let mut listening = Listening::default();
-        assert!(listening.wants(&auto, Codec::Pcma, true) && !listening.wants(&off, Codec::Pcma, false));
-        assert!(listening.wants(&auto, Codec::G722, false) && !listening.wants(&auto, Codec::G722, true));
+        let (menu, talk, bare) = ((true, false), (true, true), (false, true));
+        assert!(listening.wants(&auto, Codec::Pcma, menu) && !listening.wants(&auto, Codec::Pcma, talk));
+        assert!(listening.wants(&auto, Codec::Pcma, bare) && !listening.wants(&off, Codec::Pcma, bare));
+        assert!(listening.wants(&auto, Codec::G722, bare) && !listening.wants(&auto, Codec::G722, menu));
         listening.event(&auto);
-        assert!(!listening.wants(&auto, Codec::Pcma, true) && listening.wants(&on, Codec::G722, true));
+        assert!(!listening.wants(&auto, Codec::Pcma, menu) && listening.wants(&on, Codec::G722, talk));
     }
 }

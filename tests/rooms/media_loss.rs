@@ -39,7 +39,7 @@ struct Quality {
 }
 
 impl Quality {
-    /// `ears` hear the same mouth: one of them another packet size, or more than two parties.
+    /// Ten seconds to settle, forty measured.
     fn of(loss_percent: u64, jitter_ms: u64) -> Self {
         const HZ: f64 = 700.0;
         const SECONDS: u64 = 40;

@@ -36,6 +36,8 @@ const WEAKER: f32 = 0.1;
 /// The part of all power that the two tones have, at a glance and for good. Noise 15 dB below leaves 0.97.
 const GLANCED: f32 = 0.25;
 const PURE: f32 = 0.82;
+/// The same in a single block, where the two tones are in each other's way.
+const LIKELY: f32 = 0.4;
 /// The part of a tone's power that its second harmonic may have: -15 dB. Voices and instruments have more, the keypad's
 /// generators and a telephone line's clipping hardly any.
 const HARMONIC: f32 = 0.03;
@@ -81,8 +83,9 @@ struct Filters {
     /// A filter's two last values become the amplitude at the block's beginning by these.
     last: [Complex; 8],
     before: [Complex; 8],
-    /// What a block later turns by.
+    /// What a block later turns by; and the same at each step beside the filter's frequency.
     block: [Complex; 8],
+    beside: [[Complex; 2 * STEPS + 1]; 8],
     window: [f64; HARMONIC_WINDOW],
 }
 
@@ -95,6 +98,13 @@ static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
         last: step.map(|w| Complex::turn(-w * (BLOCK - 1) as f64)),
         before: step.map(|w| Complex::turn(-w * BLOCK as f64)),
         block: step.map(|w| Complex::turn(-w * BLOCK as f64)),
+        beside: step.map(|w| {
+            std::array::from_fn(|n| {
+                let off = f64::from(STEP_HZ) * (n as f64 - STEPS as f64);
+                let off = std::f64::consts::TAU * off / f64::from(SAMPLE_RATE);
+                Complex::turn(-(w + off) * BLOCK as f64)
+            })
+        }),
         window: std::array::from_fn(|n| {
             let angle = std::f64::consts::TAU * (n as f64 + 0.5) / HARMONIC_WINDOW as f64;
             0.5 - 0.5 * libm::cos(angle)
@@ -107,6 +117,16 @@ static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
 struct Block {
     energy: f32,
     tones: [Complex; 8],
+}
+
+impl Block {
+    /// Whether it may belong to a key, as far as 5 ms can tell: a quick no.
+    fn is_likely(&self) -> bool {
+        let powers = self.tones.map(Complex::power);
+        let (rows, columns) = powers.split_at(4);
+        let best = |group: &[f32]| group.iter().copied().fold(0.0, f32::max);
+        2.0 * (best(rows) + best(columns)) >= LIKELY * BLOCK as f32 * self.energy
+    }
 }
 
 /// A key that is held.
@@ -221,8 +241,9 @@ impl InbandDetector {
     }
     /// A block more was heard, the `at`th of the frame.
     fn block(&mut self, at: usize) -> Option<Key> {
-        self.hold_on();
-        if self.loud < WHOLE || !self.is_even() {
+        // What goes on as it was is no other key.
+        let goes_on = self.hold_on();
+        if goes_on || self.loud < WHOLE || !self.blocks[WHOLE - 1].is_likely() || !self.is_even() {
             return None;
         }
         let tones = self.glance()?;
@@ -235,8 +256,8 @@ impl InbandDetector {
         Some(key)
     }
     /// Whether the newest block still holds the key.
-    fn hold_on(&mut self) {
-        let Some(held) = &mut self.held else { return };
+    fn hold_on(&mut self) -> bool {
+        let Some(held) = &mut self.held else { return false };
         let block = &self.blocks[WHOLE - 1];
         let tones = block.tones[held.tones.0].power() + block.tones[held.tones.1].power();
         let is_in =
@@ -245,6 +266,7 @@ impl InbandDetector {
         if held.without >= RELEASED {
             self.held = None;
         }
+        is_in
     }
     /// Whether no block is much fainter than the others: the key fills them all.
     fn is_even(&self) -> bool {
@@ -303,7 +325,7 @@ impl InbandDetector {
     /// The tone near a filter's frequency; `None` when it is too far off.
     fn strongest(&self, filter: usize) -> Option<Found> {
         let powers: [f32; 2 * STEPS + 1] =
-            std::array::from_fn(|n| self.power(filter, STEP_HZ * (n as f32 - STEPS as f32)));
+            std::array::from_fn(|n| self.power(filter, FILTERS.beside[filter][n]));
         let best = (0..powers.len()).fold(0, |a, b| if powers[b] > powers[a] { b } else { a });
         let (left, right) = (powers.get(best.wrapping_sub(1))?.sqrt(), powers.get(best + 1)?.sqrt());
         let top = powers[best].sqrt();
@@ -326,10 +348,8 @@ impl InbandDetector {
         let hz = f64::from(FILTERS.hz[filter]) + f64::from(off);
         Some(Found { hz, power: amplitude * amplitude / 2.0 })
     }
-    /// The squared magnitude over all blocks at `off` Hz beside a filter's frequency.
-    fn power(&self, filter: usize, off: f32) -> f32 {
-        let angle = -std::f64::consts::TAU * f64::from(off) * BLOCK as f64 / f64::from(SAMPLE_RATE);
-        let turn = FILTERS.block[filter].times(Complex::turn(angle));
+    /// The squared magnitude over all blocks at the frequency that turns by `turn` in each.
+    fn power(&self, filter: usize, turn: Complex) -> f32 {
         let blocks = self.blocks.iter().rev();
         blocks.fold(Complex::default(), |sum, b| sum.times(turn).plus(b.tones[filter])).power()
     }
