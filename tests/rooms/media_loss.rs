@@ -36,15 +36,23 @@ struct Quality {
     missing: f64,
     /// From the packet's arrival, without its jitter, to the packet in which it leaves: the mean, in milliseconds.
     delay_ms: f64,
+    /// The longest of them.
+    worst_ms: f64,
 }
 
 impl Quality {
     /// Ten seconds to settle, forty measured.
-    fn of(loss_percent: u64, jitter_ms: u64) -> Self {
+    fn of(codec: hotline::media::Codec, loss_percent: u64, jitter_ms: u64) -> Self {
         const HZ: f64 = 700.0;
         const SECONDS: u64 = 40;
-        let mut studio = Studio::with_legs(2);
-        studio.hear(1, &[2, 9]);
+        let mut studio = Studio::new(2);
+        studio.open(1, hotline::media::Codec::Pcmu, 20, 20);
+        studio.open(2, codec, 20, 20);
+        studio.hear(1, &[2]);
+        if codec == hotline::media::Codec::Pcmu {
+            // A second source makes it a mix.
+            studio.hear(1, &[2, 9]);
+        }
         let phone = studio.phones.get_mut(&2).unwrap();
         (phone.loss_percent, phone.jitter_ms) = (loss_percent, jitter_ms);
         studio.run(10_000);
@@ -59,8 +67,8 @@ impl Quality {
         let click = sound.windows(2).map(step).fold(0.0, f64::max) / own;
         let missing = (after.lost - before.lost + after.late - before.late) as f64 / (SECONDS as f64 / 2.0);
         // The tone tells when it was said only within a period: the delay is measured with a pulse.
-        let delay_ms = pulse_delay(&mut studio, jitter_ms);
-        Self { shares, click, missing, delay_ms }
+        let (delay_ms, worst_ms) = pulse_delay(&mut studio, jitter_ms);
+        Self { shares, click, missing, delay_ms, worst_ms }
     }
     /// The share of the 50 ms in which the tone had at least this part of its level.
     fn at_least(&self, part: f64) -> f64 {
@@ -76,8 +84,8 @@ impl Quality {
     }
 }
 
-/// Says one loud packet in silence, ten times, and finds when it leaves: the mean, in milliseconds after it was sent.
-fn pulse_delay(studio: &mut Studio, jitter_ms: u64) -> f64 {
+/// Says one loud packet in silence, twenty times, and finds when it leaves: mean and longest, in milliseconds after it was sent.
+fn pulse_delay(studio: &mut Studio, jitter_ms: u64) -> (f64, f64) {
     let mut all = Vec::new();
     let silent = hotline::media::Tone::new(1.0, 0.0);
     let phone = studio.phones.get_mut(&2).unwrap();
@@ -102,13 +110,13 @@ fn pulse_delay(studio: &mut Studio, jitter_ms: u64) -> f64 {
         let (ms, at) = heard.expect("the pulse was heard");
         all.push(ms as f64 + at as f64 / 8.0 - said as f64 - jitter_ms as f64 / 2.0);
     }
-    all.iter().sum::<f64>() / all.len() as f64
+    (all.iter().sum::<f64>() / all.len() as f64, all.iter().copied().fold(0.0, f64::max))
 }
 
 #[test]
 fn in_a_mix_two_percent_lost_and_50_ms_of_jitter_are_hardly_heard() {
     for (loss, jitter, least_ms, most_ms) in [(0, 0, 24.0, 40.0), (2, 0, 24.0, 40.0), (2, 50, 24.0, 75.0)] {
-        let quality = Quality::of(loss, jitter);
+        let quality = Quality::of(hotline::media::Codec::Pcmu, loss, jitter);
         let (most, all) = (quality.at_least(0.9), quality.at_least(0.5));
         let told = format!(
             "{loss} % {jitter} ms: 0.9 in {most}, 0.5 in {all}, click {:.2}, missing {:.2} %, delay {:.1} ms, R {:.1}",
@@ -121,6 +129,7 @@ fn in_a_mix_two_percent_lost_and_50_ms_of_jitter_are_hardly_heard() {
         assert!(quality.click < 1.35, "{told}");
         assert!(quality.missing <= 4.0, "{told}");
         assert!((least_ms..=most_ms).contains(&quality.delay_ms), "{told}");
+        assert!(jitter > 0 || quality.worst_ms <= 40.0, "{told}");
         assert!(quality.rating() >= 80.0, "{told}");
     }
 }
@@ -128,7 +137,7 @@ fn in_a_mix_two_percent_lost_and_50_ms_of_jitter_are_hardly_heard() {
 #[test]
 fn in_a_mix_five_percent_lost_and_50_ms_of_jitter_leave_a_tone_without_clicks() {
     for jitter in [0, 50] {
-        let quality = Quality::of(5, jitter);
+        let quality = Quality::of(hotline::media::Codec::Pcmu, 5, jitter);
         let (most, all) = (quality.at_least(0.8), quality.at_least(0.5));
         let told = format!(
             "{jitter} ms: 0.8 in {most}, 0.5 in {all}, click {:.2}, missing {:.2} %, delay {:.1} ms, R {:.1}",
@@ -141,6 +150,21 @@ fn in_a_mix_five_percent_lost_and_50_ms_of_jitter_leave_a_tone_without_clicks() 
         assert!(quality.click < 1.5, "{told}");
         assert!((3.0..=8.0).contains(&quality.missing), "{told}");
         assert!(quality.delay_ms <= 80.0, "{told}");
+    }
+}
+
+#[test]
+fn a_bridge_between_two_codecs_conceals_loss_and_adds_less_than_40_ms() {
+    for (codec, click) in [(hotline::media::Codec::Pcma, 1.35), (hotline::media::Codec::G722, 1.6)] {
+        let quality = Quality::of(codec, 2, 0);
+        let (most, all) = (quality.at_least(0.9), quality.at_least(0.5));
+        let told = format!(
+            "{codec:?}: 0.9 in {most}, 0.5 in {all}, click {:.2}, delay {:.1} ms",
+            quality.click, quality.delay_ms
+        );
+        assert!(most >= 0.93 && all >= 0.995, "{told}");
+        assert!(quality.click < click, "{told}");
+        assert!(quality.worst_ms <= 40.0, "{told}");
     }
 }
 
