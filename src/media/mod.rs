@@ -3,9 +3,7 @@
 //! Control and media speak only in [`MediaCommand`] and [`MediaEvent`]. Everything is mixed at 8 kHz mono ([`SAMPLE_RATE`]).
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
     reason = "samples: bounded by saturation before they are narrowed"
 )]
 mod codec;

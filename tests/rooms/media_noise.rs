@@ -1,5 +1,4 @@
 //! Comfort noise, RFC 3389: made for those who hear a mix, passed on in a relay, told to those who can make it.
-#![expect(clippy::cast_precision_loss, reason = "levels, times and counts of a test")]
 use hotline::base::LegId;
 use hotline::rtp::{Header, PACKET_BYTES};
 
