@@ -20,6 +20,8 @@ use super::uri::{AddrSpec, SipUri};
 use super::value::{BRANCH_COOKIE, Via};
 use crate::base::{Instant, Lookup, Rng};
 
+/// Octets that a refused INVITE over UDP is answered with, at most, for each of its own.
+const AMPLIFIED: usize = 4;
 /// What we support, in 405 and 200. SUBSCRIBE and NOTIFY are within a dialog alone, for what a REFER began.
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, REFER, SUBSCRIBE, NOTIFY";
@@ -154,7 +156,11 @@ impl Station {
             direct: VecDeque::new(),
             rng: rng.fork("user agent"),
             transactions: Transactions::new(
-                TransactionSettings { timers: timing, ..TransactionSettings::default() },
+                TransactionSettings {
+                    timers: timing,
+                    amplified: Some(AMPLIFIED),
+                    ..TransactionSettings::default()
+                },
                 rng.fork("transactions"),
             ),
             timers: Schedule::new(),

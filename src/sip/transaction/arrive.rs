@@ -9,9 +9,6 @@ use crate::sip::transaction::{Load, TransactionEvent, TransactionId, Transaction
 use crate::sip::transport::{Source, Transmit};
 use crate::sip::wire::write_response;
 
-/// Octets of ours for each octet of an INVITE over UDP that nobody vouches for, retransmissions of a refusal included.
-const AMPLIFIED: usize = 4;
-
 impl Transactions {
     pub(super) fn handle_ack(&mut self, source: Source, request: Request) {
         match self.table.server(&ServerKey::of(&request, Method::Invite)) {
@@ -92,8 +89,11 @@ impl Transactions {
             fallback: None,
             to_tag: None,
             merge_key: if is_internal { None } else { key::merge_key(request) },
-            allowance: (request.method == Method::Invite && source.conn.is_none())
-                .then(|| AMPLIFIED * request.octets()),
+            allowance: self
+                .settings
+                .amplified
+                .filter(|_| request.method == Method::Invite && source.conn.is_none())
+                .map(|times| times * request.octets()),
             is_internal,
             ends_call: request.method == Method::Bye,
             armed: Vec::new(),

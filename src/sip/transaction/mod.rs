@@ -94,11 +94,19 @@ pub struct TransactionSettings {
     pub most: usize,
     /// What the 503 says in Retry-After, in seconds.
     pub retry_after: u32,
+    /// Octets that we say by ourselves for each octet of an INVITE over UDP, repeated refusals included: a forged one is
+    /// no amplifier. `None`: as RFC 3261 has it, until timer H.
+    pub amplified: Option<usize>,
 }
 
 impl Default for TransactionSettings {
     fn default() -> Self {
-        Self { timers: TimerSettings::default(), most: limits::SIP_TRANSACTIONS, retry_after: 5 }
+        Self {
+            timers: TimerSettings::default(),
+            most: limits::SIP_TRANSACTIONS,
+            retry_after: 5,
+            amplified: None,
+        }
     }
 }
 
