@@ -183,7 +183,7 @@ fn a_wrong_settings_file_is_told_whole_with_its_lines_and_nothing_starts() {
         │ ────┬───
         │     ╰───── here
         │
-        │ Help: it may have: address, host, password_env, password_file, transport, user
+        │ Help: it may have: address, calls_in, calls_out, calls_per_second, down_after, expires, health, host, listener, number, password_env, password_file, patience, permit, permit_per_hour, register, transport, trusted, user
     ────╯
 
     nothing is started

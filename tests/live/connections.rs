@@ -302,6 +302,10 @@ fn connections_leave_files_for_pages_and_calls() {
     let mut text = String::new();
     page.read_to_string(&mut text).unwrap();
     assert!(text.starts_with("HTTP/1.0 200"), "{text}");
-    assert!(home.says(&["calls"]).contains("13800138000"));
+    // The record is written beside the calls, a moment later.
+    let end = Instant::now() + SOON;
+    while !home.says(&["calls"]).contains("13800138000") {
+        assert!(Instant::now() < end, "{}", home.says(&["calls"]));
+    }
     drop((all, running));
 }
