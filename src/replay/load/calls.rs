@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Scenario;
-use super::drive::{Drive, Phase, UDP, WANTED_PACKETS};
+use super::drive::{Drive, UDP, WANTED_PACKETS};
 use super::ear::Ear;
 use super::phone::{Mouth, Phone, Role};
+use super::plan::Phase;
 use crate::base::{Instant, Now};
 use crate::media::Codec;
 use crate::node::LegSound;

@@ -7,6 +7,7 @@ mod calls;
 mod drive;
 mod ear;
 mod phone;
+mod plan;
 mod report;
 mod watch;
 mod wire;
