@@ -11,11 +11,14 @@
 //! made (our clock)   ####|..............
 //!                        ^ front: 3.75 ms ahead of the ear, so that a gap can be led into
 //! ```
+mod depth;
+mod making;
+
+use depth::Crossing;
+
 use crate::base::Instant;
 use crate::media::SoundRules;
-use crate::media::conceal::{Concealer, HISTORY, LOOK_AHEAD, PITCH_MAX, PITCH_MIN, rounded};
-use crate::media::frame::FRAME_SAMPLES;
-use crate::media::mixer::Mixer;
+use crate::media::conceal::Concealer;
 use crate::media::noise::{NoiseMaker, NoiseShape};
 use crate::media::pace::Pace;
 
@@ -31,18 +34,6 @@ const BEHIND_MAX: i32 = 4_000;
 const LONG_PAUSE: i32 = 16_000;
 /// What did not come, in the ring: no codec decodes to it, or it is turned into its neighbour.
 const MISSING: i16 = i16::MIN;
-/// Sound is made in pieces of at most this many samples: 10 ms.
-const PIECE: usize = 80;
-/// Two places of the sound are crossed over this many samples when it is stretched or cut.
-const CROSSED: usize = 80;
-/// A step between silence, noise and sound is smoothed over this many samples: 4 ms.
-const SMOOTHED: i32 = 32;
-/// How often a place to stretch or cut at is looked for, in samples: 20 ms.
-const LOOK_EVERY: u64 = 160;
-/// Power a sample below which any place is good: nobody hears it.
-const QUIET_POWER: f32 = 2_500.0;
-/// A correction so large that a less good place will do, in samples: 100 ms.
-const URGENT: i32 = 800;
 
 /// What is made at the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +54,6 @@ struct Map {
     offset: u32,
     /// The timestamp after the newest sample written.
     head: u32,
-}
-
-/// Two places being crossed.
-#[derive(Clone, Copy, Debug)]
-struct Crossing {
-    by: i32,
-    done: usize,
 }
 
 /// A silence that the far end told us of: from a timestamp on.
@@ -248,6 +232,11 @@ impl Playout {
         self.pace.forget();
         (self.pending, self.looks, self.crossing) = (0, 0, None);
     }
+    /// A correction that was made.
+    fn count(&mut self, by: i32) {
+        let counter = if by > 0 { &mut self.figures.cut } else { &mut self.figures.stretched };
+        *counter += u64::from(by.unsigned_abs());
+    }
     /// What lies between the newest sample and this packet has not come, until it comes after all.
     fn forget_between(&mut self, map: &mut Map, timestamp: u32) {
         let gap = distance(timestamp, map.head);
@@ -270,294 +259,6 @@ impl Playout {
     /// Whether something can be heard at the front.
     const fn is_sounding(&self) -> bool {
         matches!(self.making, Making::Sound) && !self.concealer.is_silent()
-    }
-
-    /// Adds what is played in the `samples` from `at` on.
-    ///
-    /// A packet longer than a frame looks back, so that its end is as old as a frame's end would be: all that it
-    /// needs has had the time to come.
-    pub(super) fn read(&mut self, at: Instant, samples: usize, mixer: &mut Mixer) -> Heard {
-        let start = clock(at).saturating_sub(samples.saturating_sub(FRAME_SAMPLES) as u64);
-        let end = start + samples as u64;
-        self.make_until(start, end + LOOK_AHEAD as u64);
-        // Only [front - MADE, front) is in the ring.
-        let heard = if self.sound_until > start {
-            Heard::Sound
-        } else if self.noise_until > start {
-            Heard::Noise(self.rest.as_ref().and_then(|r| r.noise.as_ref()).map_or(127, NoiseMaker::level))
-        } else {
-            return Heard::Nothing;
-        };
-        let mut offset =
-            self.front.saturating_sub(MADE as u64).saturating_sub(start).min(samples as u64) as usize;
-        while offset < samples {
-            let from = made(start + offset as u64);
-            let n = (samples - offset).min(MADE - from);
-            mixer.add_at(offset, &self.made[from..from + n]);
-            offset += n;
-        }
-        heard
-    }
-    fn make_until(&mut self, start: u64, end: u64) {
-        if self.front + MADE as u64 <= end {
-            // Nobody listened for a while.
-            self.made.fill(0);
-            self.front = start;
-            self.concealer.reset();
-            (self.making, self.crossing, self.step) = (Making::Nothing, None, (0, 0));
-            (self.sound_until, self.noise_until) = (self.front, self.front);
-            if let Some(map) = &self.map {
-                self.last_said = map.at(self.front);
-            }
-        }
-        while self.front < end {
-            let room = usize::try_from(end - self.front).unwrap_or(PIECE).min(PIECE);
-            self.make(room);
-        }
-    }
-    /// Makes at most `room` samples more, at least one.
-    fn make(&mut self, room: usize) {
-        let mut piece = [0; PIECE];
-        let room = room.min(MADE - made(self.front));
-        let Some(map) = self.map else {
-            return self.put(&piece[..room]);
-        };
-        self.correct_in_silence();
-        self.look_for_crossing();
-        let map = self.map.unwrap_or(map);
-        let from = map.at(self.front);
-        if let Some(crossing) = self.crossing {
-            let n = self.cross(crossing, from, &mut piece[..room]);
-            return self.put_sound(from, &mut piece[..n]);
-        }
-        let (here, n) = self.run(from, room);
-        if here {
-            self.copy(from, &mut piece[..n]);
-            self.put_sound(from, &mut piece[..n]);
-        } else {
-            self.put_gap(from, &mut piece[..n]);
-        }
-    }
-    /// Whether the sample of this timestamp is there, and how many after it are alike: at most `most`.
-    #[expect(clippy::cast_sign_loss, reason = "ahead is above 0 here")]
-    fn run(&self, from: u32, most: usize) -> (bool, usize) {
-        let Some(map) = self.map else { return (false, most) };
-        let ahead = distance(map.head, from);
-        if ahead <= 0 || ahead > SAID_SPAN {
-            return (false, most);
-        }
-        let most = most.min(ahead as usize);
-        if let Some(all) = self.said.get(said(from)..said(from) + most)
-            && !all.contains(&MISSING)
-        {
-            return (true, most);
-        }
-        let is_here = |n: usize| self.said[said(from.wrapping_add(n as u32))] != MISSING;
-        let here = is_here(0);
-        (here, (1..most).find(|n| is_here(*n) != here).unwrap_or(most))
-    }
-    fn copy(&self, from: u32, to: &mut [i16]) {
-        if let Some(all) = self.said.get(said(from)..said(from) + to.len())
-            && !all.contains(&MISSING)
-        {
-            return to.copy_from_slice(all);
-        }
-        for (n, sample) in (0u32..).zip(to) {
-            let said = self.said[said(from.wrapping_add(n))];
-            *sample = if said == MISSING { 0 } else { said };
-        }
-    }
-    /// Sound that is there.
-    fn put_sound(&mut self, from: u32, piece: &mut [i16]) {
-        if self.making == Making::Rest {
-            self.smooth(piece.first().copied().unwrap_or(0));
-        } else if !self.concealer.is_whole() {
-            self.concealer.join(piece);
-        }
-        if self.making != Making::Sound {
-            self.concealer.reset();
-        }
-        self.making = Making::Sound;
-        self.put(piece);
-        self.last_said = from.wrapping_add(piece.len() as u32);
-        self.sound_until = self.front;
-    }
-    /// Sound that is not there.
-    fn put_gap(&mut self, from: u32, piece: &mut [i16]) {
-        let rests = self.rest.as_ref().is_some_and(|r| {
-            self.making == Making::Rest
-                || (distance(from, r.from) >= 0 && distance(r.from, self.last_said) >= 0)
-        });
-        if rests {
-            return self.put_rest(piece);
-        }
-        if self.making != Making::Sound {
-            return self.put(piece);
-        }
-        if !self.concealer.in_gap() {
-            let mut past = [0; HISTORY];
-            self.recall(&mut past);
-            self.concealer.begin(&mut past);
-            self.amend(&past);
-        }
-        let silent = self.concealer.is_silent();
-        self.concealer.fill(piece);
-        self.put(piece);
-        if !silent {
-            self.figures.concealed += piece.len() as u64;
-            self.sound_until = self.front;
-        }
-    }
-    fn put_rest(&mut self, piece: &mut [i16]) {
-        let noise = self.rest.as_mut().and_then(|r| r.noise.as_mut());
-        let is_noise = noise.is_some();
-        if let Some(noise) = noise {
-            noise.fill(piece);
-        }
-        if self.making != Making::Rest {
-            self.smooth(piece.first().copied().unwrap_or(0));
-        }
-        self.making = Making::Rest;
-        self.put(piece);
-        if is_noise {
-            self.noise_until = self.front;
-        }
-    }
-    /// What comes next begins with `first`: the step to it is spread.
-    fn smooth(&mut self, first: i16) {
-        let last = self.made[made(self.front.wrapping_sub(1))];
-        self.step = (i32::from(last) - i32::from(first), SMOOTHED);
-    }
-    /// Appends to what was made. Wants room up to the ring's end.
-    #[expect(clippy::cast_sign_loss, reason = "a count of steps")]
-    fn put(&mut self, piece: &[i16]) {
-        let at = made(self.front);
-        let room = &mut self.made[at..at + piece.len()];
-        room.copy_from_slice(piece);
-        for sample in room.iter_mut().take(self.step.1 as usize) {
-            let sum = i32::from(*sample) + self.step.0 * self.step.1 / SMOOTHED;
-            *sample = sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
-            self.step.1 -= 1;
-        }
-        self.front += piece.len() as u64;
-    }
-    fn recall(&self, past: &mut [i16; HISTORY]) {
-        for (n, sample) in (1u64..).zip(past.iter_mut().rev()) {
-            *sample = self.made[made(self.front.wrapping_sub(n))];
-        }
-    }
-    /// Writes back the end of the past, which nobody has heard yet.
-    fn amend(&mut self, past: &[i16; HISTORY]) {
-        for (n, sample) in (1u64..).zip(past.iter().rev()).take(LOOK_AHEAD) {
-            self.made[made(self.front.wrapping_sub(n))] = *sample;
-        }
-    }
-
-    /// In silence the depth is mended without a sound.
-    #[expect(clippy::cast_possible_wrap, reason = "at most PITCH_MAX")]
-    fn correct_in_silence(&mut self) {
-        if self.pending == 0 || self.is_sounding() || self.crossing.is_some() {
-            return;
-        }
-        let Some(map) = self.map else { return };
-        let by = if self.pending > 0 {
-            let (here, missing) = self.run(map.at(self.front), PITCH_MAX);
-            if here { 0 } else { self.pending.min(missing as i32) }
-        } else {
-            // What was said before the silence is not said again.
-            let silent = self.front - self.sound_until.min(self.front);
-            self.pending.max(-i32::try_from(silent).unwrap_or(i32::MAX))
-        };
-        if by != 0 {
-            self.move_by(by);
-        }
-    }
-    fn move_by(&mut self, by: i32) {
-        if let Some(map) = &mut self.map {
-            map.offset = map.offset.wrapping_add(by.cast_unsigned());
-        }
-        self.pace.shift(by);
-        self.pending -= by;
-        self.looks = 0;
-        self.count(by);
-    }
-    fn count(&mut self, by: i32) {
-        let counter = if by > 0 { &mut self.figures.cut } else { &mut self.figures.stretched };
-        *counter += u64::from(by.unsigned_abs());
-    }
-    /// In sound the depth is mended by one pitch period, at a place where it is like the next.
-    #[expect(clippy::cast_possible_wrap, reason = "a lag of at most PITCH_MAX")]
-    fn look_for_crossing(&mut self) {
-        let is_time = self.front >= self.looked_at + LOOK_EVERY;
-        let enough = self.pending.unsigned_abs() as usize >= PITCH_MIN;
-        if !enough || !is_time || !self.concealer.is_whole() || self.making != Making::Sound {
-            return;
-        }
-        let Some(map) = self.map.filter(|_| self.crossing.is_none()) else { return };
-        let from = map.at(self.front);
-        let longest = (self.pending.unsigned_abs() as usize).min(PITCH_MAX);
-        let begin = if self.pending > 0 { from } else { from.wrapping_sub(longest as u32) };
-        if self.run(begin, CROSSED + longest) != (true, CROSSED + longest) {
-            return;
-        }
-        self.looked_at = self.front;
-        self.looks += 1;
-        let (likeness, lag) = self.most_alike(begin, longest);
-        let wanted = match self.looks {
-            _ if self.pending.abs() > URGENT => 0.5,
-            0..25 => 0.9,
-            25..50 => 0.7,
-            50..100 => 0.4,
-            _ => f32::NEG_INFINITY,
-        };
-        if likeness >= wanted {
-            self.crossing = Some(Crossing { by: lag as i32 * self.pending.signum(), done: 0 });
-        }
-    }
-    /// How alike two places that lie a period apart are at best (1: the same), and how far apart they lie.
-    fn most_alike(&self, begin: u32, longest: usize) -> (f32, usize) {
-        let mut window = [0; CROSSED + PITCH_MAX];
-        let window = &mut window[..CROSSED + longest];
-        self.copy(begin, window);
-        let power = |s: &[i16]| s.iter().map(|s| f32::from(*s) * f32::from(*s)).sum::<f32>();
-        if power(window) < QUIET_POWER * window.len() as f32 {
-            return (1.0, longest);
-        }
-        // Cutting compares what comes now with what comes later, stretching with what came before.
-        let (fixed, moving): (&[i16], _) = if self.pending > 0 {
-            (&window[..CROSSED], PITCH_MIN..=longest)
-        } else {
-            (&window[longest..], 0..=longest - PITCH_MIN)
-        };
-        let own = power(fixed);
-        let mut best = (f32::NEG_INFINITY, longest);
-        for at in moving {
-            let other = &window[at..at + CROSSED];
-            let product: f32 = fixed.iter().zip(other).map(|(a, b)| f32::from(*a) * f32::from(*b)).sum();
-            let likeness = product / (own * power(other)).max(1.0).sqrt();
-            let lag = if self.pending > 0 { at } else { longest - at };
-            if likeness > best.0 {
-                best = (likeness, lag);
-            }
-        }
-        best
-    }
-    /// Goes on crossing from one place to the other; hands back how many samples were made.
-    fn cross(&mut self, crossing: Crossing, from: u32, piece: &mut [i16]) -> usize {
-        let n = piece.len().min(CROSSED - crossing.done);
-        let mut other = [0; PIECE];
-        self.copy(from, &mut piece[..n]);
-        self.copy(from.wrapping_add(crossing.by.cast_unsigned()), &mut other[..n]);
-        for (k, (to, other)) in (crossing.done..).zip(piece[..n].iter_mut().zip(other)) {
-            let weight = (k + 1) as f32 / CROSSED as f32;
-            *to = rounded(f32::from(*to) * (1.0 - weight) + f32::from(other) * weight);
-        }
-        self.crossing = Some(Crossing { done: crossing.done + n, ..crossing });
-        if crossing.done + n == CROSSED {
-            self.crossing = None;
-            self.move_by(crossing.by);
-        }
-        n
     }
 }
 
