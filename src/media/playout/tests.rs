@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::Rng;
+use crate::media::mixer::Mixer;
 use crate::media::{Tone, amplitude};
 
 /// The slack that a first packet is given: 33.75 ms.
