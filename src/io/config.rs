@@ -3,19 +3,20 @@
 //! stands in the file: `password_file` and `password_env` name where it is.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::config_tls::{self, TlsListen};
 use super::config_trunks::{self, TrunkSettings};
+use super::config_words::{SecretPlace, address, domain, folder, ip, list, one_of, secret, service_class};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
 use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
-use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, parse, words};
-use crate::media::{Codec, InbandKeys, SoundRules};
+use crate::exchange::menu::{Diagnostic, Fields, Findings, Place, Word, parse};
+use crate::media::{Codec, SoundRules};
 use crate::node::GuardSettings;
 use crate::sip::{DigestAlgorithm, SessionSettings};
 
@@ -72,15 +73,6 @@ pub struct Settings {
     pub dns: Vec<SocketAddr>,
 }
 
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In this file, alone on its first line.
-    File(PathBuf),
-    /// In this variable of the environment.
-    Environment(String),
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -129,12 +121,12 @@ impl Settings {
         settings.rtp(&mut top, &mut findings);
         settings.http(&mut top, &mut findings);
         if let Some(mut t) = top.table(&mut findings, "store") {
-            folder(&mut t, &mut findings, "dir", |p| settings.store = p);
+            settings.store = folder(&mut t, &mut findings, "dir").unwrap_or(settings.store);
             t.finish(&mut findings);
         }
         if let Some(mut t) = top.table(&mut findings, "files") {
-            folder(&mut t, &mut findings, "menus", |p| settings.menus = Some(p));
-            folder(&mut t, &mut findings, "audio", |p| settings.audio = Some(p));
+            settings.menus = folder(&mut t, &mut findings, "menus");
+            settings.audio = folder(&mut t, &mut findings, "audio");
             t.finish(&mut findings);
         }
         settings.guard(&mut top, &mut findings);
@@ -187,46 +179,6 @@ impl Settings {
         if least > interval {
             let (least, interval) = (least.as_secs(), interval.as_secs());
             let message = format!("`session_min` is {least} s, longer than a `session` of {interval} s");
-            findings.error("HL0105", &t.place, message);
-        }
-    }
-
-    fn rtp(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
-        let Some(mut t) = top.table(findings, "rtp") else { return };
-        let first = t.number(findings, "first_port", &(1_024..=65_534));
-        let last = t.number(findings, "last_port", &(1_024..=65_535));
-        let port = |n: Option<i64>, default: u16| n.and_then(|n| u16::try_from(n).ok()).unwrap_or(default);
-        self.rtp_ports = (port(first, self.rtp_ports.0), port(last, self.rtp_ports.1));
-        if self.rtp_ports.1 <= self.rtp_ports.0 {
-            let message = format!("no RTP port between {} and {}", self.rtp_ports.0, self.rtp_ports.1);
-            findings.error("HL0105", &t.place, message);
-        }
-        if let Some(codecs) = list(&mut t, findings, "codecs", codec) {
-            self.codecs = codecs;
-        }
-        if let Some(class) = service_class(&mut t, findings) {
-            self.rtp_class = class;
-        }
-        if let Some(ms) = t.number(findings, "rebind_after_ms", &(100..=60_000)) {
-            self.sound.sources.rebind_after = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
-        }
-        self.sound.sources.any_host = t.flag(findings, "any_source_host");
-        self.sound(&mut t, findings);
-        t.finish(findings);
-    }
-
-    /// How sound is received.
-    fn sound(&mut self, t: &mut Fields<'_>, findings: &mut Findings<'_>) {
-        if let Some(way) = t.word(findings, "inband_keys").and_then(|w| inband_keys(findings, w)) {
-            self.sound.inband_keys = way;
-        }
-        let ms = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis);
-        let least = ms(t.number(findings, "jitter_min_ms", &(20..=350)));
-        let most = ms(t.number(findings, "jitter_max_ms", &(20..=350)));
-        self.sound.depth_min = least.unwrap_or(self.sound.depth_min);
-        self.sound.depth_max = most.unwrap_or(self.sound.depth_max);
-        if self.sound.depth_max < self.sound.depth_min {
-            let message = "`jitter_max_ms` is less than `jitter_min_ms`".to_owned();
             findings.error("HL0105", &t.place, message);
         }
     }
@@ -295,8 +247,10 @@ impl Settings {
 
     fn third_party(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
         let Some(mut t) = top.table(findings, "third_party") else { return };
-        if let Some(w) = t.word(findings, "callers_keys") {
-            self.exchange.caller_keys_to_party = callers_keys(findings, w);
+        let keys = [("pass", true), ("keep", false)];
+        let word = t.word(findings, "callers_keys");
+        if let Some(pass) = word.and_then(|w| one_of(findings, w, "nothing to do with keys", &keys)) {
+            self.exchange.caller_keys_to_party = pass;
         }
         if let Some(d) = t.duration_if_any(findings, "clearing", &(1..=600)) {
             self.exchange.clearing_max = d;
@@ -317,130 +271,9 @@ pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
-/// One or several of `name`; none at all is a mistake.
-pub(super) fn list<T>(
-    t: &mut Fields<'_>,
-    findings: &mut Findings<'_>,
-    name: &'static str,
-    read: fn(&mut Findings<'_>, Word<'_>) -> Option<T>,
-) -> Option<Vec<T>> {
-    let field = t.get(name)?;
-    let words = words(findings, &field.node);
-    if words.is_empty() {
-        findings
-            .error("HL0105", &field.node.place, format!("`{name}` names nothing"))
-            .help("leave it out for the default");
-    }
-    Some(words.into_iter().filter_map(|w| read(findings, w)).collect())
-}
-
-pub(super) fn address(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SocketAddr> {
-    let read = w.text.parse().ok();
-    if read.is_none() {
-        let message = format!("`{}` is not an address with a port", w.text);
-        findings.error("HL0105", w.place, message).help("write \"0.0.0.0:5060\" or \"[::]:5060\"");
-    }
-    read
-}
-
-fn ip(findings: &mut Findings<'_>, w: Word<'_>) -> Option<IpAddr> {
-    let read = w.text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified());
-    if read.is_none() {
-        let message = format!("`{}` is not an address that a phone could send to", w.text);
-        findings.error("HL0105", w.place, message).help("write the public address, without a port");
-    }
-    read
-}
-
-fn domain(findings: &mut Findings<'_>, w: Word<'_>) -> Option<String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    if w.text.is_empty() || !w.text.chars().all(fits) {
-        let message = format!("`{}` is not a name of a domain", w.text);
-        findings.error("HL0105", w.place, message).help("write \"hotline.example\", without `sip:` and port");
-        return None;
-    }
-    Some(w.text.to_ascii_lowercase())
-}
-
-/// The beginning of numbers that a transfer may lead to.
 fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm> {
-    match w.text {
-        "MD5" => Some(DigestAlgorithm::Md5),
-        "SHA-256" => Some(DigestAlgorithm::Sha256),
-        other => {
-            let message = format!("`{other}` is not a digest algorithm");
-            findings.error("HL0105", w.place, message).help("it may be \"SHA-256\" or \"MD5\"");
-            None
-        }
-    }
-}
-
-/// `dscp`, as a code point.
-fn service_class(t: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<u8> {
-    t.number(findings, "dscp", &(0..=63)).and_then(|n| u8::try_from(n).ok())
-}
-
-fn codec(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Codec> {
-    match w.text {
-        "PCMA" => Some(Codec::Pcma),
-        "PCMU" => Some(Codec::Pcmu),
-        "G722" => Some(Codec::G722),
-        other => {
-            let message = format!("`{other}` is not a codec of this hotline");
-            findings.error("HL0105", w.place, message).help("it may be \"PCMA\", \"PCMU\" or \"G722\"");
-            None
-        }
-    }
-}
-
-fn inband_keys(findings: &mut Findings<'_>, w: Word<'_>) -> Option<InbandKeys> {
-    match w.text {
-        "auto" => Some(InbandKeys::Auto),
-        "off" => Some(InbandKeys::Off),
-        "on" => Some(InbandKeys::On),
-        other => {
-            let message = format!("`{other}` is no way to listen for keys");
-            findings.error("HL0105", w.place, message).help("it may be \"auto\", \"off\" or \"on\"");
-            None
-        }
-    }
-}
-
-fn callers_keys(findings: &mut Findings<'_>, w: Word<'_>) -> bool {
-    match w.text {
-        "pass" => true,
-        "keep" => false,
-        other => {
-            let message = format!("`{other}` is nothing to do with keys");
-            findings.error("HL0105", w.place, message).help("it may be \"pass\" or \"keep\"");
-            true
-        }
-    }
-}
-
-pub(super) fn secret(
-    t: &mut Fields<'_>,
-    findings: &mut Findings<'_>,
-    file: &'static str,
-    env: &'static str,
-) -> Option<SecretPlace> {
-    let in_file = t.word(findings, file);
-    let in_env = t.word(findings, env);
-    match (in_file, in_env) {
-        (Some(_), Some(w)) => {
-            findings.error("HL0105", w.place, format!("write `{file}` or `{env}`, not both"));
-            None
-        }
-        (Some(w), None) => Some(SecretPlace::File(PathBuf::from(w.text))),
-        (None, Some(w)) => Some(SecretPlace::Environment(w.text.to_owned())),
-        (None, None) => None,
-    }
-}
-
-fn folder(t: &mut Fields<'_>, findings: &mut Findings<'_>, name: &'static str, mut set: impl FnMut(PathBuf)) {
-    if let Some(w) = t.word(findings, name) {
-        set(Path::new(w.text).to_path_buf());
-    }
+    let known = [("SHA-256", DigestAlgorithm::Sha256), ("MD5", DigestAlgorithm::Md5)];
+    one_of(findings, w, "not a digest algorithm", &known)
 }
 
 #[cfg(test)]
@@ -480,49 +313,6 @@ mod tests {
         assert_eq!(s.advertise, ["203.0.113.5".parse::<IpAddr>().unwrap()]);
         assert_eq!(s.digest, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
         assert!(s.http.ip().is_loopback());
-    }
-
-    #[test]
-    fn how_sound_is_received_is_said_in_rtp() {
-        let text = "[rtp]\ninband_keys = \"off\"\njitter_min_ms = 40\njitter_max_ms = 120\n";
-        let (s, _) = Settings::read("hotline.toml", text).unwrap();
-        let ms = Duration::from_millis;
-        let (depth_min, depth_max) = (ms(40), ms(120));
-        let rules =
-            SoundRules { inband_keys: InbandKeys::Off, depth_min, depth_max, ..SoundRules::default() };
-        assert_eq!(s.sound, rules);
-        let text = "[rtp]\ninband_keys = \"perhaps\"\njitter_min_ms = 100\njitter_max_ms = 60\n";
-        let found = Settings::read("hotline.toml", text).unwrap_err();
-        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        hotline.toml:1:2: error HL0105: `jitter_max_ms` is less than `jitter_min_ms`
-        hotline.toml:2:15: error HL0105: `perhaps` is no way to listen for keys
-        ");
-    }
-
-    #[test]
-    fn codecs_classes_and_sources_are_said_in_rtp_and_have_defaults_that_work() {
-        let (s, _) = Settings::read("hotline.toml", "").unwrap();
-        assert_eq!((s.codecs.as_slice(), s.rtp_class), (&[Codec::Pcma, Codec::Pcmu][..], 46));
-        assert_eq!(s.connections.service_class, 24);
-        assert_eq!((s.sound.sources.rebind_after, s.sound.sources.any_host), (Duration::from_secs(1), false));
-        let text = "[sip]\ndscp = 40\n[rtp]\ncodecs = [\"G722\", \"PCMU\"]\ndscp = 34\nrebind_after_ms = 500\n\
-                    any_source_host = true\n";
-        let (s, _) = Settings::read("hotline.toml", text).unwrap();
-        assert_eq!((s.codecs.as_slice(), s.rtp_class), (&[Codec::G722, Codec::Pcmu][..], 34));
-        assert_eq!(s.connections.service_class, 40);
-        assert_eq!(
-            (s.sound.sources.rebind_after, s.sound.sources.any_host),
-            (Duration::from_millis(500), true)
-        );
-        let text = "[sip]\ndscp = 64\n[rtp]\ncodecs = [\"G729\"]\nrebind_after_ms = 5\n";
-        let found = Settings::read("hotline.toml", text).unwrap_err();
-        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        hotline.toml:2:8: error HL0105: 64 is not allowed here: from 0 to 63
-        hotline.toml:4:11: error HL0105: `G729` is not a codec of this hotline
-        hotline.toml:5:19: error HL0105: 5 is not allowed here: from 100 to 60000
-        ");
     }
 
     #[test]

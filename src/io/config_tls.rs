@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{address, list};
+use super::config_words::{address, list, one_of};
 use super::net::ConnectionLimits;
 use super::tls::{OwnCertificate, Pin, TlsSettings};
 use crate::exchange::menu::{Fields, Findings, Word};
@@ -93,16 +93,8 @@ pub(super) fn connections(t: &mut Fields<'_>, findings: &mut Findings<'_>, limit
 }
 
 fn policy(findings: &mut Findings<'_>, w: Word<'_>) -> Option<SrtpPolicy> {
-    match w.text {
-        "off" => Some(SrtpPolicy::Off),
-        "offer" => Some(SrtpPolicy::Offer),
-        "require" => Some(SrtpPolicy::Require),
-        other => {
-            let message = format!("`{other}` is no way to treat SRTP");
-            findings.error("HL0105", w.place, message).help("it may be \"off\", \"offer\" or \"require\"");
-            None
-        }
-    }
+    let known = [("off", SrtpPolicy::Off), ("offer", SrtpPolicy::Offer), ("require", SrtpPolicy::Require)];
+    one_of(findings, w, "no way to treat SRTP", &known)
 }
 
 fn pin(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Pin> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::config::{SecretPlace, address, list, secret};
+use super::config_words::{SecretPlace, address, list, secret};
 use super::resolver::name_server;
 use crate::base::TrunkId;
 use crate::exchange::menu::{Field, Fields, Findings, Word, inner};

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
-use super::config::{SecretPlace, Settings};
+use super::config::Settings;
+use super::config_words::SecretPlace;
 use super::descriptors::{self, Capacity, Needs};
 use super::embedded::{self, Place};
 use super::http::Token;
