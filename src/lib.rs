@@ -9,6 +9,7 @@
 //! | street door | `main`, `cli` | one binary; a subcommand a file |
 //! | doors and windows | [`io`] | sockets, files, store, HTTP: the only room with tokio |
 //! | test bench | [`replay`] | phones that place and take real calls |
+//! | model house | [`sim`] | the same machines in simulated time: scenarios, days in seconds |
 //! | hall | [`node`] | where exchange, SIP and media of one server meet |
 //! | ground floor | [`exchange`] | what a call may do: menus, queues, agents |
 //! | workshop | [`sip`], [`sdp`] | SIP and SDP without sockets |
@@ -37,4 +38,5 @@ pub mod node;
 pub mod replay;
 pub mod rtp;
 pub mod sdp;
+pub mod sim;
 pub mod sip;

@@ -34,6 +34,16 @@ impl Rng {
         seed.copy_from_slice(hash.finalize().as_slice());
         Self::from_seed(seed)
     }
+    /// An independent generator for the part of this number: as [`Rng::fork`], for parts that are many.
+    #[must_use]
+    pub fn fork_number(&self, number: u64) -> Self {
+        let mut inner = ChaCha12Rng::from_seed(self.seed);
+        // Each number has a stream of its own under the seed; stream 0 is the generator itself.
+        inner.set_stream(number.wrapping_add(1));
+        let mut seed = [0; 32];
+        inner.fill_bytes(&mut seed);
+        Self::from_seed(seed)
+    }
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.inner.next_u64()

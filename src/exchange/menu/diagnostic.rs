@@ -61,7 +61,7 @@ pub struct Diagnostic {
 pub(crate) const NOT_TOML: &str = "HL0101";
 
 /// Every code with its one-line meaning, in ascending order.
-pub const CODES: [(&str, &str); 33] = [
+pub const CODES: [(&str, &str); 39] = [
     ("HL0101", "the file is not TOML"),
     ("HL0102", "a key that means nothing here"),
     ("HL0103", "a value of the wrong kind"),
@@ -95,6 +95,12 @@ pub const CODES: [(&str, &str); 33] = [
     ("HL0604", "a date that is a holiday and a working day"),
     ("HL0605", "opening hours that nothing uses"),
     ("HL0701", "text that is too long for its place"),
+    ("HL0801", "a scenario names something that it does not have"),
+    ("HL0802", "a call log that cannot be read"),
+    ("HL0803", "a time that makes no sense"),
+    ("HL0804", "a change to something that the scenario does not have"),
+    ("HL0805", "a spread of times that cannot be"),
+    ("HL0806", "a scenario names something that the menus do not have"),
 ];
 
 impl Diagnostic {

@@ -14,15 +14,12 @@ mod run;
 mod set;
 mod walk;
 
-#[cfg(feature = "server")]
 pub(crate) use diagnostic::Findings;
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
-#[cfg(feature = "server")]
-pub(crate) use fields::{Fields, Word, inner, words};
+pub(crate) use fields::{Fields, Word, inner, number, word, words, wrong_kind};
 pub use hours::{Day, Hours, Span, Zone};
 pub use manifest::PromptTexts;
-#[cfg(feature = "server")]
-pub(crate) use raw::{Field, parse};
+pub(crate) use raw::{Field, Node, Table, Value, parse};
 pub use resolve::KnownPrompts;
 pub use run::{Made, MenuEffect, MenuRun, Visit};
 pub use set::{
