@@ -202,22 +202,29 @@ impl Stage {
 
     /// The agent's part in it, if there is one.
     pub(super) fn talk(&self) -> Option<&Talk> {
+        self.parts().0
+    }
+
+    /// The third party's part in it, if there is one.
+    pub(super) fn guest(&self) -> Option<&Guest> {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (Option<&Talk>, Option<&Guest>) {
         match self {
-            Self::Talking(stage) => Some(&stage.talk),
-            Self::Consulting(stage) => Some(&stage.talk),
-            Self::Conference(stage) => Some(&stage.talk),
-            Self::Transferring(stage) => Some(&stage.talk),
-            Self::Clearing(stage) => Some(&stage.talk),
-            Self::Menu(_)
-            | Self::Waiting(_)
-            | Self::Ringing(_)
-            | Self::PartyOnly(_)
-            | Self::Farewell(_)
-            | Self::Ended(_) => None,
+            Self::Talking(stage) => (Some(&stage.talk), None),
+            Self::Consulting(stage) => (Some(&stage.talk), Some(&stage.guest)),
+            Self::Conference(stage) => (Some(&stage.talk), Some(&stage.guest)),
+            Self::Transferring(stage) => (Some(&stage.talk), Some(&stage.guest)),
+            Self::Clearing(stage) => (Some(&stage.talk), Some(&stage.guest)),
+            Self::PartyOnly(stage) => (None, Some(&stage.guest)),
+            Self::Menu(_) | Self::Waiting(_) | Self::Ringing(_) | Self::Farewell(_) | Self::Ended(_) => {
+                (None, None)
+            }
         }
     }
 
-    /// The same, to be changed.
+    /// The agent's part, to be changed.
     pub(super) fn talk_mut(&mut self) -> Option<&mut Talk> {
         match self {
             Self::Talking(stage) => Some(&mut stage.talk),
@@ -229,23 +236,6 @@ impl Stage {
             | Self::Waiting(_)
             | Self::Ringing(_)
             | Self::PartyOnly(_)
-            | Self::Farewell(_)
-            | Self::Ended(_) => None,
-        }
-    }
-
-    /// The third party's part in it, if there is one.
-    pub(super) fn guest(&self) -> Option<&Guest> {
-        match self {
-            Self::Consulting(stage) => Some(&stage.guest),
-            Self::Conference(stage) => Some(&stage.guest),
-            Self::PartyOnly(stage) => Some(&stage.guest),
-            Self::Transferring(stage) => Some(&stage.guest),
-            Self::Clearing(stage) => Some(&stage.guest),
-            Self::Menu(_)
-            | Self::Waiting(_)
-            | Self::Ringing(_)
-            | Self::Talking(_)
             | Self::Farewell(_)
             | Self::Ended(_) => None,
         }

@@ -180,21 +180,7 @@ impl<'f> Fold<'f> {
     pub(super) fn new_calls(&self) -> Vec<[Value<'_>; 19]> {
         let new = self.calls.iter().filter_map(|(id, c)| Some((id, c, c.start.as_ref()?)));
         new.map(|(id, c, s)| {
-            let [
-                answered,
-                ended,
-                language,
-                keys,
-                queue,
-                priority,
-                agent,
-                waited,
-                talk,
-                conference,
-                party,
-                cause,
-            ] = c.columns();
-            [
+            let start = [
                 (*id).into(),
                 s.at.into(),
                 s.dialled.into(),
@@ -202,19 +188,8 @@ impl<'f> Fold<'f> {
                 s.caller_name.into(),
                 s.peer.as_str().into(),
                 s.menus.into(),
-                answered,
-                ended,
-                language,
-                keys,
-                queue,
-                priority,
-                agent,
-                waited,
-                talk,
-                conference,
-                party,
-                cause,
-            ]
+            ];
+            row(start, c.columns())
         })
         .collect()
     }
@@ -222,14 +197,7 @@ impl<'f> Fold<'f> {
     /// What changed of calls that were there before.
     pub(super) fn changed_calls(&self) -> Vec<[Value<'_>; 13]> {
         let changed = self.calls.iter().filter(|(_, c)| c.start.is_none());
-        changed
-            .map(|(id, c)| {
-                let mut columns = c.columns().into_iter();
-                std::array::from_fn(
-                    |n| if n == 0 { (*id).into() } else { columns.next().unwrap_or(Value::Null) },
-                )
-            })
-            .collect()
+        changed.map(|(id, c)| row([(*id).into()], c.columns())).collect()
     }
 
     /// Calls whose tellings of earlier batches came true.
@@ -307,6 +275,16 @@ impl CallChange<'_> {
             self.cause.into(),
         ]
     }
+}
+
+/// A row of `first` and then `rest`, which are as many as it has columns.
+fn row<'v, const FIRST: usize, const REST: usize, const ALL: usize>(
+    first: [Value<'v>; FIRST],
+    rest: [Value<'v>; REST],
+) -> [Value<'v>; ALL] {
+    const { assert!(FIRST + REST == ALL, "a column is missing") };
+    let mut columns = first.into_iter().chain(rest);
+    std::array::from_fn(|_| columns.next().unwrap_or(Value::Null))
 }
 
 fn peer(peer: &Peer) -> String {
