@@ -2,7 +2,7 @@
 use hotline::replay::{PhoneEvent, Voice};
 
 use crate::baresip_peer::Baresip;
-use crate::cast::{AGENT_HZ, CALLER_HZ, answer, no_wrap_up, only, over, rings};
+use crate::cast::{AGENT_HZ, CALLER_HZ, no_wrap_up, only, over};
 use crate::house::{House, MUSIC_HZ, PROMPT_HZ, SOON, runtime};
 
 /// It hears the menu, presses keys, waits with music, talks to an agent, hangs up.
@@ -11,17 +11,7 @@ fn calls_over(transport: &'static str) {
     runtime().block_on(async {
         let mut agent = house.agent("8001", Voice::Tone(AGENT_HZ)).await;
         let mut baresip = Baresip::start(&house, "13800138000", None, transport, CALLER_HZ).await;
-        baresip.dial("95188").await;
-        baresip.wait("CALL_ESTABLISHED").await;
-        baresip.hears(&[PROMPT_HZ], &[MUSIC_HZ, AGENT_HZ, CALLER_HZ]).await;
-        baresip.press("13").await;
-        rings(&mut agent).await;
-        baresip.hears(&[MUSIC_HZ], &[PROMPT_HZ, AGENT_HZ, CALLER_HZ]).await;
-        answer(&mut agent).await;
-        baresip.hears(&[AGENT_HZ], &[MUSIC_HZ, PROMPT_HZ, CALLER_HZ]).await;
-        only("the agent", &agent, &[CALLER_HZ]).await;
-        baresip.hang_up().await;
-        over(&mut agent).await;
+        baresip.visit(&mut agent).await;
     });
     let story = house.story(0);
     assert_eq!(story["call"]["keys"], "13");
@@ -34,10 +24,7 @@ fn works_over(transport: &'static str) {
     runtime().block_on(async {
         let password = house.password("8001");
         let mut baresip = Baresip::start(&house, "8001", Some(&password), transport, AGENT_HZ).await;
-        baresip.registered().await;
-        baresip.dial("*81").await;
-        baresip.wait("CALL_ESTABLISHED").await;
-        baresip.wait("CALL_CLOSED").await;
+        baresip.sign_in().await;
         let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
         caller.press("13").await.unwrap();
         baresip.wait("CALL_ESTABLISHED").await;

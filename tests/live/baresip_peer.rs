@@ -7,11 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hotline::media::amplitude;
+use hotline::replay::Phone;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::house::{House, SOON, scratch, wav};
+use crate::cast::{AGENT_HZ, CALLER_HZ, answer, only, over, rings};
+use crate::house::{House, MUSIC_HZ, PROMPT_HZ, SOON, scratch, wav};
 
 /// Seconds of sound that it has to say: longer than any test.
 const SPEECH: usize = 60;
@@ -123,6 +125,29 @@ impl Baresip {
     /// Presses keys, by RFC 4733.
     pub(crate) async fn press(&mut self, keys: &str) {
         self.tell("sndcode", keys).await;
+    }
+
+    /// An agent signs in by the feature code, once his phone is registered.
+    pub(crate) async fn sign_in(&mut self) {
+        self.registered().await;
+        self.dial("*81").await;
+        self.wait("CALL_ESTABLISHED").await;
+        self.wait("CALL_CLOSED").await;
+    }
+
+    /// A caller hears the menu, presses keys, waits with music, talks to this agent, hangs up.
+    pub(crate) async fn visit(&mut self, agent: &mut Phone) {
+        self.dial("95188").await;
+        self.wait("CALL_ESTABLISHED").await;
+        self.hears(&[PROMPT_HZ], &[MUSIC_HZ, AGENT_HZ, CALLER_HZ]).await;
+        self.press("13").await;
+        rings(agent).await;
+        self.hears(&[MUSIC_HZ], &[PROMPT_HZ, AGENT_HZ, CALLER_HZ]).await;
+        answer(agent).await;
+        self.hears(&[AGENT_HZ], &[MUSIC_HZ, PROMPT_HZ, CALLER_HZ]).await;
+        only("the agent", agent, &[CALLER_HZ]).await;
+        self.hang_up().await;
+        over(agent).await;
     }
 
     /// Refers the other end to somebody else.

@@ -94,16 +94,7 @@ fn baresip_calls(mediaenc: &'static str) {
         let mut agent = house.agent("8001", Voice::Tone(AGENT_HZ)).await;
         let secured = (at, certificates.authority_file(), mediaenc);
         let mut baresip = Baresip::start_secured("13800138000", None, secured, CALLER_HZ).await;
-        baresip.dial("95188").await;
-        baresip.wait("CALL_ESTABLISHED").await;
-        baresip.hears(&[PROMPT_HZ], &[MUSIC_HZ, AGENT_HZ, CALLER_HZ]).await;
-        baresip.press("13").await;
-        rings(&mut agent).await;
-        answer(&mut agent).await;
-        baresip.hears(&[AGENT_HZ], &[MUSIC_HZ, PROMPT_HZ, CALLER_HZ]).await;
-        only("the agent", &agent, &[CALLER_HZ]).await;
-        baresip.hang_up().await;
-        over(&mut agent).await;
+        baresip.visit(&mut agent).await;
     });
     assert_eq!(house.story(0)["call"]["keys"], "13");
 }
@@ -125,10 +116,7 @@ fn baresip_works_as_an_agent_over_tls_and_srtp() {
         let password = house.password("8001");
         let secured = (at, certificates.authority_file(), "srtp-mand");
         let mut baresip = Baresip::start_secured("8001", Some(&password), secured, AGENT_HZ).await;
-        baresip.registered().await;
-        baresip.dial("*81").await;
-        baresip.wait("CALL_ESTABLISHED").await;
-        baresip.wait("CALL_CLOSED").await;
+        baresip.sign_in().await;
         let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
         caller.press("13").await.unwrap();
         baresip.wait("CALL_ESTABLISHED").await;

@@ -24,10 +24,7 @@ fn baresip_transfers_its_caller_to_a_third_party() {
         rt.block_on(async {
             let password = house.password("8001");
             let mut baresip = Baresip::start(&house, "8001", Some(&password), transport, AGENT_HZ).await;
-            baresip.registered().await;
-            baresip.dial("*81").await;
-            baresip.wait("CALL_ESTABLISHED").await;
-            baresip.wait("CALL_CLOSED").await;
+            baresip.sign_in().await;
             let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
             caller.press("13").await.unwrap();
             baresip.wait("CALL_ESTABLISHED").await;

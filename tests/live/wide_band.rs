@@ -12,13 +12,17 @@ fn phone_of(user: &str, house: &House, codec: Codec, hz: f64) -> PhoneSettings {
     settings
 }
 
+async fn agent_with(house: &House, codec: Codec) -> Phone {
+    let mut settings = phone_of("8001", house, codec, AGENT_HZ);
+    settings.password = Some(house.password("8001"));
+    house.agent_with(settings).await
+}
+
 /// A caller hears the menu, presses a key, hears music, talks to an agent, each in his own codec.
 fn talk(caller_has: Codec, agent_has: Codec) {
     let house = House::open_with("[rtp]\ncodecs = [\"G722\", \"PCMA\", \"PCMU\"]", no_wrap_up);
     runtime().block_on(async {
-        let mut agent = phone_of("8001", &house, agent_has, AGENT_HZ);
-        agent.password = Some(house.password("8001"));
-        let mut agent = house.agent_with(agent).await;
+        let mut agent = agent_with(&house, agent_has).await;
         let mut caller = Phone::start(phone_of("13800138000", &house, caller_has, CALLER_HZ)).await.unwrap();
         caller.dial("95188").await.unwrap();
         caller.wait("the answer", SOON, |e| *e == PhoneEvent::Up).await.unwrap();
@@ -58,21 +62,9 @@ fn a_narrow_band_caller_talks_to_a_wide_band_agent() {
 fn baresip_in_wide_band_hears_the_menu_and_talks_to_a_narrow_band_agent() {
     let house = House::open_with("[rtp]\ncodecs = [\"G722\", \"PCMA\"]", no_wrap_up);
     runtime().block_on(async {
-        let mut agent = phone_of("8001", &house, Codec::Pcma, AGENT_HZ);
-        agent.password = Some(house.password("8001"));
-        let mut agent = house.agent_with(agent).await;
+        let mut agent = agent_with(&house, Codec::Pcma).await;
         let who = ("13800138000", None);
         let mut baresip = Baresip::start_in("G722/16000/1", &house, who, ("udp", CALLER_HZ)).await;
-        baresip.dial("95188").await;
-        baresip.wait("CALL_ESTABLISHED").await;
-        baresip.hears(&[PROMPT_HZ], &[MUSIC_HZ, AGENT_HZ, CALLER_HZ]).await;
-        baresip.press("13").await;
-        rings(&mut agent).await;
-        baresip.hears(&[MUSIC_HZ], &[PROMPT_HZ, AGENT_HZ, CALLER_HZ]).await;
-        answer(&mut agent).await;
-        baresip.hears(&[AGENT_HZ], &[MUSIC_HZ, PROMPT_HZ, CALLER_HZ]).await;
-        only("the agent", &agent, &[CALLER_HZ]).await;
-        baresip.hang_up().await;
-        over(&mut agent).await;
+        baresip.visit(&mut agent).await;
     });
 }
