@@ -2,30 +2,15 @@
 //! follows in the same packet into a secret entry.
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hotline::base::{CallId, Key, Now, Rng, Seq, TicketId};
-use hotline::exchange::menu::{MenuSet, PromptTexts};
-use hotline::exchange::{ExchangeSettings, Fact};
+use hotline::exchange::Fact;
 use hotline::media::{Codec, MediaCommand};
 use hotline::node::{LegSound, Node, NodeOutput, NodeSettings};
-use hotline::sip::{
-    Account, Credentials, Destination, Identity, InviteId, Listener, ListenerId, ListenerTransport,
-    OutgoingInvite, Registration, SipEvent, Transmit, UserAgent, UserAgentSettings,
-};
+use hotline::sip::{Destination, InviteId, SipEvent, Transmit, UserAgent};
 
-const UDP: ListenerId = ListenerId(0);
-
-fn address(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 5060))
-}
-
-fn agent_settings(at: SocketAddr) -> UserAgentSettings {
-    let listener = Listener { id: UDP, transport: ListenerTransport::Udp, local: at, advertised: at };
-    UserAgentSettings::new(vec![listener], "hotline")
-}
+use crate::support::node_parts::{self, NODE, UDP, address, shipped_menus, to_node, udp_at};
 
 struct Phone {
     at: SocketAddr,
@@ -38,7 +23,7 @@ struct Phone {
 impl Phone {
     fn new(last: u8) -> Self {
         let at = address(last);
-        let ua = UserAgent::new(agent_settings(at), &Rng::from_number(last.into()));
+        let ua = UserAgent::new(udp_at(at, "hotline"), &Rng::from_number(last.into()));
         let sound = LegSound::new(at.ip(), 30_000, &[Codec::Pcma], last.into());
         Self { at, ua, sound, invite: None, events: Vec::new() }
     }
@@ -100,39 +85,11 @@ struct World {
     ended: Vec<Seq>,
 }
 
-fn menus() -> Arc<MenuSet> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap();
-    let (texts, _) = PromptTexts::read("manifest.toml", &read("audio/manifest.toml"));
-    let files: BTreeMap<String, String> = std::fs::read_dir("menus")
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "toml"))
-        .map(|name| (name.clone(), read(&format!("menus/{name}"))))
-        .collect();
-    Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
-}
-
 impl World {
     fn new() -> Self {
-        let at = address(1);
-        let mut sip = agent_settings(at);
-        sip.accounts.insert("8002".into(), Account::from_password("8002", "hotline", "a long password"));
-        let settings = NodeSettings {
-            exchange: ExchangeSettings::default(),
-            sip,
-            media_addresses: BTreeMap::from([(UDP, at.ip())]),
-            srtp: BTreeMap::new(),
-            codecs: vec![Codec::Pcma],
-            own_addresses: Arc::default(),
-            trunks: BTreeMap::new(),
-            domains: vec![],
-            signal_hold: true,
-            guard: hotline::node::GuardSettings::default(),
-            retry_after_s: 5,
-        };
-        let now = Now::default().after(Duration::from_secs(1));
-        let mut node = Node::new(settings, menus(), now, &Rng::from_number(1));
-        (0..8).for_each(|n| node.offer_port(20_000 + 2 * n));
+        let settings = node_parts::settings(udp_at(address(NODE), "hotline"), &["8002"], BTreeMap::new());
+        let settings = NodeSettings { signal_hold: true, ..settings };
+        let (now, node) = node_parts::node(settings, shipped_menus(|_| ()));
         let phones = vec![Phone::new(2), Phone::new(3)];
         Self {
             now,
@@ -222,19 +179,8 @@ impl World {
         let phone = &mut self.phones[who];
         phone.sound = LegSound::new(phone.at.ip(), 30_000, &[Codec::Pcma], 7);
         let user = if who == 1 { "8002" } else { "13800138000" };
-        let wanted = OutgoingInvite {
-            request_uri: format!("sip:{number}@{}", address(1)),
-            to: Destination::Datagram { listener: UDP, to: address(1) },
-            route: Vec::new(),
-            from: Identity { user: user.into(), ..Identity::default() },
-            extra_headers: Vec::new(),
-            offer: offer.then(|| phone.sound.offer()),
-            credentials: Some(Credentials {
-                user: "8002".into(),
-                password: "a long password".into(),
-                realm: None,
-            }),
-        };
+        let offer = offer.then(|| phone.sound.offer());
+        let wanted = node_parts::invite(user, number, offer);
         phone.invite = Some(phone.ua.invite(self.now.mono, wanted));
         self.carry();
     }
@@ -242,7 +188,7 @@ impl World {
     fn press(&mut self, who: usize, keys: &str) {
         for key in keys.chars() {
             let phone = &mut self.phones[who];
-            phone.ua.press(self.now.mono, phone.invite.unwrap(), Key::from_char(key).unwrap(), 100);
+            node_parts::press(&mut phone.ua, self.now, phone.invite.unwrap(), key);
             self.carry();
         }
     }
@@ -250,21 +196,7 @@ impl World {
     /// Caller and agent 8002 talk.
     fn talking() -> Self {
         let mut w = Self::new();
-        let to = Destination::Datagram { listener: UDP, to: address(1) };
-        let agent = &mut w.phones[1];
-        let registration = Registration {
-            registrar_uri: format!("sip:{}", address(1)),
-            to,
-            identity: Identity { user: "8002".into(), ..Identity::default() },
-            contact_user: None,
-            credentials: Some(Credentials {
-                user: "8002".into(),
-                password: "a long password".into(),
-                realm: None,
-            }),
-            expires: Duration::from_mins(10),
-        };
-        agent.ua.register(w.now.mono, registration);
+        w.phones[1].ua.register(w.now.mono, node_parts::registration("8002", to_node()));
         w.carry();
         w.dial(1, "*81", true);
         let sign_in = w.phones[1].invite.unwrap();
@@ -345,7 +277,7 @@ fn holds_from_both_sides_at_once_end_in_a_call_that_stands() {
         let offer = caller.sound.offer();
         caller.ua.reoffer(now.mono, caller.invite.unwrap(), offer);
         let agent = &mut w.phones[1];
-        agent.ua.press(now.mono, agent.invite.unwrap(), Key::from_char('1').unwrap(), 100);
+        node_parts::press(&mut agent.ua, now, agent.invite.unwrap(), '1');
         // Both are on their way before either arrives.
         let from_caller = w.phones[0].ua.poll_transmit().unwrap();
         let from_agent = w.phones[1].ua.poll_transmit().unwrap();
@@ -382,7 +314,7 @@ fn a_digit_on_the_heels_of_the_key_into_a_secret_entry_is_a_secret() {
     w.press(0, "1");
     for key in "2739".chars() {
         let (now, phone) = (w.now, &mut w.phones[0]);
-        phone.ua.press(now.mono, phone.invite.unwrap(), Key::from_char(key).unwrap(), 100);
+        node_parts::press(&mut phone.ua, now, phone.invite.unwrap(), key);
     }
     w.carry();
     w.wait(Duration::from_secs(5));

@@ -14,18 +14,17 @@ const BOB: usize = 1;
 #[test]
 fn a_call_is_rung_answered_and_ended() {
     let mut w = World::two(1, Weather::FINE);
-    let out = w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
+    let (out, incoming) = w.call();
     w.with(BOB, |ua, now| ua.ring(now, incoming));
     let ringing = w.expect(ALICE, |e| match e {
         SipEvent::Progress { status, .. } => Some(*status),
         _ => None,
     });
     assert_eq!(ringing, Status::RINGING);
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"answer".to_vec()));
+    w.answer(BOB, incoming, "answer");
     assert_eq!(w.expect_answered(ALICE), Some(b"answer".to_vec()));
     w.run_for(Duration::from_secs(1));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!((w.expect_ended(ALICE), w.expect_ended(BOB)), (EndReason::EndedByUs, EndReason::ByeReceived));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -43,9 +42,8 @@ fn a_call_is_rung_answered_and_ended() {
 #[test]
 fn early_media_comes_before_the_answer() {
     let mut w = World::two(1, Weather::FINE);
-    w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.progress(now, incoming, b"early".to_vec()));
+    let (_, incoming) = w.call();
+    w.early_sound(BOB, incoming);
     let early = w.expect(ALICE, |e| match e {
         SipEvent::Progress { status, sdp, .. } => Some((*status, sdp.clone())),
         _ => None,
@@ -56,11 +54,10 @@ fn early_media_comes_before_the_answer() {
 #[test]
 fn a_caller_who_gives_up_cancels() {
     let mut w = World::two(1, Weather::FINE);
-    let out = w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
+    let (out, incoming) = w.call();
     w.with(BOB, |ua, now| ua.ring(now, incoming));
     w.run_for(Duration::from_secs(2));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!((w.expect_ended(ALICE), w.expect_ended(BOB)), (EndReason::EndedByUs, EndReason::Cancelled));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -79,7 +76,7 @@ fn a_caller_who_gives_up_cancels() {
 fn a_cancel_waits_until_anything_was_heard() {
     let mut w = World::two(1, Weather::FINE);
     let out = w.invite(ALICE, BOB);
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!((w.expect_ended(ALICE), w.expect_ended(BOB)), (EndReason::EndedByUs, EndReason::Cancelled));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -96,11 +93,10 @@ fn a_cancel_waits_until_anything_was_heard() {
 #[test]
 fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut w = World::two(1, Weather::FINE);
-    let out = w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
+    let (out, incoming) = w.call();
     w.run_for(Duration::from_millis(500));
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"answer".to_vec()));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.answer(BOB, incoming, "answer");
+    w.end(ALICE, out);
     assert_eq!((w.expect_ended(ALICE), w.expect_ended(BOB)), (EndReason::EndedByUs, EndReason::ByeReceived));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -119,13 +115,9 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
 #[test]
 fn a_busy_phone_is_a_failure() {
     let mut w = World::two(1, Weather::FINE);
-    w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
+    let (_, incoming) = w.call();
     w.with(BOB, |ua, now| ua.reject(now, incoming, Status::BUSY_HERE, Some(30)));
-    let status = w.expect(ALICE, |e| match e {
-        SipEvent::Failed { status, .. } => Some(*status),
-        _ => None,
-    });
+    let status = w.expect_failed(ALICE);
     assert_eq!(status, Status::BUSY_HERE);
     assert_eq!((w.expect_ended(ALICE), w.expect_ended(BOB)), (EndReason::Refused, EndReason::Rejected));
     w.assert_nothing_leaks();
@@ -143,10 +135,7 @@ fn nobody_there_is_a_time_out() {
     let mut w = World::two(1, Weather::FINE);
     w.drop_next.push(("INVITE", 100));
     w.invite(ALICE, BOB);
-    let status = w.expect(ALICE, |e| match e {
-        SipEvent::Failed { status, .. } => Some(*status),
-        _ => None,
-    });
+    let status = w.expect_failed(ALICE);
     assert_eq!((status, w.expect_ended(ALICE)), (Status::REQUEST_TIMEOUT, EndReason::Refused));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -165,9 +154,8 @@ fn nobody_there_is_a_time_out() {
 fn a_missing_ack_ends_the_call_with_bye() {
     let mut w = World::two(1, Weather::FINE);
     w.drop_next.push(("ACK", 100));
-    w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"answer".to_vec()));
+    let (_, incoming) = w.call();
+    w.answer(BOB, incoming, "answer");
     assert_eq!((w.expect_ended(BOB), w.expect_ended(ALICE)), (EndReason::AckTimeout, EndReason::ByeReceived));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -207,7 +195,7 @@ fn a_lost_answer_is_sent_again() {
     w.drop_next.push(("SIP/2.0 200", 2));
     w.drop_next.push(("ACK", 1));
     let (out, _) = w.talk();
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
          alice                          bob
@@ -227,8 +215,7 @@ fn a_lost_answer_is_sent_again() {
 #[test]
 fn leaving_before_the_ack_waits_for_it() {
     let mut w = World::two(1, Weather::FINE);
-    w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
+    let (_, incoming) = w.call();
     w.with(BOB, |ua, now| {
         ua.answer(now, incoming, b"answer".to_vec());
         ua.end(now, incoming);
@@ -252,7 +239,7 @@ fn an_offer_may_come_late_on_either_side() {
     let wanted = hotline::sip::OutgoingInvite { offer: None, ..w.outgoing(ALICE, BOB) };
     let out = w.invite_as(ALICE, wanted);
     let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"offer in 200".to_vec()));
+    w.answer(BOB, incoming, "offer in 200");
     assert_eq!(w.expect_answered(ALICE), Some(b"offer in 200".to_vec()));
     w.run_for(Duration::from_secs(1));
     w.with(ALICE, |ua, now| ua.ack_with(now, out, b"answer in ACK".to_vec()));
@@ -261,7 +248,7 @@ fn an_offer_may_come_late_on_either_side() {
         _ => None,
     });
     assert_eq!(sdp, Some(b"answer in ACK".to_vec()));
-    w.with(BOB, |ua, now| ua.end(now, incoming));
+    w.end(BOB, incoming);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
          alice                          bob
@@ -299,7 +286,7 @@ fn an_agent_proves_who_he_is_and_calls() {
         _ => None,
     });
     assert_eq!(second.authenticated.as_deref(), Some("alice"));
-    w.with(BOB, |ua, now| ua.answer(now, second.invite, b"answer".to_vec()));
+    w.answer(BOB, second.invite, "answer");
     w.expect_answered(ALICE);
     let sent = w.parties[ALICE].traces.iter().filter(|t| t.sent).map(|t| String::from_utf8_lossy(&t.bytes));
     let credentials: Vec<_> = sent.filter(|t| t.contains("Authorization:")).collect();
@@ -307,7 +294,7 @@ fn an_agent_proves_who_he_is_and_calls() {
         !credentials.is_empty() && credentials.iter().all(|t| !t.contains("username")),
         "{credentials:?}"
     );
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
          alice                              bob
@@ -337,10 +324,7 @@ fn a_wrong_password_is_told_once() {
     w.invite_as(ALICE, wanted);
     let incoming = w.expect_incoming(BOB);
     w.with(BOB, |ua, now| ua.challenge(now, incoming));
-    let status = w.expect(ALICE, |e| match e {
-        SipEvent::Failed { status, .. } => Some(*status),
-        _ => None,
-    });
+    let status = w.expect_failed(ALICE);
     assert_eq!((status, w.ua(BOB).counts().digests_refused), (Status::UNAUTHORIZED, 1));
     w.assert_nothing_leaks();
 }
@@ -352,20 +336,14 @@ fn hold_is_a_reoffer_in_either_direction() {
     let (out, incoming) = w.talk();
     for (one, other, mine, theirs) in [(ALICE, BOB, out, incoming), (BOB, ALICE, incoming, out)] {
         w.run_for(Duration::from_secs(1));
-        w.with(one, |ua, now| ua.reoffer(now, mine, b"sendonly".to_vec()));
-        let offer = w.expect(other, |e| match e {
-            SipEvent::Reoffer { offer, .. } => Some(offer.clone()),
-            _ => None,
-        });
+        w.reoffer(one, mine, "sendonly");
+        let offer = w.expect_reoffer(other);
         assert_eq!(offer, Some(b"sendonly".to_vec()));
-        w.with(other, |ua, now| ua.answer_reoffer(now, theirs, b"recvonly".to_vec()));
-        let answer = w.expect(one, |e| match e {
-            SipEvent::ReofferAnswered { sdp, .. } => Some(sdp.clone()),
-            _ => None,
-        });
+        w.answer_reoffer(other, theirs, "recvonly");
+        let answer = w.expect_reoffer_answered(one);
         assert_eq!(answer, Some(b"recvonly".to_vec()));
     }
-    w.with(BOB, |ua, now| ua.end(now, incoming));
+    w.end(BOB, incoming);
     assert_eq!(w.expect_ended(ALICE), EndReason::ByeReceived);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -393,19 +371,16 @@ fn a_glare_is_settled_by_waiting() {
     w.hides_update = true;
     let (out, incoming) = w.talk();
     w.run_for(Duration::from_secs(1));
-    w.with(ALICE, |ua, now| ua.reoffer(now, out, b"of alice".to_vec()));
-    w.with(BOB, |ua, now| ua.reoffer(now, incoming, b"of bob".to_vec()));
+    w.reoffer(ALICE, out, "of alice");
+    w.reoffer(BOB, incoming, "of bob");
     let sides = [(ALICE, out, BOB, "of bob"), (BOB, incoming, ALICE, "of alice")];
     for (party, id, other, from) in sides {
-        let offer = w.expect(party, |e| match e {
-            SipEvent::Reoffer { offer, .. } => Some(offer.clone()),
-            _ => None,
-        });
+        let offer = w.expect_reoffer(party);
         assert_eq!(offer, Some(from.as_bytes().to_vec()));
-        w.with(party, |ua, now| ua.answer_reoffer(now, id, b"yes".to_vec()));
-        w.expect(other, |e| matches!(e, SipEvent::ReofferAnswered { .. }).then_some(()));
+        w.answer_reoffer(party, id, "yes");
+        w.expect_reoffer_answered(other);
     }
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
          alice                                 bob
@@ -438,8 +413,8 @@ fn a_glare_is_settled_by_waiting() {
 fn a_refused_reoffer_leaves_the_call_as_it_was() {
     let mut w = World::two(1, Weather::FINE);
     let (out, incoming) = w.talk();
-    w.with(ALICE, |ua, now| ua.reoffer(now, out, b"odd".to_vec()));
-    w.expect(BOB, |e| matches!(e, SipEvent::Reoffer { .. }).then_some(()));
+    w.reoffer(ALICE, out, "odd");
+    w.expect_reoffer(BOB);
     w.with(BOB, |ua, now| ua.refuse_reoffer(now, incoming, Status::NOT_ACCEPTABLE_HERE));
     let status = w.expect(ALICE, |e| match e {
         SipEvent::ReofferRefused { status, .. } => Some(*status),
@@ -452,7 +427,7 @@ fn a_refused_reoffer_leaves_the_call_as_it_was() {
         _ => None,
     });
     assert_eq!(key, (Key::STAR, 160));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
 }
 
@@ -462,10 +437,10 @@ fn a_reoffer_to_a_peer_that_forgot_the_call_ends_it() {
     let (out, incoming) = w.talk();
     // Bob's BYE never comes to Alice.
     w.drop_next.push(("BYE", 100));
-    w.with(BOB, |ua, now| ua.end(now, incoming));
+    w.end(BOB, incoming);
     w.run_for(Duration::from_secs(90));
     w.drop_next.clear();
-    w.with(ALICE, |ua, now| ua.reoffer(now, out, b"hold".to_vec()));
+    w.reoffer(ALICE, out, "hold");
     assert_eq!(w.expect_ended(ALICE), EndReason::RequestTimeout);
     w.assert_nothing_leaks();
 }
@@ -600,9 +575,9 @@ fn a_phone_on_tcp_is_rung_over_its_own_connection_and_after_its_loss_over_a_new_
         (wanted.request_uri, wanted.to) = (binding.uri, binding.to);
         let out = w.invite_as(BOB, wanted);
         let incoming = w.expect_incoming(ALICE);
-        w.with(ALICE, |ua, now| ua.answer(now, incoming, b"answer".to_vec()));
+        w.answer(ALICE, incoming, "answer");
         w.expect_answered(BOB);
-        w.with(BOB, |ua, now| ua.end(now, out));
+        w.end(BOB, out);
         assert_eq!(w.expect_ended(ALICE), EndReason::ByeReceived);
     }
 }

@@ -23,12 +23,11 @@ fn short_lived() -> World {
 #[test]
 fn early_media_is_acknowledged_before_the_answer() {
     let mut w = World::two(1, Weather::FINE);
-    let out = w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.progress(now, incoming, b"early".to_vec()));
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"early".to_vec()));
+    let (out, incoming) = w.call();
+    w.early_sound(BOB, incoming);
+    w.answer(BOB, incoming, "early");
     assert_eq!(w.expect_answered(ALICE), Some(b"early".to_vec()));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!(w.expect_ended(BOB), EndReason::ByeReceived);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
@@ -50,9 +49,8 @@ fn lost_early_media_and_a_lost_prack_are_sent_again() {
     let mut w = World::two(1, Weather::FINE);
     w.drop_next.push(("SIP/2.0 183", 2));
     w.drop_next.push(("PRACK", 1));
-    w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.progress(now, incoming, b"early".to_vec()));
+    let (_, incoming) = w.call();
+    w.early_sound(BOB, incoming);
     w.run_for(Duration::from_secs(5));
     w.with(BOB, |ua, now| ua.reject(now, incoming, hotline::sip::Status::BUSY_HERE, None));
     w.assert_nothing_leaks();
@@ -74,21 +72,20 @@ fn lost_early_media_and_a_lost_prack_are_sent_again() {
 #[test]
 fn a_phone_that_rings_is_asked_to_change_by_update() {
     let mut w = World::two(1, Weather::FINE);
-    let out = w.invite(ALICE, BOB);
-    let incoming = w.expect_incoming(BOB);
-    w.with(BOB, |ua, now| ua.progress(now, incoming, b"early".to_vec()));
+    let (out, incoming) = w.call();
+    w.early_sound(BOB, incoming);
     w.run_for(Duration::from_secs(1));
-    w.with(ALICE, |ua, now| ua.reoffer(now, out, b"other".to_vec()));
-    w.expect(BOB, |e| matches!(e, SipEvent::Reoffer { .. }).then_some(()));
-    w.with(BOB, |ua, now| ua.answer_reoffer(now, incoming, b"yes".to_vec()));
-    w.expect(ALICE, |e| matches!(e, SipEvent::ReofferAnswered { .. }).then_some(()));
-    w.with(BOB, |ua, now| ua.reoffer(now, incoming, b"mine".to_vec()));
-    w.expect(ALICE, |e| matches!(e, SipEvent::Reoffer { .. }).then_some(()));
-    w.with(ALICE, |ua, now| ua.answer_reoffer(now, out, b"fine".to_vec()));
-    w.expect(BOB, |e| matches!(e, SipEvent::ReofferAnswered { .. }).then_some(()));
+    w.reoffer(ALICE, out, "other");
+    w.expect_reoffer(BOB);
+    w.answer_reoffer(BOB, incoming, "yes");
+    w.expect_reoffer_answered(ALICE);
+    w.reoffer(BOB, incoming, "mine");
+    w.expect_reoffer(ALICE);
+    w.answer_reoffer(ALICE, out, "fine");
+    w.expect_reoffer_answered(BOB);
     w.with(BOB, |ua, now| ua.answer(now, incoming, Vec::new()));
     assert_eq!(w.expect_answered(ALICE), None, "what was agreed last holds");
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
          alice                                        bob
@@ -113,7 +110,7 @@ fn a_session_is_refreshed_by_update_at_half_the_time() {
     let mut w = short_lived();
     let (out, _) = w.talk();
     w.run_for(Duration::from_secs(100));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
            alice                          bob
@@ -135,14 +132,11 @@ fn a_session_is_refreshed_by_reinvite_where_update_is_unknown() {
     let mut w = short_lived();
     w.hides_update = true;
     let (out, _) = w.talk();
-    let offer = w.expect(ALICE, |e| match e {
-        SipEvent::Reoffer { offer, .. } => Some(offer.clone()),
-        _ => None,
-    });
+    let offer = w.expect_reoffer(ALICE);
     assert_eq!(offer, Some(b"answer of bob".to_vec()), "what bob said last");
-    w.with(ALICE, |ua, now| ua.answer_reoffer(now, out, b"offer of alice".to_vec()));
+    w.answer_reoffer(ALICE, out, "offer of alice");
     w.run_for(Duration::from_secs(1));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
           alice                          bob
@@ -199,7 +193,7 @@ fn a_longer_session_is_agreed_on_by_422() {
     });
     let (out, _) = w.talk();
     w.run_for(Duration::from_secs(151));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
            alice                                            bob
@@ -238,11 +232,11 @@ fn a_request_too_large_for_a_datagram_goes_over_a_connection() {
     let out = w.invite_as(ALICE, wanted);
     let incoming = w.expect_incoming(BOB);
     assert!(via_of(&w, ALICE, "INVITE").starts_with("Via: SIP/2.0/TCP 192.0.2.1:5060;branch="));
-    w.with(BOB, |ua, now| ua.answer(now, incoming, b"answer".to_vec()));
+    w.answer(BOB, incoming, "answer");
     w.expect_answered(ALICE);
     // What is small goes as before.
     assert!(via_of(&w, ALICE, "ACK").starts_with("Via: SIP/2.0/UDP"));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!(w.expect_ended(BOB), EndReason::ByeReceived);
     let counts = w.ua(ALICE).counts();
     assert_eq!((counts.large_requests, counts.large_as_datagrams), (1, 0));
@@ -260,7 +254,7 @@ fn a_large_request_whose_connection_is_refused_goes_as_a_datagram() {
     let incoming = w.expect_incoming(BOB);
     w.with(BOB, |ua, now| ua.ring(now, incoming));
     w.expect(ALICE, |e| matches!(e, SipEvent::Progress { .. }).then_some(()));
-    w.with(ALICE, |ua, now| ua.end(now, out));
+    w.end(ALICE, out);
     assert_eq!(w.expect_ended(BOB), EndReason::Cancelled);
     // The CANCEL is matched by the Via of the INVITE as it went.
     assert!(via_of(&w, ALICE, "CANCEL").starts_with("Via: SIP/2.0/UDP 192.0.2.1:5060;branch="));

@@ -2,38 +2,28 @@
 //! limits, the watch by OPTIONS, registrations, and names that peers write.
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{Instant, Key, Now, Rng, TrunkId};
-use hotline::exchange::menu::{MenuSet, PromptTexts};
-use hotline::exchange::{Cause, ExchangeSettings, Fact, Ops};
+use hotline::base::{Instant, Now, Rng, TrunkId};
+use hotline::exchange::{Cause, Fact, Ops};
 use hotline::media::{Codec, MediaCommand};
 use hotline::node::{
-    LegSound, Node, NodeOutput, NodeSettings, Trunk, TrunkHealth, TrunkLimits, TrunkRegistration, TrunkView,
+    LegSound, Node, NodeOutput, Trunk, TrunkHealth, TrunkLimits, TrunkRegistration, TrunkView,
 };
 use hotline::sip::{
-    Account, ConnId, Credentials, Destination, DnsQuestion, DnsRecords, DnsReply, HostWanted, Identity,
-    InviteId, Listener, ListenerId, ListenerTransport, OutgoingInvite, RecordKind, Registration, SipEvent,
-    Srv, Status, UserAgent, UserAgentSettings,
+    Account, ConnId, Credentials, Destination, DnsQuestion, DnsRecords, DnsReply, HostWanted, InviteId,
+    ListenerId, ListenerTransport, OutgoingInvite, RecordKind, Registration, SipEvent, Srv, Status,
+    UserAgent, UserAgentSettings,
 };
 
-const UDP: ListenerId = ListenerId(0);
+use crate::support::node_parts::{self, UDP, address, listener, shipped_menus, to_node, udp_at};
+
 /// TCP of the second address.
 const TCP2: ListenerId = ListenerId(3);
 const CALLER: usize = 0;
 const AGENT: usize = 1;
 const A: usize = 2;
 const B: usize = 3;
-
-fn address(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 5060))
-}
-
-fn listener(id: u8, transport: ListenerTransport, at: SocketAddr) -> Listener {
-    Listener { id: ListenerId(id), transport, local: at, advertised: at }
-}
 
 fn at(last: u8) -> HostWanted {
     let udp = Some(ListenerTransport::Udp);
@@ -66,7 +56,7 @@ struct Phone {
 impl Phone {
     fn new(last: u8, manner: Manner) -> Self {
         let at = address(last);
-        let mut settings = UserAgentSettings::new(vec![listener(0, ListenerTransport::Udp, at)], "carrier");
+        let mut settings = udp_at(at, "carrier");
         settings.accounts.insert("house".into(), Account::from_password("house", "carrier", "a long word"));
         let ua = UserAgent::new(settings, &Rng::from_number(last.into()));
         let sound = LegSound::new(at.ip(), 30_000, &[Codec::Pcma], last.into());
@@ -140,18 +130,10 @@ struct World {
     questions: VecDeque<DnsQuestion>,
 }
 
-fn menus(trunks: &str) -> Arc<MenuSet> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap();
-    let (texts, _) = PromptTexts::read("manifest.toml", &read("audio/manifest.toml"));
-    let mut files: BTreeMap<String, String> = std::fs::read_dir("menus")
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "toml"))
-        .map(|name| (name.clone(), read(&format!("menus/{name}"))))
-        .collect();
+/// The merchants are reached over both trunks.
+fn over_both(files: &mut BTreeMap<String, String>) {
     let directory = files.get_mut("directory.toml").unwrap();
-    *directory = directory.replace("trunk  = \"merchants\"", &format!("trunks = {trunks}"));
-    Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
+    *directory = directory.replace("trunk  = \"merchants\"", "trunks = [\"a\", \"b\"]");
 }
 
 /// The trunks `a` and `b`, at 4 and 5.
@@ -170,25 +152,8 @@ impl World {
             listener(2, ListenerTransport::Udp, second),
             listener(3, ListenerTransport::Tcp, second),
         ];
-        let media_addresses = listeners.iter().map(|l| (l.id, l.local.ip())).collect();
-        let mut sip = UserAgentSettings::new(listeners, "hotline");
-        sip.accounts.insert("8002".into(), Account::from_password("8002", "hotline", "a long password"));
-        let settings = NodeSettings {
-            exchange: ExchangeSettings::default(),
-            sip,
-            media_addresses,
-            srtp: BTreeMap::new(),
-            codecs: vec![Codec::Pcma],
-            trunks,
-            own_addresses: Arc::default(),
-            domains: vec![],
-            signal_hold: false,
-            guard: hotline::node::GuardSettings::default(),
-            retry_after_s: 5,
-        };
-        let now = Now::default().after(Duration::from_secs(1));
-        let mut node = Node::new(settings, menus("[\"a\", \"b\"]"), now, &Rng::from_number(1));
-        (0..16).for_each(|n| node.offer_port(20_000 + 2 * n));
+        let settings = node_parts::settings(UserAgentSettings::new(listeners, "hotline"), &["8002"], trunks);
+        let (now, node) = node_parts::node(settings, shipped_menus(over_both));
         let phones = vec![
             Phone::new(2, Manner::Answers),
             Phone::new(3, Manner::Answers),
@@ -266,15 +231,7 @@ impl World {
         let phone = &mut self.phones[who];
         phone.sound = LegSound::new(phone.at.ip(), 30_000, &[Codec::Pcma], 7);
         let user = if who == AGENT { "8002" } else { "13800138000" };
-        let wanted = OutgoingInvite {
-            request_uri: format!("sip:{number}@{}", address(1)),
-            to: Destination::Datagram { listener: UDP, to: address(1) },
-            route: Vec::new(),
-            from: Identity { user: user.into(), ..Identity::default() },
-            extra_headers: Vec::new(),
-            offer: Some(phone.sound.offer()),
-            credentials: Some(password()),
-        };
+        let wanted = node_parts::invite(user, number, Some(phone.sound.offer()));
         phone.invite = Some(phone.ua.invite(self.now.mono, wanted));
         self.carry();
     }
@@ -282,25 +239,14 @@ impl World {
     fn press(&mut self, who: usize, keys: &str) {
         for key in keys.chars() {
             let phone = &mut self.phones[who];
-            phone.ua.press(self.now.mono, phone.invite.unwrap(), Key::from_char(key).unwrap(), 100);
+            node_parts::press(&mut phone.ua, self.now, phone.invite.unwrap(), key);
             self.carry();
         }
     }
 
     /// The agent registers by this way and signs in.
     fn sign_in(&mut self, to: Destination) {
-        let agent = &mut self.phones[AGENT];
-        agent.ua.register(
-            self.now.mono,
-            Registration {
-                registrar_uri: format!("sip:{}", address(1)),
-                to,
-                identity: Identity { user: "8002".into(), ..Identity::default() },
-                contact_user: None,
-                credentials: Some(password()),
-                expires: Duration::from_mins(10),
-            },
-        );
+        self.phones[AGENT].ua.register(self.now.mono, node_parts::registration("8002", to));
         self.carry();
         self.dial(AGENT, "*81");
         let sign_in = self.phones[AGENT].invite.unwrap();
@@ -313,7 +259,7 @@ impl World {
     /// Caller and agent talk.
     fn talking(trunks: BTreeMap<TrunkId, Trunk>, manners: [Manner; 2]) -> Self {
         let mut w = Self::new(trunks, manners);
-        w.sign_in(Destination::Datagram { listener: UDP, to: address(1) });
+        w.sign_in(to_node());
         w.dial(CALLER, "95188");
         w.press(CALLER, "0");
         assert!(w.facts.iter().any(|f| matches!(f, Fact::Connected { .. })), "{:?}", w.facts);
@@ -343,10 +289,6 @@ impl World {
     fn trunk(&self, name: &str) -> TrunkView {
         self.node.view(self.now).trunks.into_iter().find(|t| t.trunk.as_str() == name).unwrap()
     }
-}
-
-fn password() -> Credentials {
-    Credentials { user: "8002".into(), password: "a long password".into(), realm: None }
 }
 
 fn plain(_: &str, trunk: Trunk) -> Trunk {
@@ -575,29 +517,16 @@ fn an_agent_on_a_stream_of_the_second_address_is_told_that_address() {
     w.streams.insert(conn, AGENT);
     let to = Destination::Stream { conn };
     let agent = &mut w.phones[AGENT];
-    let identity = Identity { user: "8002".into(), ..Identity::default() };
-    agent.ua.register(
-        w.now.mono,
-        Registration {
-            registrar_uri: "sip:198.51.100.1".into(),
-            to,
-            identity: identity.clone(),
-            contact_user: None,
-            credentials: Some(password()),
-            expires: Duration::from_mins(10),
-        },
-    );
+    let there = "sip:198.51.100.1";
+    let registration = Registration { registrar_uri: there.into(), ..node_parts::registration("8002", to) };
+    agent.ua.register(w.now.mono, registration);
     w.carry();
     let agent = &mut w.phones[AGENT];
     let offer = Some(agent.sound.offer());
     let wanted = OutgoingInvite {
         request_uri: "sip:*81@198.51.100.1".into(),
         to,
-        route: Vec::new(),
-        from: identity,
-        extra_headers: Vec::new(),
-        offer,
-        credentials: Some(password()),
+        ..node_parts::invite("8002", "*81", offer)
     };
     let sign_in = agent.ua.invite(w.now.mono, wanted);
     w.carry();

@@ -37,6 +37,30 @@ pub(crate) struct Phone {
     pub secret: Option<(SecretToken, u8)>,
 }
 
+impl Phone {
+    fn new(name: &str, state: PhoneState) -> Self {
+        Self {
+            name: name.into(),
+            state,
+            rings_until: None,
+            playing: None,
+            prompt: String::new(),
+            hears: Vec::new(),
+            secret: None,
+        }
+    }
+}
+
+fn arrival(dialled: &str, caller: &str, peer: Peer) -> Arrival {
+    Arrival {
+        dialled: dialled.into(),
+        caller: caller.into(),
+        caller_name: String::new(),
+        vouched: Vouched::default(),
+        peer,
+    }
+}
+
 pub(crate) struct World {
     pub board: Switchboard,
     pub now: Now,
@@ -101,52 +125,26 @@ impl World {
     }
 
     pub(crate) fn dial(&mut self, name: &str, number: &str, caller: &str, peer: Peer) -> LegId {
-        self.next_leg += 2;
-        let leg = LegId(self.next_leg);
-        let phone = Phone {
-            name: name.into(),
-            state: PhoneState::Calling,
-            rings_until: None,
-            playing: None,
-            prompt: String::new(),
-            hears: Vec::new(),
-            secret: None,
-        };
-        self.phones.insert(leg, phone);
-        let arrival = Arrival {
-            dialled: number.into(),
-            caller: caller.into(),
-            caller_name: String::new(),
-            vouched: Vouched::default(),
-            peer,
-        };
+        let leg = self.calling(name);
+        let arrival = arrival(number, caller, peer);
         self.feed(Input::LegArrived { leg, arrival });
         leg
     }
 
     /// Somebody rings to take a leg's place.
     pub(crate) fn ring_in_place(&mut self, old: LegId, name: &str, peer: Peer) -> LegId {
-        self.next_leg += 2;
-        let new = LegId(self.next_leg);
-        let phone = Phone {
-            name: name.into(),
-            state: PhoneState::Calling,
-            rings_until: None,
-            playing: None,
-            prompt: String::new(),
-            hears: Vec::new(),
-            secret: None,
-        };
-        self.phones.insert(new, phone);
-        let arrival = Arrival {
-            dialled: "95188".into(),
-            caller: String::new(),
-            caller_name: String::new(),
-            vouched: Vouched::default(),
-            peer,
-        };
+        let new = self.calling(name);
+        let arrival = arrival("95188", "", peer);
         self.feed(Input::LegReplaced { old, new, arrival });
         new
+    }
+
+    /// A leg that a phone begins.
+    fn calling(&mut self, name: &str) -> LegId {
+        self.next_leg += 2;
+        let leg = LegId(self.next_leg);
+        self.phones.insert(leg, Phone::new(name, PhoneState::Calling));
+        leg
     }
 
     /// A phone asks that somebody else take its place.
@@ -326,15 +324,8 @@ impl World {
             RingTarget::Party(party) => party.to_string(),
             RingTarget::Outside { number, .. } => number.clone(),
         };
-        let phone = Phone {
-            name: name.clone(),
-            state: PhoneState::Ringing,
-            rings_until: Some(self.now.mono + ring_for),
-            playing: None,
-            prompt: String::new(),
-            hears: Vec::new(),
-            secret: None,
-        };
+        let phone =
+            Phone { rings_until: Some(self.now.mono + ring_for), ..Phone::new(&name, PhoneState::Ringing) };
         self.phones.insert(leg, phone);
         let queue = card.queue.as_ref().map_or("-", |q| q.as_str());
         let entries: Vec<_> = card.entries.iter().map(|(name, text)| format!(", {name} {text}")).collect();

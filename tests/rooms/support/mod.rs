@@ -1,4 +1,5 @@
 //! What behaviour tests share.
+pub(crate) mod node_parts;
 pub(crate) mod queue_model;
 pub(crate) mod sip_peer;
 pub(crate) mod sip_world;

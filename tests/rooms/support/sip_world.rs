@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotline::base::{Instant, Rng};
 use hotline::sip::{
     Account, ConnId, Credentials, Destination, Held, Identity, InviteId, Ladder, Listener, ListenerId,
-    ListenerTransport, OutgoingInvite, SipEvent, Trace, Transmit, UserAgent, UserAgentSettings,
+    ListenerTransport, OutgoingInvite, SipEvent, Status, Trace, Transmit, UserAgent, UserAgentSettings,
 };
 
 pub(crate) const UDP: ListenerId = ListenerId(0);
@@ -347,11 +347,60 @@ impl World {
         })
     }
 
+    /// The status with which a party's call failed.
+    pub(crate) fn expect_failed(&mut self, party: usize) -> Status {
+        self.expect(party, |e| match e {
+            SipEvent::Failed { status, .. } => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// The offer that a party gets in a call that stands.
+    pub(crate) fn expect_reoffer(&mut self, party: usize) -> Option<Vec<u8>> {
+        self.expect(party, |e| match e {
+            SipEvent::Reoffer { offer, .. } => Some(offer.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn expect_reoffer_answered(&mut self, party: usize) -> Option<Vec<u8>> {
+        self.expect(party, |e| match e {
+            SipEvent::ReofferAnswered { sdp, .. } => Some(sdp.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn reoffer(&mut self, party: usize, invite: InviteId, offer: &str) {
+        self.with(party, |ua, now| ua.reoffer(now, invite, offer.as_bytes().to_vec()));
+    }
+
+    pub(crate) fn answer_reoffer(&mut self, party: usize, invite: InviteId, answer: &str) {
+        self.with(party, |ua, now| ua.answer_reoffer(now, invite, answer.as_bytes().to_vec()));
+    }
+
+    /// A call from 0 that has come to 1: the two ends.
+    pub(crate) fn call(&mut self) -> (InviteId, InviteId) {
+        let out = self.invite(0, 1);
+        (out, self.expect_incoming(1))
+    }
+
+    pub(crate) fn answer(&mut self, party: usize, invite: InviteId, answer: &str) {
+        self.with(party, |ua, now| ua.answer(now, invite, answer.as_bytes().to_vec()));
+    }
+
+    pub(crate) fn early_sound(&mut self, party: usize, invite: InviteId) {
+        self.with(party, |ua, now| ua.progress(now, invite, b"early".to_vec()));
+    }
+
+    /// Says BYE, CANCEL or no, as it is due.
+    pub(crate) fn end(&mut self, party: usize, invite: InviteId) {
+        self.with(party, |ua, now| ua.end(now, invite));
+    }
+
     /// A call from 0 to 1 that stands: the two ends.
     pub(crate) fn talk(&mut self) -> (InviteId, InviteId) {
-        let out = self.invite(0, 1);
-        let incoming = self.expect_incoming(1);
-        self.with(1, |ua, now| ua.answer(now, incoming, b"answer of bob".to_vec()));
+        let (out, incoming) = self.call();
+        self.answer(1, incoming, "answer of bob");
         self.expect_answered(0);
         self.expect(1, |e| matches!(e, SipEvent::Acknowledged { .. }).then_some(()));
         (out, incoming)

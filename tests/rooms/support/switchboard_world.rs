@@ -2,22 +2,18 @@
 //! themselves; what they would not say (REFER, odd answers) is written by hand in their names.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::base::{Key, LegId, Now, Rng, TrunkId};
-use hotline::exchange::ExchangeSettings;
-use hotline::exchange::menu::{MenuSet, PromptTexts};
+use hotline::base::{LegId, Now, Rng, TrunkId};
 use hotline::media::{Codec, MediaCommand};
-use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Trunk};
+use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, Trunk};
 use hotline::sip::{
-    Account, Credentials, Destination, HostWanted, Identity, InviteId, Listener, ListenerId,
-    ListenerTransport, OutgoingInvite, Registration, SipEvent, UserAgent, UserAgentSettings,
+    Destination, HostWanted, InviteId, ListenerTransport, OutgoingInvite, SipEvent, UserAgent,
+    UserAgentSettings,
 };
 
-const UDP: ListenerId = ListenerId(0);
-const NODE: u8 = 1;
+use super::node_parts::{self, NODE, UDP, address, shipped_menus, to_node, udp_at};
+
 /// Phones, by their place.
 pub(crate) const CALLER: usize = 0;
 pub(crate) const AGENT: usize = 1;
@@ -25,19 +21,6 @@ pub(crate) const OTHER: usize = 2;
 pub(crate) const MERCHANT: usize = 3;
 /// The last numbers of their addresses, and whose they are.
 const PLACES: [(u8, &str); 4] = [(2, "13800138000"), (3, "8002"), (4, "8001"), (9, "7001")];
-
-fn address(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 5060))
-}
-
-fn settings_at(at: SocketAddr) -> UserAgentSettings {
-    let listener = Listener { id: UDP, transport: ListenerTransport::Udp, local: at, advertised: at };
-    UserAgentSettings::new(vec![listener], "hotline")
-}
-
-fn credentials(user: &str) -> Credentials {
-    Credentials { user: user.into(), password: "a long password".into(), realm: None }
-}
 
 struct Phone {
     at: SocketAddr,
@@ -102,22 +85,10 @@ fn respond(request: &str, status: &str) -> String {
     )
 }
 
-fn menus() -> Arc<MenuSet> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap();
-    let (texts, _) = PromptTexts::read("manifest.toml", &read("audio/manifest.toml"));
-    let files: BTreeMap<String, String> = std::fs::read_dir("menus")
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "toml"))
-        .map(|name| (name.clone(), read(&format!("menus/{name}"))))
-        .collect();
-    Arc::new(MenuSet::load(&files, &texts.known()).unwrap().0)
-}
-
 impl Phone {
     fn new(last: u8) -> Self {
         let at = address(last);
-        let ua = UserAgent::new(settings_at(at), &Rng::from_number(last.into()));
+        let ua = UserAgent::new(udp_at(at, "hotline"), &Rng::from_number(last.into()));
         Self { at, ua, sounds: BTreeMap::new(), over: 0, newest: None, port: 30_000 }
     }
 
@@ -160,12 +131,6 @@ impl Phone {
 impl World {
     /// Nobody is signed in; `set` changes the merchants' trunk.
     pub(crate) fn new(set: impl FnOnce(&mut Trunk)) -> Self {
-        let at = address(NODE);
-        let mut sip = settings_at(at);
-        sip.trace = true;
-        for user in ["8001", "8002"] {
-            sip.accounts.insert(user.into(), Account::from_password(user, "hotline", "a long password"));
-        }
         let merchants = HostWanted {
             host: address(9).ip().to_string(),
             port: Some(address(9).port()),
@@ -174,22 +139,10 @@ impl World {
         };
         let mut trunk = Trunk::new(merchants, "192.0.2.9".into());
         set(&mut trunk);
-        let settings = NodeSettings {
-            exchange: ExchangeSettings { check_every: 1, ..ExchangeSettings::default() },
-            sip,
-            media_addresses: BTreeMap::from([(UDP, at.ip())]),
-            codecs: vec![Codec::Pcma],
-            trunks: BTreeMap::from([(TrunkId::from("merchants"), trunk)]),
-            srtp: BTreeMap::new(),
-            own_addresses: Arc::default(),
-            domains: vec![],
-            signal_hold: false,
-            guard: hotline::node::GuardSettings::default(),
-            retry_after_s: 5,
-        };
-        let now = Now::default().after(Duration::from_secs(1));
-        let mut node = Node::new(settings, menus(), now, &Rng::from_number(1));
-        (0..60).for_each(|n| node.offer_port(20_000 + 2 * n));
+        let trunks = BTreeMap::from([(TrunkId::from("merchants"), trunk)]);
+        let sip = UserAgentSettings { trace: true, ..udp_at(address(NODE), "hotline") };
+        let settings = node_parts::settings(sip, &["8001", "8002"], trunks);
+        let (now, node) = node_parts::node(settings, shipped_menus(|_| ()));
         Self {
             now,
             node,
@@ -298,15 +251,8 @@ impl World {
         let user = PLACES[who].1;
         let phone = &mut self.phones[who];
         let mut sound = phone.sound();
-        let wanted = OutgoingInvite {
-            request_uri: format!("sip:{number}@{}", address(NODE)),
-            to: Destination::Datagram { listener: UDP, to: address(NODE) },
-            route: Vec::new(),
-            from: Identity { user: user.into(), ..Identity::default() },
-            extra_headers,
-            offer: Some(sound.offer()),
-            credentials: Some(credentials(user)),
-        };
+        let wanted =
+            OutgoingInvite { extra_headers, ..node_parts::invite(user, number, Some(sound.offer())) };
         let invite = phone.ua.invite(self.now.mono, wanted);
         phone.sounds.insert(invite, sound);
         phone.newest = Some(invite);
@@ -317,7 +263,7 @@ impl World {
     pub(crate) fn press(&mut self, who: usize, keys: &str) {
         for key in keys.chars() {
             let phone = &mut self.phones[who];
-            phone.ua.press(self.now.mono, phone.newest.unwrap(), Key::from_char(key).unwrap(), 100);
+            node_parts::press(&mut phone.ua, self.now, phone.newest.unwrap(), key);
             self.carry();
         }
     }
@@ -325,15 +271,7 @@ impl World {
     /// Registers an agent's phone and signs him in.
     pub(crate) fn sign_in(&mut self, who: usize) {
         let user = PLACES[who].1;
-        let registration = Registration {
-            registrar_uri: format!("sip:{}", address(NODE)),
-            to: Destination::Datagram { listener: UDP, to: address(NODE) },
-            identity: Identity { user: user.into(), ..Identity::default() },
-            contact_user: None,
-            credentials: Some(credentials(user)),
-            expires: Duration::from_hours(1),
-        };
-        self.phones[who].ua.register(self.now.mono, registration);
+        self.phones[who].ua.register(self.now.mono, node_parts::registration(user, to_node()));
         self.carry();
         self.dial(who, "*81");
         let phone = &mut self.phones[who];
