@@ -4,19 +4,19 @@ use std::net::Ipv4Addr;
 
 /// What a process has used so far, and what it holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Usage {
+pub(in crate::replay) struct Usage {
     /// User and system time of all its threads, in nanoseconds.
-    pub(super) cpu_ns: u64,
+    pub(in crate::replay) cpu_ns: u64,
     /// User time alone, in microseconds, as far as the kernel splits it.
-    pub(super) user_us: u64,
+    pub(in crate::replay) user_us: u64,
     /// Resident memory, in bytes.
-    pub(super) rss: u64,
+    pub(in crate::replay) rss: u64,
     /// Open files.
-    pub(super) files: u64,
+    pub(in crate::replay) files: u64,
 }
 
 /// Reads a process's figures; zeros for what cannot be read.
-pub(super) fn usage(pid: u32) -> Usage {
+pub(in crate::replay) fn usage(pid: u32) -> Usage {
     let text = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
     let cpu_ns = tasks.into_iter().flatten().flatten().filter_map(|task| {
@@ -36,7 +36,7 @@ pub(super) fn usage(pid: u32) -> Usage {
 }
 
 /// Datagrams that the kernel dropped so far at UDP sockets bound to `at` whose port `wanted` holds for.
-pub(super) fn drops(at: Ipv4Addr, wanted: impl Fn(u16) -> bool) -> u64 {
+pub(in crate::replay) fn drops(at: Ipv4Addr, wanted: impl Fn(u16) -> bool) -> u64 {
     let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
     let ours = u32::from_le_bytes(at.octets());
     let of_line = |line: &str| -> Option<u64> {

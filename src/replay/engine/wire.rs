@@ -1,5 +1,5 @@
-//! The load tool's sockets: one for SIP, a few for the sound of many phones each. Sound is read and sent in batches, so
-//! that the tool leaves the machine to the server; what comes in carries the kernel's time of arrival.
+//! The phones' sockets: one for SIP, those for sound of many phones each or of one. Sound is read and sent in batches, so
+//! that the phones leave the machine to the server; what comes in carries the kernel's time of arrival.
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsRawFd as _, RawFd};
@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, RawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, sendmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -17,20 +17,25 @@ const BATCH: usize = 64;
 /// Longest packet read: a frame of 60 ms.
 const LONGEST: usize = 512;
 /// The kernel's buffer of one socket, in bytes: half a second of its phones' sound.
-const BUFFER: usize = 8 * 1024 * 1024;
+pub(in crate::replay) const BUFFER: usize = 8 * 1024 * 1024;
+/// That of a socket of one phone: over a second of its sound.
+pub(super) const OWN_BUFFER: usize = 64 * 1024;
+/// Packets read with one system call where a phone has a socket of its own.
+const OWN_BATCH: usize = 4;
 
 /// A UDP socket with a large buffer.
-pub(super) fn udp(at: SocketAddrV4) -> io::Result<UdpSocket> {
+pub(super) fn udp(at: SocketAddrV4, buffer: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_recv_buffer_size(BUFFER)?;
-    socket.set_send_buffer_size(BUFFER)?;
+    socket.set_recv_buffer_size(buffer)?;
+    socket.set_send_buffer_size(buffer)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SocketAddr::V4(at).into())?;
     Ok(socket.into())
 }
 
 /// One packet that came in.
-pub(super) struct Heard<'a> {
+#[derive(Clone, Copy)]
+pub(in crate::replay) struct Heard<'a> {
     /// Who sent it.
     pub from: SocketAddrV4,
     /// When the kernel took it, in nanoseconds since 1970.
@@ -40,7 +45,7 @@ pub(super) struct Heard<'a> {
 }
 
 /// A socket for the sound of many phones, told apart by whom they hear.
-pub(super) struct Wire {
+pub(in crate::replay) struct Wire {
     socket: UdpSocket,
     /// RTCP's neighbour: read by nobody, there so that no ICMP is sent.
     _rtcp: UdpSocket,
@@ -51,48 +56,49 @@ pub(super) struct Wire {
     waiting: Vec<(SocketAddrV4, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
     /// Packets that the kernel did not take.
-    pub(super) unsent: u64,
+    pub(in crate::replay) unsent: u64,
 }
 
 impl Wire {
     /// An even port and the odd one after it.
-    pub(super) fn open(at: Ipv4Addr) -> io::Result<Self> {
+    pub(in crate::replay) fn open(at: Ipv4Addr, buffer: usize) -> io::Result<Self> {
         let mut tries = 0;
         let (socket, rtcp, port) = loop {
-            let socket = udp(SocketAddrV4::new(at, 0))?;
+            let socket = udp(SocketAddrV4::new(at, 0), buffer)?;
             let port = socket.local_addr()?.port();
-            match port.checked_add(1).map(|next| udp(SocketAddrV4::new(at, next))) {
+            match port.checked_add(1).map(|next| udp(SocketAddrV4::new(at, next), OWN_BUFFER)) {
                 Some(Ok(rtcp)) if port % 2 == 0 => break (socket, rtcp, port),
                 _ if tries < 100 => tries += 1,
                 _ => return Err(io::Error::other("no pair of free ports")),
             }
         };
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+        let batch = if buffer == BUFFER { BATCH } else { OWN_BATCH };
         Ok(Self {
             socket,
             _rtcp: rtcp,
             port,
-            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(TimeSpec))),
-            out: MultiHeaders::preallocate(BATCH, None),
-            buffers: vec![[0; LONGEST]; BATCH],
-            waiting: Vec::with_capacity(BATCH),
+            headers: MultiHeaders::preallocate(batch, Some(cmsg_space!(TimeSpec))),
+            out: MultiHeaders::preallocate(batch, None),
+            buffers: vec![[0; LONGEST]; batch],
+            waiting: Vec::with_capacity(batch),
             spare: Vec::new(),
             unsent: 0,
         })
     }
 
     /// Its RTP port.
-    pub(super) const fn port(&self) -> u16 {
+    pub(in crate::replay) const fn port(&self) -> u16 {
         self.port
     }
 
     /// What `poll` watches.
-    pub(super) fn fd(&self) -> RawFd {
+    pub(in crate::replay) fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 
     /// Hands every packet that is there to `take`.
-    pub(super) fn read(&mut self, mut take: impl FnMut(Heard<'_>)) -> io::Result<()> {
+    pub(in crate::replay) fn read(&mut self, mut take: impl FnMut(Heard<'_>)) -> io::Result<()> {
         loop {
             let told = match self.receive() {
                 Ok(told) => told,
@@ -107,7 +113,7 @@ impl Wire {
                     take(Heard { from, at_ns: *at_ns, bytes });
                 }
             }
-            if told.len() < BATCH {
+            if told.len() < self.buffers.len() {
                 return Ok(());
             }
         }
@@ -132,19 +138,27 @@ impl Wire {
     }
 
     /// Sends with the next batch; a full batch goes at once.
-    pub(super) fn send(&mut self, to: SocketAddrV4, head: &[u8], payload: &[u8]) {
+    pub(in crate::replay) fn send(&mut self, to: SocketAddrV4, head: &[u8], payload: &[u8]) {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(head);
         bytes.extend_from_slice(payload);
         self.waiting.push((to, bytes));
-        if self.waiting.len() == BATCH {
+        if self.waiting.len() == self.buffers.len() {
             self.flush();
         }
     }
 
+    /// Sends at once.
+    pub(in crate::replay) fn send_now(&mut self, to: SocketAddrV4, head: &[u8], payload: &[u8]) {
+        let parts = [IoSlice::new(head), IoSlice::new(payload)];
+        let to = SockaddrIn::from(to);
+        let sent = sendmsg(self.socket.as_raw_fd(), &parts, &[], MsgFlags::MSG_DONTWAIT, Some(&to));
+        self.unsent += u64::from(sent.is_err());
+    }
+
     /// Sends what waits.
-    pub(super) fn flush(&mut self) {
+    pub(in crate::replay) fn flush(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
@@ -160,7 +174,7 @@ impl Wire {
 }
 
 /// A time of the kernel's, in nanoseconds since 1970.
-pub(super) fn nanoseconds(time: TimeSpec) -> u64 {
+pub(in crate::replay) fn nanoseconds(time: TimeSpec) -> u64 {
     let part = |n: i64| u64::try_from(n).unwrap_or(0);
     part(time.tv_sec()) * 1_000_000_000 + part(time.tv_nsec())
 }

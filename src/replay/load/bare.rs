@@ -10,7 +10,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 use super::ear::FRAME_NS;
-use super::wire::nanoseconds;
+use crate::replay::engine::nanoseconds;
 use crate::rtp::Header;
 
 /// The sender's thread; ends when dropped.

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Scenario;
-use super::drive::{Drive, UDP, WANTED_PACKETS};
+use super::drive::{Drive, WANTED_PACKETS};
 use super::ear::Ear;
 use super::phone::{Mouth, Phone, Role};
 use super::plan::Phase;
 use crate::base::{Instant, Now};
 use crate::media::Codec;
 use crate::node::LegSound;
+use crate::replay::engine::UDP;
 use crate::sip::{
     Credentials, Destination, Identity, Incoming, InviteId, OutgoingInvite, Registration, SipEvent, Status,
 };
@@ -34,11 +35,11 @@ impl Drive {
     }
 
     pub(super) fn register_all(&mut self) {
-        let now = self.clock.now();
+        let now = self.engine.now();
         let (to, server) = (self.destination(), self.address());
         for (user, password) in self.settings.agents.clone() {
             let credentials = Credentials { user: user.clone(), password, realm: None };
-            self.sip.register(
+            self.engine.sip.register(
                 now.mono,
                 Registration {
                     registrar_uri: format!("sip:{server}"),
@@ -86,7 +87,7 @@ impl Drive {
         let mut sound = self.sound(at);
         let offer = sound.offer();
         let from = Identity { user: user.to_owned(), ..Identity::default() };
-        let invite = self.sip.invite(
+        let invite = self.engine.sip.invite(
             now.mono,
             OutgoingInvite {
                 request_uri: format!("sip:{number}@{}", self.settings.server),
@@ -109,12 +110,9 @@ impl Drive {
         })
     }
 
-    fn wire_of(&self, at: usize) -> usize {
-        at % self.wires.len().max(1)
-    }
-
     fn sound(&mut self, at: usize) -> LegSound {
-        let port = self.wires.get(self.wire_of(at)).map_or(0, super::wire::Wire::port);
+        // Shared sockets are open already: this cannot fail.
+        let port = self.engine.seat(at).unwrap_or(0);
         LegSound::new(self.settings.at.into(), port, &[Codec::Pcma], self.rng.next_u64() >> 2)
     }
 
@@ -138,7 +136,6 @@ impl Drive {
             call,
             invite,
             sound,
-            wire: self.wire_of(at),
             mouth,
             to: None,
             up: false,
@@ -166,7 +163,7 @@ impl Drive {
                 let Some(at) = self.of_invite.get(&invite).copied() else { return };
                 let Some(Some(phone)) = self.phones.get_mut(at) else { return };
                 if sdp.is_none_or(|sdp| phone.sound.accept(&sdp).is_err()) {
-                    self.sip.end(now.mono, invite);
+                    self.engine.sip.end(now.mono, invite);
                     return;
                 }
                 if phone.role == Role::Caller {
@@ -191,7 +188,7 @@ impl Drive {
                     return;
                 }
                 let sdp = phone.sound.take_answer();
-                self.sip.answer_reoffer(now.mono, invite, sdp);
+                self.engine.sip.answer_reoffer(now.mono, invite, sdp);
             }
             SipEvent::Ended { invite, .. } => self.on_ended(invite),
             _ => {}
@@ -215,12 +212,12 @@ impl Drive {
         let offer = incoming.offer.as_deref().unwrap_or_default();
         if sound.answer(offer).is_err() {
             self.free.push(at);
-            self.sip.reject(now.mono, incoming.invite, Status::NOT_ACCEPTABLE_HERE, None);
+            self.engine.sip.reject(now.mono, incoming.invite, Status::NOT_ACCEPTABLE_HERE, None);
             return;
         }
         let sdp = sound.take_answer();
         self.seat(at, now.mono, (role, call), (incoming.invite, sound));
-        self.sip.answer(now.mono, incoming.invite, sdp);
+        self.engine.sip.answer(now.mono, incoming.invite, sdp);
         self.up(at, now.mono);
         if self.settings.scenario == Scenario::Conferences && role == Role::Agent {
             let (invite, join) = (self.settings.invite_keys.clone(), self.settings.join_keys.clone());
@@ -237,9 +234,7 @@ impl Drive {
         phone.dialled_at = now;
         if let Some(SocketAddr::V4(to)) = phone.sound.remote().map(|r| r.rtp) {
             phone.to = Some(to);
-            if let (Some(place), Ok(at)) = (self.of_port.get_mut(usize::from(to.port())), u32::try_from(at)) {
-                *place = at;
-            }
+            self.engine.agree(at, to);
         }
     }
 
@@ -247,12 +242,7 @@ impl Drive {
         let Some(at) = self.of_invite.remove(&invite) else { return };
         let Some(phone) = self.phones.get_mut(at).and_then(Option::take) else { return };
         self.free.push(at);
-        if let Some(to) = phone.to
-            && let Some(place) = self.of_port.get_mut(usize::from(to.port()))
-            && usize::try_from(*place).is_ok_and(|p| p == at)
-        {
-            *place = u32::MAX;
-        }
+        self.engine.leave(at, phone.to);
         match (phone.role, self.settings.scenario) {
             (Role::SignIn, _) => {
                 if phone.call == usize::MAX {
@@ -297,21 +287,21 @@ impl Drive {
                 }
             } else if phone.key_at.is_some_and(|at| at <= now) {
                 if let Some(key) = phone.keys.pop() {
-                    self.sip.press(now, phone.invite, key, HELD_MS);
+                    self.engine.sip.press(now, phone.invite, key, HELD_MS);
                 }
                 let pause = if phone.keys.len() == phone.after_pause { BEFORE_JOIN } else { BETWEEN_KEYS };
                 phone.key_at = (!phone.keys.is_empty()).then(|| now + pause);
             }
         }
         for invite in over {
-            self.sip.end(now, invite);
+            self.engine.sip.end(now, invite);
         }
     }
 
     pub(super) fn hang_up_all(&mut self, now: Instant) {
         let all: Vec<InviteId> = self.phones.iter().flatten().map(|p| p.invite).collect();
         for invite in all {
-            self.sip.end(now, invite);
+            self.engine.sip.end(now, invite);
         }
     }
 

@@ -1,35 +1,22 @@
 //! The tool's loop: read SIP, read sound, speak what is due, go on in the plan. One thread, a step each millisecond.
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
-use std::time::Duration;
-
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use std::net::{SocketAddr, SocketAddrV4};
 
 use super::bare::BareSender;
 use super::ear::{Ear, Ears, TONES};
 use super::phone::{Mouth, Phone};
 use super::plan::{Held, Measured, Phase};
 use super::report::LoadReport;
-use super::watch::{self, Usage};
-use super::wire::{Wire, udp};
 use super::{LoadError, LoadSettings, Progress};
 use crate::base::{Instant, Now, Rng};
-use crate::io::Clock;
 use crate::media::{Codec, FRAME_SAMPLES, Tone};
-use crate::rtp::{Header, Packet, is_rtcp};
-use crate::sip::{
-    Destination, InviteId, Listener, ListenerId, ListenerTransport, UserAgent, UserAgentSettings,
-};
+use crate::replay::engine::watch::{self, Usage};
+use crate::replay::engine::{AT_ONCE, BUFFER, Engine, SLOTS, Sockets, Wire};
+use crate::rtp::{Header, Packet};
+use crate::sip::InviteId;
 
-/// The tool's one SIP listener.
-pub(super) const UDP: ListenerId = ListenerId(0);
-/// Phones that share a socket.
-const OF_ONE_WIRE: usize = 250;
-/// Slots of a frame: each phone speaks in its own.
-const SLOTS: usize = 20;
-/// Packets that a caller of [`Scenario::Calls`] wants to hear: a second.
+/// Packets that a caller of [`Scenario::Calls`](super::Scenario::Calls) wants to hear: a second.
 pub(super) const WANTED_PACKETS: u64 = 50;
 
 /// What was counted of calls.
@@ -48,17 +35,11 @@ pub(super) struct Counts {
 /// Everything of a load being played.
 pub(super) struct Drive {
     pub(super) settings: LoadSettings,
-    pub(super) sip: UserAgent,
-    socket: UdpSocket,
-    pub(super) wires: Vec<Wire>,
-    poll: Poll,
-    pub(super) clock: Clock,
+    pub(super) engine: Engine,
     pub(super) rng: Rng,
     pub(super) phones: Vec<Option<Phone>>,
     pub(super) free: Vec<usize>,
     pub(super) of_invite: BTreeMap<InviteId, usize>,
-    /// Which phone hears what the server sends from a port, by port.
-    pub(super) of_port: Vec<u32>,
     /// The agent's phone of each call.
     pub(super) agent_of: BTreeMap<usize, usize>,
     pub(super) ears: Ears,
@@ -68,7 +49,6 @@ pub(super) struct Drive {
     tones: [[u8; FRAME_SAMPLES]; 3],
     quiet: [u8; FRAME_SAMPLES],
     pub(super) began: Instant,
-    spoken_ms: u64,
     pub(super) bare: Bare,
     pub(super) idle: Usage,
     pub(super) held: Option<Held>,
@@ -87,44 +67,21 @@ pub(super) struct Bare {
 
 impl Drive {
     pub(super) fn open(settings: LoadSettings) -> Result<Self, LoadError> {
-        let socket = udp(SocketAddrV4::new(settings.at, settings.port))?;
-        let address = socket.local_addr()?;
-        let poll = Poll::new()?;
-        let watch = |fd: i32, token: usize| {
-            poll.registry().register(&mut SourceFd(&fd), Token(token), Interest::READABLE)
-        };
-        watch(std::os::fd::AsRawFd::as_raw_fd(&socket), usize::MAX)?;
-        let mut wires = Vec::new();
-        for n in 0..=(3 * settings.size.min(6_000)) / OF_ONE_WIRE {
-            let wire = Wire::open(settings.at)?;
-            watch(wire.fd(), n)?;
-            wires.push(wire);
-        }
         let rng = Rng::from_number(settings.seed);
-        let listener =
-            Listener { id: UDP, transport: ListenerTransport::Udp, local: address, advertised: address };
-        let mut ua = UserAgentSettings::new(vec![listener], "load");
-        ua.limits.invites = 200_000;
-        "hotline-load".clone_into(&mut ua.server_name);
-        let clock = Clock::start();
-        let began = clock.mono();
+        let at = SocketAddrV4::new(settings.at, settings.port);
+        let engine = Engine::open(at, "load", Sockets::Shared(3 * settings.size.min(6_000)), &rng)?;
+        let began = engine.clock.mono();
         let idle = settings.pid.map(watch::usage).unwrap_or_default();
         let phase = if settings.agents.is_empty() { Phase::Rise } else { Phase::Register };
-        let bare_wire = Wire::open(settings.at)?;
-        watch(bare_wire.fd(), wires.len())?;
+        let bare_wire = Wire::open(settings.at, BUFFER)?;
         let to = SocketAddrV4::new(settings.at, bare_wire.port());
         let (sender, from) = BareSender::start(SocketAddrV4::new(settings.at, 0), to)?;
         Ok(Self {
-            sip: UserAgent::new(ua, &rng.fork("sip")),
-            socket,
-            wires,
-            poll,
-            clock,
+            engine,
             rng: rng.fork("phones"),
             phones: Vec::new(),
             free: Vec::new(),
             of_invite: BTreeMap::new(),
-            of_port: vec![u32::MAX; 65_536],
             agent_of: BTreeMap::new(),
             ears: Ears::new()?,
             answer_us: hdrhistogram::Histogram::new_with_max(60_000_000, 3)?,
@@ -133,7 +90,6 @@ impl Drive {
             tones: TONES.map(frame_of),
             quiet: [0xD5; FRAME_SAMPLES],
             began,
-            spoken_ms: began.as_millis(),
             bare: Bare { wire: bare_wire, sender, ears: Ears::new()?, ear: Ear::default(), from },
             idle,
             held: None,
@@ -144,7 +100,6 @@ impl Drive {
     }
 
     pub(super) fn run(mut self, mut watch: impl FnMut(Progress)) -> Result<LoadReport, LoadError> {
-        let mut events = Events::with_capacity(256);
         let mut told = 0;
         if self.phase == Phase::Register {
             self.register_all();
@@ -152,9 +107,9 @@ impl Drive {
         loop {
             self.read_sip()?;
             self.read_sound()?;
-            let now = self.clock.now();
-            self.speak(now);
-            self.sip.handle_timeout(now.mono);
+            let now = self.engine.now();
+            self.speak(now.mono);
+            self.engine.sip.handle_timeout(now.mono);
             self.plan(now);
             self.settle(now);
             if now.mono.as_millis() / 500 != told {
@@ -164,11 +119,7 @@ impl Drive {
             if self.is_over(now.mono) {
                 return Ok(self.report());
             }
-            if let Err(e) = self.poll.poll(&mut events, Some(Duration::from_millis(1)))
-                && e.kind() != io::ErrorKind::Interrupted
-            {
-                return Err(e.into());
-            }
+            self.engine.wait()?;
         }
     }
 
@@ -186,39 +137,23 @@ impl Drive {
     }
 
     fn read_sip(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 4_096];
-        // A share at a time: sound must not wait for a burst of signalling.
-        for _ in 0..64 {
-            match self.socket.recv_from(&mut buffer) {
-                Ok((n, from)) => {
-                    let bytes = buffer.get(..n).unwrap_or_default();
-                    let now = self.clock.now();
-                    self.sip.handle_datagram(now.mono, UDP, from, bytes);
-                    self.settle(now);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(e) => return Err(e),
+        for _ in 0..AT_ONCE {
+            if !self.engine.take_sip()? {
+                return Ok(());
             }
+            let now = self.engine.now();
+            self.settle(now);
         }
         Ok(())
     }
 
     fn read_sound(&mut self) -> io::Result<()> {
-        let (of_port, phones, ears) = (&self.of_port, &mut self.phones, &mut self.ears);
-        for wire in &mut self.wires {
-            wire.read(|heard| {
-                if is_rtcp(heard.bytes) {
-                    return;
-                }
-                let at = of_port.get(usize::from(heard.from.port())).copied().unwrap_or(u32::MAX);
-                let phone =
-                    usize::try_from(at).ok().and_then(|at| phones.get_mut(at)).and_then(Option::as_mut);
-                if let (Some(phone), Ok(packet)) = (phone, Packet::read(heard.bytes)) {
-                    phone.ear.hear(ears, heard.at_ns, &packet);
-                }
-            })?;
-        }
+        let (phones, ears) = (&mut self.phones, &mut self.ears);
+        self.engine.read_sound(|place, heard, packet| {
+            if let Some(Some(phone)) = phones.get_mut(place) {
+                phone.ear.hear(ears, heard.at_ns, packet);
+            }
+        })?;
         let Bare { wire, ears, ear, from, .. } = &mut self.bare;
         ears.counting = self.ears.counting;
         wire.read(|heard| {
@@ -231,22 +166,16 @@ impl Drive {
     }
 
     /// Every phone whose slot has come says its next frame.
-    fn speak(&mut self, now: Now) {
-        let ms = now.mono.as_millis();
-        // After a pause of the machine each phone says at most one frame late, not all that it missed.
-        self.spoken_ms = self.spoken_ms.max(ms.saturating_sub(SLOTS as u64));
-        while self.spoken_ms < ms {
-            self.spoken_ms += 1;
-            let slot = usize::try_from(self.spoken_ms).unwrap_or(0) % SLOTS;
-            let mut at = slot;
+    fn speak(&mut self, now: Instant) {
+        let due = self.engine.due(now);
+        for ms in due.first..due.first + due.count {
+            let mut at = usize::try_from(ms % SLOTS).unwrap_or(0);
             while at < self.phones.len() {
                 self.say(at);
-                at += SLOTS;
+                at += SLOTS as usize;
             }
         }
-        for wire in &mut self.wires {
-            wire.flush();
-        }
+        self.engine.flush();
     }
 
     fn say(&mut self, at: usize) {
@@ -264,17 +193,15 @@ impl Drive {
             ssrc: phone.ssrc,
         };
         let mut head = [0; 12];
-        let (call, wire) = (phone.call, phone.wire);
-        if header.write(&[], &mut head).is_some()
-            && let Some(wire) = self.wires.get_mut(wire)
-        {
-            wire.send(to, &head, payload);
+        let call = phone.call;
+        if header.write(&[], &mut head).is_some() {
+            self.engine.say(at, to, &head, payload);
             if burst {
-                wire.flush();
+                self.engine.flush_of(at);
             }
         }
         if burst {
-            let said = u64::try_from(self.clock.now().utc.as_micros()).unwrap_or(0) * 1_000;
+            let said = u64::try_from(self.engine.now().utc.as_micros()).unwrap_or(0) * 1_000;
             let partner = self.agent_of.get(&call).copied();
             if let Some(Some(agent)) = partner.and_then(|p| self.phones.get_mut(p)) {
                 agent.ear.expect_burst(said);
@@ -284,15 +211,10 @@ impl Drive {
 
     /// Everything that SIP wants done.
     pub(super) fn settle(&mut self, now: Now) {
-        while let Some(event) = self.sip.poll_event() {
+        while let Some(event) = self.engine.poll_event() {
             self.on_sip(now, event);
         }
-        while let Some(transmit) = self.sip.poll_transmit() {
-            if let Destination::Datagram { to, .. } = transmit.to {
-                // SIP sends again what is lost.
-                self.socket.send_to(&transmit.bytes, to).ok();
-            }
-        }
+        self.engine.transmit(now.mono);
     }
 
     pub(super) fn address(&self) -> SocketAddr {

@@ -9,8 +9,6 @@ mod ear;
 mod phone;
 mod plan;
 mod report;
-mod watch;
-mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};

@@ -61,8 +61,6 @@ pub(super) struct Phone {
     pub(super) call: usize,
     pub(super) invite: InviteId,
     pub(super) sound: LegSound,
-    /// Which of the sockets carries its sound.
-    pub(super) wire: usize,
     pub(super) mouth: Mouth,
     /// Where its sound goes, once agreed.
     pub(super) to: Option<SocketAddrV4>,

@@ -14,8 +14,8 @@ use super::Scenario;
 use super::drive::{Drive, WANTED_PACKETS};
 use super::phone::{Phone, Role};
 use super::report::{LoadReport, Percentiles};
-use super::watch::{self, Usage};
 use crate::base::{Instant, Now};
+use crate::replay::engine::watch::{self, Usage};
 
 /// After the last call stands, before it is measured.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -171,7 +171,7 @@ impl Drive {
         let server_cpu = (m.server.cpu_ns.saturating_sub(m.before.cpu_ns)) as f64 / 1e9;
         let calls = self.settings.scenario == Scenario::Calls;
         let stood = if calls { self.counts.good } else { m.standing };
-        let unsent = self.wires.iter().map(|w| w.unsent).sum();
+        let unsent = self.engine.unsent();
         drop(self.bare.sender);
         LoadReport {
             scenario: self.settings.scenario.as_str().to_owned(),
