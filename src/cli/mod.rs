@@ -4,6 +4,7 @@ mod check;
 mod load;
 mod robots;
 mod serve;
+mod simulate;
 mod terminal;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Check(check::Check),
     /// Run an agent and a merchant who answer by themselves.
     Robots(robots::Robots),
+    /// Run a scenario's day through menus, queues and agents in seconds; compare plans.
+    Simulate(simulate::Simulate),
     /// Play many phones against a running server and measure what they hear.
     Load(load::Load),
     /// Show the last calls of the running server, or one call's story.
@@ -44,6 +47,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Check(check)) => check.run(),
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Load(load)) => load.run(),
+        Some(Command::Simulate(simulate)) => simulate.run(),
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),

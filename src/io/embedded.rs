@@ -18,6 +18,26 @@ struct Menus;
 #[folder = "audio"]
 struct Audio;
 
+#[derive(RustEmbed)]
+#[folder = "scenarios"]
+struct Scenarios;
+
+/// The shipped scenarios: file -> text.
+pub fn scenarios() -> BTreeMap<String, String> {
+    let files = Scenarios::iter().filter(|name| name.ends_with(".toml"));
+    files.filter_map(|name| Some((name.to_string(), text(Scenarios::get(&name)?.data)))).collect()
+}
+
+/// How long each prompt is: what `cargo xtask audio` wrote beside the manifest; empty if nobody did.
+pub fn lengths(place: &Place) -> String {
+    match place {
+        Place::Folder(folder) => {
+            menu_files::read_text(&folder.join("manifest.lock.toml")).unwrap_or_default()
+        }
+        Place::BuiltIn => Audio::get("manifest.lock.toml").map(|f| text(f.data)).unwrap_or_default(),
+    }
+}
+
 /// Where menus come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

@@ -2,8 +2,25 @@
 //! works when, what goes wrong.
 //!
 //! Invariant: everything here follows from a scenario and a seed; two runs on two machines are alike to the last bit.
+mod chart;
+mod compare;
+mod day;
+mod decisions;
+mod figures;
+mod hash;
+mod plan;
+mod report;
 mod scenario;
+mod schedule;
+mod tally;
 
+pub use compare::{ComparedFigure, Comparison, Interval};
+pub use day::{Day, Progress};
+pub use decisions::Decisions;
+pub use figures::{DayReport, HalfHour, KeyCount, MachineFigures, QueueDay, ToldPoint, ToldTrue, Waits};
+pub use hash::FactHash;
+pub use plan::{Plan, PromptLengths};
+pub use report::page;
 pub use scenario::{
     Agent, AgentDraws, AgentGroup, Arrivals, Break, Caller, CallerClass, Callers, Change, Consulting, Fault,
     FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,

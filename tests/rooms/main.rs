@@ -27,6 +27,7 @@ mod restarts;
 mod rtp_keys;
 mod rtp_out_stream;
 mod rtp_session;
+mod scenarios;
 mod sdp_crypto;
 mod sdp_odd_bodies;
 mod sdp_offer_answer;

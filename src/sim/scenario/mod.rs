@@ -19,8 +19,11 @@ pub use clock::Stretch;
 pub use draws::{Agent, AgentDraws, Caller, Callers, OfferDraw, Press, ThirdParty};
 pub use log::LoggedCall;
 pub use spread::Spread;
+#[cfg(test)]
+pub(crate) use spread::normal;
 
 use crate::base::{Key, Language, PartyId, QueueId, SkillId, UtcTime};
+use crate::exchange::menu::Place;
 
 /// A day (or a night, or a week) as people live it.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +50,25 @@ pub struct Scenario {
     pub queues: BTreeMap<QueueId, QueueChange>,
     /// What goes wrong, in the order of the file.
     pub faults: Vec<Fault>,
+    /// What it expects of the menus, and where it says so.
+    pub(crate) meant: Vec<Meant>,
+}
+
+/// Something of the menus that a scenario names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meant {
+    pub(crate) what: MeantKind,
+    pub(crate) name: String,
+    pub(crate) place: Place,
+}
+
+/// What of the menus a scenario may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MeantKind {
+    Number,
+    Queue,
+    Party,
+    Agent,
 }
 
 /// How many come when.

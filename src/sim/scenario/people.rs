@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::read::Reader;
-use super::{AgentGroup, Break, CallerClass, Consulting, PartyModel, Pressed, Redial, Spread, Stretch};
+use super::{
+    AgentGroup, Break, CallerClass, Consulting, MeantKind, PartyModel, Pressed, Redial, Spread, Stretch,
+};
 use crate::base::{Key, Language, PartyId, SkillId};
 use crate::exchange::menu::{Field, Fields, Word, inner, number, words};
 
@@ -42,7 +44,10 @@ impl Reader<'_> {
     fn class(&mut self, name: &str, field: &Field) -> Option<CallerClass> {
         let mut t = inner(&mut self.findings, format!("the callers {name}"), field)?;
         let share = t.number(&mut self.findings, "share", &(0..=1_000_000)).unwrap_or(1);
-        let dialled = t.needed(&mut self.findings, "number").map(|w| w.text.to_owned());
+        let dialled = t.needed(&mut self.findings, "number").map(|w| {
+            self.meant(MeantKind::Number, w.text, w.place);
+            w.text.to_owned()
+        });
         let language = t.word(&mut self.findings, "language").and_then(|w| self.language(w));
         let keys = t.get("keys").map(|f| words(&mut self.findings, &f.node)).unwrap_or_default();
         let keys = keys.into_iter().filter_map(|w| self.pressed(w)).collect();
@@ -145,7 +150,17 @@ impl Reader<'_> {
                 self.findings.error("HL0105", &t.place, message).help("take one away");
                 Vec::new()
             }
-            (Some(ids), false) => ids.into_iter().map(|w| w.text.to_owned()).collect(),
+            (Some(ids), false) => {
+                let known = !t.has("skills");
+                let mut own = Vec::new();
+                for w in ids {
+                    if known {
+                        self.meant(MeantKind::Agent, w.text, w.place);
+                    }
+                    own.push(w.text.to_owned());
+                }
+                own
+            }
             (None, true) => (1..=count.unwrap_or(0)).map(|n| format!("{group}-{n}")).collect(),
             (None, false) => {
                 t.missing("count");
@@ -195,6 +210,7 @@ impl Reader<'_> {
             let private = self.spread(&mut t, "private", PRIVATE);
             let together = self.spread(&mut t, "together", TOGETHER);
             t.finish(&mut self.findings);
+            self.meant(MeantKind::Party, name, &field.key);
             parties.insert(PartyId::from(name), PartyModel { pick_up, misses, private, together });
         }
         parties

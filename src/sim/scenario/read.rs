@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{self, Stretch};
-use super::{Change, Fault, FaultKind, QueueChange, Scenario, Spread, TransferWish, change};
+use super::{
+    Change, Fault, FaultKind, Meant, MeantKind, QueueChange, Scenario, Spread, TransferWish, change,
+};
 use crate::base::{Language, PartyId, QueueId, UtcTime};
 use crate::exchange::menu::{
     Diagnostic, Fields, Findings, Node, Place, Value, Word, inner, parse, wrong_kind,
@@ -28,6 +30,7 @@ pub(super) struct Reader<'a> {
     pub(super) lasts: Duration,
     /// Names that are spoken of: what, name, where.
     pub(super) wanted: Vec<(&'static str, String, Place)>,
+    pub(super) meant: Vec<Meant>,
 }
 
 impl Scenario {
@@ -46,7 +49,14 @@ impl Scenario {
         for c in changes {
             change::apply(&mut table, c, &mut findings);
         }
-        let mut reader = Reader { findings, files, begins_min: 0, lasts: Duration::ZERO, wanted: Vec::new() };
+        let mut reader = Reader {
+            findings,
+            files,
+            begins_min: 0,
+            lasts: Duration::ZERO,
+            wanted: Vec::new(),
+            meant: Vec::new(),
+        };
         let stem = name.rsplit('/').next().unwrap_or(name);
         let stem = stem.strip_suffix(".toml").unwrap_or(stem);
         let scenario = reader.scenario(stem, Fields::new("the scenario", Place::file(file), &table));
@@ -96,8 +106,21 @@ impl Reader<'_> {
             }
         }
         let name = stem.to_owned();
-        let lasts = self.lasts;
-        Scenario { name, title, begins, offset_s, lasts, arrivals, callers, agents, parties, queues, faults }
+        let (lasts, meant) = (self.lasts, std::mem::take(&mut self.meant));
+        Scenario {
+            name,
+            title,
+            begins,
+            offset_s,
+            lasts,
+            arrivals,
+            callers,
+            agents,
+            parties,
+            queues,
+            faults,
+            meant,
+        }
     }
 
     fn begins(&mut self, top: &mut Fields<'_>) -> (UtcTime, i64) {
@@ -194,6 +217,11 @@ impl Reader<'_> {
         word.text.to_owned()
     }
 
+    /// Something that the menus must have.
+    pub(super) fn meant(&mut self, what: MeantKind, name: &str, place: &Place) {
+        self.meant.push(Meant { what, name: name.to_owned(), place: place.clone() });
+    }
+
     pub(super) fn language(&mut self, word: Word<'_>) -> Option<Language> {
         let found = Language::from_code(word.text);
         if found.is_none() {
@@ -226,6 +254,7 @@ impl Reader<'_> {
                 service_target,
                 priority: priority.and_then(|n| u8::try_from(n).ok()),
             };
+            self.meant(MeantKind::Queue, name, &field.key);
             queues.insert(QueueId::from(name), change);
         }
         queues
@@ -262,7 +291,10 @@ impl Reader<'_> {
                 let percent = self.percent(t, "percent", 5);
                 let to = t.needed(&mut self.findings, "to")?;
                 let to = match to.text.strip_prefix("queue ") {
-                    Some(queue) => TransferWish::Queue(QueueId::from(queue.trim())),
+                    Some(queue) => {
+                        self.meant(MeantKind::Queue, queue.trim(), to.place);
+                        TransferWish::Queue(QueueId::from(queue.trim()))
+                    }
                     None => TransferWish::Party(PartyId::from(self.refers("third party", to).as_str())),
                 };
                 Some(FaultKind::TransfersItself { percent, to })

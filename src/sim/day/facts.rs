@@ -1,0 +1,104 @@
+//! What became true, and what people do upon it.
+use std::time::Duration;
+
+use super::{Day, Event};
+use crate::base::{CallId, Instant};
+use crate::exchange::{Fact, NumberedFact};
+
+/// A caller who was left with a third party goes on talking for so long.
+const ALONE: Duration = Duration::from_mins(2);
+
+impl Day {
+    pub(super) fn became_true(&mut self, fact: &NumberedFact) {
+        let at = self.now.since(Instant::ZERO);
+        self.tally.fact(&fact.fact, at);
+        match &fact.fact {
+            Fact::CallStarted { call, leg, .. } => {
+                if let Some(super::Whose::Caller(caller)) = self.legs.get(leg).map(|l| l.whose) {
+                    self.calls.insert(*call, caller);
+                    if let Some(state) = self.callers.get_mut(&caller) {
+                        state.call = Some(*call);
+                    }
+                }
+            }
+            Fact::Connected { call, .. } => self.of_call(*call, Self::talks),
+            Fact::AgentLeft { call, on_with_party, .. } => {
+                if *on_with_party {
+                    self.of_call(*call, |day, caller| {
+                        let turn = day.callers.get_mut(&caller).map(|s| {
+                            s.turn += 1;
+                            s.turn
+                        });
+                        if let Some(turn) = turn {
+                            day.after(ALONE, Event::GivesUp(caller, turn));
+                        }
+                    });
+                } else {
+                    self.of_call(*call, Self::waits_again);
+                }
+            }
+            Fact::PartyInvited { call, .. } => self.of_call(*call, |day, caller| {
+                // The talk's end is no longer where it was planned.
+                if let Some(state) = day.callers.get_mut(&caller) {
+                    state.turn += 1;
+                }
+            }),
+            Fact::PartyAnswered { call, .. } => self.of_call(*call, |day, caller| {
+                let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.private);
+                day.agent_presses(caller, wait, false);
+            }),
+            Fact::ConferenceStarted { call, .. } => self.of_call(*call, |day, caller| {
+                let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.together);
+                day.agent_presses(caller, wait, true);
+            }),
+            Fact::PartyLeft { call, .. } => self.of_call(*call, Self::second_half),
+            Fact::AgentChanged { agent, state } => self.agent_changed(agent, state),
+            Fact::CallRefused { .. }
+            | Fact::CallAnswered { .. }
+            | Fact::MenuEntered { .. }
+            | Fact::KeyPressed { .. }
+            | Fact::LanguageChosen { .. }
+            | Fact::DigitsEntered { .. }
+            | Fact::SecretEntered { .. }
+            | Fact::Heard { .. }
+            | Fact::Queued { .. }
+            | Fact::PlaceKept { .. }
+            | Fact::PlaceRestored { .. }
+            | Fact::WaitTold { .. }
+            | Fact::LeftQueue { .. }
+            | Fact::Overflowed { .. }
+            | Fact::Offered { .. }
+            | Fact::OfferEnded { .. }
+            | Fact::Held { .. }
+            | Fact::PeerHeld { .. }
+            | Fact::LegRouted { .. }
+            | Fact::TransferAsked { .. }
+            | Fact::TransferOver { .. }
+            | Fact::LegReplaced { .. }
+            | Fact::AgentReplaced { .. }
+            | Fact::ListenOnly { .. }
+            | Fact::ClearingUp { .. }
+            | Fact::ConferenceEnded { .. }
+            | Fact::PassedOn { .. }
+            | Fact::CallEnded { .. }
+            | Fact::MenusInstalled { .. }
+            | Fact::Ignored { .. } => {}
+        }
+    }
+
+    fn of_call(&mut self, call: CallId, then: impl FnOnce(&mut Self, u64)) {
+        if let Some(caller) = self.calls.get(&call).copied() {
+            then(self, caller);
+        }
+    }
+
+    /// The agent joins all three after a while, or drops the third party.
+    fn agent_presses(&mut self, caller: u64, wait: Option<Duration>, drop: bool) {
+        let leg = self.callers.get(&caller).and_then(|s| s.agent).map(|(_, leg)| leg);
+        let keys = &self.plan.menus.keys;
+        let keys = if drop { keys.drop.clone() } else { keys.join.clone() };
+        if let (Some(leg), Some(wait)) = (leg, wait) {
+            self.after(wait, Event::Keys(leg, keys));
+        }
+    }
+}
