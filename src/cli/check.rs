@@ -1,23 +1,20 @@
-//! `hotline check [DIR]`: reads a folder of menus as the server would, and says everything that is wrong with it.
+//! `hotline check [DIR]`: reads a folder of menus as the server would, listens to its sounds, walks all ways through
+//! it, and says everything that is wrong.
 #![expect(clippy::print_stderr, reason = "a command's output")]
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use hotline::exchange::menu::{Diagnostic, MenuSet, PromptTexts, Severity, render};
-use hotline::io::menu_files::{self, MenuFilesError};
+use hotline::exchange::menu::{Diagnostic, MenuSet, Severity, render};
+use hotline::io::menu_files::MenuFilesError;
+
+use super::menus::{MenuFolder, Read, lengths};
 
 /// What to check, and how to say it.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The folder of menus.
-    #[arg(default_value = "menus")]
-    folder: PathBuf,
-    /// The audio manifest; by default `audio/manifest.toml` beside the folder.
-    #[arg(long)]
-    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    menus: MenuFolder,
     /// One JSON array on standard output, for editors.
     #[arg(long)]
     json: bool,
@@ -25,17 +22,16 @@ pub(crate) struct Check {
 
 /// What was found.
 struct Found {
+    read: Read,
     diagnostics: Vec<Diagnostic>,
-    /// The texts, by the names that the diagnostics use.
-    files: BTreeMap<String, String>,
-    /// What the set holds; empty when it would not be installed.
+    /// What the set holds, and what is certain; empty when it would not be installed.
     summary: String,
 }
 
 impl Check {
     /// Exit status 0: nothing is wrong (warnings may be printed). 1: mistakes. 2: the files could not be read.
     pub(crate) fn run(self) -> ExitCode {
-        match self.diagnostics() {
+        match self.found() {
             Ok(found) => self.print(&found),
             Err(error) => {
                 let why = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
@@ -45,27 +41,23 @@ impl Check {
         }
     }
 
-    fn diagnostics(&self) -> Result<Found, MenuFilesError> {
-        let beside = self.folder.join("..").join("audio").join("manifest.toml");
-        let manifest = self.manifest.clone().unwrap_or(beside);
-        let manifest_text = menu_files::read_text(&manifest)?;
-        let manifest_name = manifest.display().to_string();
-        let (texts, mut diagnostics) = PromptTexts::read(&manifest_name, &manifest_text);
-        let files = menu_files::read_folder(&self.folder)?;
-        let (found, summary) = match MenuSet::load(&files, &texts.known()) {
-            Ok((set, warnings)) => (warnings, summary(&set)),
-            Err(found) => (found, String::new()),
-        };
-        let shown = |name: &str| self.folder.join(name).display().to_string();
-        diagnostics.extend(found.into_iter().map(|d| Diagnostic { file: shown(&d.file), ..d }));
-        let mut shown_files: BTreeMap<_, _> = files.into_iter().map(|(n, t)| (shown(&n), t)).collect();
-        shown_files.insert(manifest_name, manifest_text);
-        Ok(Found { diagnostics, files: shown_files, summary })
+    fn found(&self) -> Result<Found, MenuFilesError> {
+        let mut read = self.menus.read()?;
+        let mut diagnostics = std::mem::take(&mut read.diagnostics);
+        let recordings = read.recordings();
+        diagnostics.extend(read.judge_sounds(&recordings));
+        let mut summary = String::new();
+        if let Some(reading) = &read.reading {
+            let proof = read.prove(reading, &lengths(&recordings, &read.texts));
+            summary = format!("{}\n{}\n", holds(&reading.set), proof.told());
+            diagnostics.extend(proof.diagnostics);
+        }
+        Ok(Found { read, diagnostics, summary })
     }
 
     /// Says it; a closed pipe is no mistake of ours.
     fn print(&self, found: &Found) -> ExitCode {
-        let Found { diagnostics, files, summary } = found;
+        let Found { diagnostics, read, summary } = found;
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = diagnostics.len() - errors;
         let said = if self.json {
@@ -74,17 +66,19 @@ impl Check {
         } else {
             let colour = std::io::stdout().is_terminal();
             let last = match (errors, warnings) {
-                (0, 0) => format!("{summary}: no mistakes"),
-                (0, n) => format!("{summary}: {n} warnings"),
-                (n, w) => format!("{n} errors, {w} warnings: nothing would be installed"),
+                (0, 0) => format!("{summary}no mistakes"),
+                (0, n) => format!("{summary}{n} warnings"),
+                (n, w) => {
+                    format!("{n} errors, {w} warnings. `hotline explain CODE` tells more about each.")
+                }
             };
-            writeln!(std::io::stdout(), "{}{last}", render(diagnostics, files, colour))
+            writeln!(std::io::stdout(), "{}{last}", render(diagnostics, &read.files, colour))
         };
         if errors == 0 && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 }
 
-fn summary(set: &MenuSet) -> String {
+fn holds(set: &MenuSet) -> String {
     format!(
         "{} menus, {} numbers, {} queues, {} agents, {} third parties (revision {})",
         set.menus.len(),

@@ -1,11 +1,14 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
 mod check;
+mod explain;
 mod load;
+mod menus;
 mod robots;
 mod serve;
 mod simulate;
 mod terminal;
+mod try_call;
 
 use std::process::ExitCode;
 
@@ -25,6 +28,10 @@ enum Command {
     Serve(serve::Serve),
     /// Check menus, queues, agents, calendar and prompts, and report every mistake.
     Check(check::Check),
+    /// Tell what a mistake means, with an example, wrong and mended.
+    Explain(explain::Explain),
+    /// Call the menus without a server: a phone in the terminal, with a clock of its own.
+    Try(try_call::Try),
     /// Run an agent and a merchant who answer by themselves.
     Robots(robots::Robots),
     /// Run a scenario's day through menus, queues and agents in seconds; compare plans.
@@ -45,6 +52,8 @@ pub(crate) fn run() -> ExitCode {
         None => serve::Serve::default().run(),
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Check(check)) => check.run(),
+        Some(Command::Explain(explain)) => explain.run(),
+        Some(Command::Try(call)) => call.run(),
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Load(load)) => load.run(),
         Some(Command::Simulate(simulate)) => simulate.run(),

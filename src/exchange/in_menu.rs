@@ -58,7 +58,7 @@ impl InMenu {
             }
             Event::CallerHeard => self.run.handle_prompt_ended(step.now),
             Event::Timer(Timer::MenuStep) => self.run.handle_timeout(step.now),
-            Event::Timer(Timer::MenuLimit) => return end(Cause::LimitReached, case, step),
+            Event::Timer(Timer::MenuLimit) => self.run.give_up(step.now),
             Event::Offer(offer) => turn_down(&offer, step),
             Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
             // A digit that crossed the end of its entry.

@@ -68,7 +68,7 @@ pub fn menus(place: &Place) -> Result<BTreeMap<String, String>, MenuFilesError> 
     match place {
         Place::Folder(folder) => menu_files::read_folder(folder),
         Place::BuiltIn => Ok(Menus::iter()
-            .filter(|name| name.ends_with(".toml"))
+            .filter(|name| menu_files::is_ours(name))
             .filter_map(|name| Some((name.to_string(), text(Menus::get(&name)?.data))))
             .collect()),
     }
@@ -118,16 +118,33 @@ pub enum SoundFileError {
 pub fn sounds(place: &Place, codecs: &[Codec]) -> (PromptLibrary, Vec<SoundFileError>) {
     let mut library = PromptLibrary::new(crate::media::GAP).also_in(codecs);
     let mut errors = Vec::new();
-    let mut add = |folder: &str, path: &Path, bytes: &[u8]| {
+    each_sound(place, |language, id, path, bytes| match bytes {
+        Ok(bytes) => {
+            if let Err(source) = library.add(language, id.clone(), bytes) {
+                errors.push(SoundFileError::NoSound { path: path.to_owned(), source });
+            }
+        }
+        Err(source) => errors.push(SoundFileError::Unreadable {
+            path: path.to_owned(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        }),
+    });
+    (library, errors)
+}
+
+/// Hands over every sound file with its language and name; one that is the same in all languages, in each.
+pub fn each_sound(
+    place: &Place,
+    mut each: impl FnMut(Language, &PromptId, &Path, Result<&[u8], &std::io::Error>),
+) {
+    let mut file = |folder: &str, path: &Path, bytes: Result<&[u8], &std::io::Error>| {
         let Some(id) = path.file_stem().and_then(|s| s.to_str()).map(PromptId::from) else { return };
         let languages: Vec<Language> = match Language::from_code(folder) {
             Some(language) => vec![language],
             None => Language::ALL.to_vec(),
         };
         for language in languages {
-            if let Err(source) = library.add(language, id.clone(), bytes) {
-                errors.push(SoundFileError::NoSound { path: path.to_owned(), source });
-            }
+            each(language, &id, path, bytes);
         }
     };
     match place {
@@ -135,26 +152,29 @@ pub fn sounds(place: &Place, codecs: &[Codec]) -> (PromptLibrary, Vec<SoundFileE
             for name in Audio::iter() {
                 let path = Path::new(name.as_ref());
                 let folder = path.parent().and_then(Path::to_str).unwrap_or("");
-                if let Some(file) = Audio::get(&name).filter(|_| is_sound_folder(folder)) {
-                    add(folder, path, &file.data);
+                if let Some(found) = Audio::get(&name).filter(|_| is_sound_folder(folder)) {
+                    file(folder, path, Ok(&found.data));
                 }
             }
         }
         Place::Folder(root) => {
             for folder in FOLDERS {
-                let files = sound_files(&root.join(folder));
-                for path in files.unwrap_or_default() {
-                    match read_sound(&path) {
-                        Ok(bytes) => add(folder, &path, &bytes),
-                        Err(source) => {
-                            tracing::error!(path = %path.display(), error = %source, "a sound file cannot be read");
-                        }
-                    }
+                for path in sound_files(&root.join(folder)).unwrap_or_default() {
+                    let bytes = read_sound(&path);
+                    file(folder, &path, bytes.as_deref());
                 }
             }
         }
     }
-    (library, errors)
+}
+
+/// The list of what was recorded; empty where there is none.
+pub fn manifest_lock(place: &Place) -> String {
+    const NAME: &str = "manifest.lock.toml";
+    match place {
+        Place::Folder(folder) => menu_files::read_text(&folder.join(NAME)).unwrap_or_default(),
+        Place::BuiltIn => Audio::get(NAME).map(|f| text(f.data)).unwrap_or_default(),
+    }
 }
 
 const FOLDERS: [&str; 3] = ["zh", "en", "music"];

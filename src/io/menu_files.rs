@@ -59,7 +59,11 @@ pub fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, MenuFilesE
     Ok(files)
 }
 
-fn is_ours(name: &str) -> bool {
+/// Whether a file of this name belongs to a set: not an editor's, and not in a folder within.
+pub(super) fn is_ours(name: &str) -> bool {
+    if name.contains('/') {
+        return false;
+    }
     !name.starts_with('.') && Path::new(name).extension().is_some_and(|e| e == "toml")
 }
 

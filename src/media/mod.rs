@@ -29,6 +29,7 @@ mod quiet;
 mod resample;
 mod rules;
 mod tone;
+mod verdict;
 mod wakes;
 mod watch;
 
@@ -45,3 +46,4 @@ pub use plane::{MediaPlane, PlaneFigures};
 pub use prompt::{GAP, PROMPT_MAX, Prompt, PromptLibrary};
 pub use rules::{InbandKeys, SoundRules};
 pub use tone::{Chord, Goertzel, Tone, ToneMeter, amplitude, key_frequencies};
+pub use verdict::{Verdict, listen_to};

@@ -36,7 +36,7 @@ fn shipped_menus_pass() {
 #[test]
 fn a_mistake_is_printed_with_its_place_and_fails() {
     let folder = damaged("check-mistake", "\"loans\"", "\"laons\"");
-    let output = check(&[folder.to_str().unwrap(), "--manifest", "audio/manifest.toml"]);
+    let output = check(&[folder.to_str().unwrap(), "--audio", "audio"]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(told.contains("main.toml:7:5") && told.contains("did you mean `loans`?"), "{told}");
@@ -46,7 +46,7 @@ fn a_mistake_is_printed_with_its_place_and_fails() {
 #[test]
 fn json_is_an_array_for_editors() {
     let folder = damaged("check-json", "\"loans\"", "\"laons\"");
-    let output = check(&[folder.to_str().unwrap(), "--json", "--manifest", "audio/manifest.toml"]);
+    let output = check(&[folder.to_str().unwrap(), "--json", "--audio", "audio"]);
     assert_eq!(output.status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json[0]["code"], "HL0201");

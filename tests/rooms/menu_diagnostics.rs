@@ -90,9 +90,10 @@ fn a_wrong_set_is_told_in_these_words() {
 fn every_code_but_the_catalogues_own_has_a_case() {
     let seen: BTreeSet<&str> =
         cases().values().flat_map(|text| judge(&with_case(text)).1).map(|d| d.code).collect();
-    // Those of scenarios have their cases in `scenarios.rs`.
-    let of_menus = CODES.iter().map(|(code, _)| *code).filter(|code| !code.starts_with("HL08"));
-    let unseen: Vec<&str> = of_menus.filter(|code| !seen.contains(code)).collect();
+    // Those of scenarios have their cases in `scenarios`. What only a recording or a walk shows has its cases in `menu_seeded`.
+    let elsewhere = |code: &str| code > "HL0402" && code < "HL0501" || code == "HL0507" || code >= "HL0800";
+    let codes = CODES.iter().map(|(code, _)| *code);
+    let unseen: Vec<&str> = codes.filter(|code| !seen.contains(code) && !elsewhere(code)).collect();
     assert_eq!(unseen, Vec::<&str>::new(), "codes without a case");
 }
 

@@ -8,7 +8,7 @@ use hotline::base::{AgentId, EntryId, Key, Language, MenuId, PartyId, PromptId, 
 use hotline::exchange::Phrase;
 use hotline::exchange::acd::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Strategy};
 use hotline::exchange::menu::{
-    AgentKeys, Entrance, Entry, FeatureCode, Menu, MenuSet, Party, Queue, Step, Target,
+    AgentKeys, Entrance, Entry, FeatureCode, Menu, MenuSet, Party, Queue, Step, Target, Zone,
 };
 
 /// Keys from the text printed on them.
@@ -48,6 +48,8 @@ pub(crate) fn menus() -> Arc<MenuSet> {
             (PartyId::from("courier"), party("02")),
         ]),
         hours: BTreeMap::new(),
+        shifts: BTreeMap::new(),
+        zone: Zone::utc(),
     })
 }
 

@@ -55,13 +55,36 @@ pub struct Diagnostic {
     /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// What shows it, where a caller can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown_by: Option<Trial>,
+}
+
+/// A call that shows a mistake: `hotline try` plays it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// The number to dial.
+    pub dial: String,
+    /// When, on the wall of the calendar's time zone.
+    pub at: String,
+    /// What to do, by the letters of [`super::Act`].
+    pub keys: String,
+}
+
+impl Trial {
+    /// What to type.
+    pub fn command(&self) -> String {
+        let Self { dial, at, keys } = self;
+        let keys = if keys.is_empty() { String::new() } else { format!(" --keys '{keys}'") };
+        format!("hotline try --number '{dial}' --at {at}{keys}")
+    }
 }
 
 /// The code of a syntax mistake.
 pub(crate) const NOT_TOML: &str = "HL0101";
 
 /// Every code with its one-line meaning, in ascending order.
-pub const CODES: [(&str, &str); 39] = [
+pub const CODES: [(&str, &str); 60] = [
     ("HL0101", "the file is not TOML"),
     ("HL0102", "a key that means nothing here"),
     ("HL0103", "a value of the wrong kind"),
@@ -83,12 +106,22 @@ pub const CODES: [(&str, &str); 39] = [
     ("HL0309", "something that is not a key"),
     ("HL0401", "no such prompt"),
     ("HL0402", "a prompt is missing in a language that callers hear it in"),
+    ("HL0403", "a prompt has no recording"),
+    ("HL0404", "a recording cannot be played"),
+    ("HL0405", "a recording is silent"),
+    ("HL0406", "a recording is too quiet"),
+    ("HL0407", "a recording is clipped"),
+    ("HL0408", "a recording is silent for more than two seconds"),
+    ("HL0409", "a recording says other words than the manifest"),
+    ("HL0410", "the words offer a key that means nothing here"),
+    ("HL0411", "a key that no words offer"),
     ("HL0501", "nobody has the skills that a queue asks for"),
     ("HL0502", "nobody in a queue speaks a language of its callers"),
     ("HL0503", "the queue behind key 0 must never close"),
     ("HL0504", "the overflow of the queue behind key 0 must end in an announced end"),
     ("HL0505", "two things with the same number or code"),
     ("HL0506", "one key sequence is the beginning of another"),
+    ("HL0507", "a queue is open while nobody who could answer is at work"),
     ("HL0601", "no such time zone"),
     ("HL0602", "opening hours that make no sense"),
     ("HL0603", "a date that makes no sense"),
@@ -101,12 +134,27 @@ pub const CODES: [(&str, &str); 39] = [
     ("HL0804", "a change to something that the scenario does not have"),
     ("HL0805", "a spread of times that cannot be"),
     ("HL0806", "a scenario names something that the menus do not have"),
+    ("HL0901", "0 (or * in an entry) does not lead to a human"),
+    ("HL0902", "the same key twice does not lead to a human"),
+    ("HL0903", "three mistakes do not lead to a human"),
+    ("HL0904", "callers can come to a place from which nothing leads on"),
+    ("HL0905", "callers go round in a circle while lines are full"),
+    ("HL0906", "callers must listen for too long before a human can be had"),
+    ("HL0907", "who does nothing waits too long for a human or an end"),
+    ("HL0908", "a key that never leads where it says"),
+    ("HL0909", "a call ends without a word"),
+    ("HL0910", "callers hear nothing"),
+    ("HL0911", "the menus have more states than can be looked at"),
 ];
 
 impl Diagnostic {
     /// Adds how to mend it.
     pub(crate) fn help(&mut self, help: impl Into<String>) {
         self.help = Some(help.into());
+    }
+    /// Adds what shows it.
+    pub(crate) fn shown_by(&mut self, trial: Trial) {
+        self.shown_by = Some(trial);
     }
     /// Whether it keeps everything from being installed.
     pub fn is_error(&self) -> bool {
@@ -175,6 +223,7 @@ impl<'a> Findings<'a> {
             span,
             message,
             help: None,
+            shown_by: None,
         };
         self.list.push(diagnostic);
         let last = self.list.len() - 1;
@@ -239,6 +288,9 @@ fn drawn(d: &Diagnostic, text: &str, color: bool) -> String {
         .with_label(Label::new(at).with_message(hint.unwrap_or("here")));
     if let Some(help) = d.help.as_ref().filter(|_| hint.is_none()) {
         report = report.with_help(help);
+    }
+    if let Some(trial) = &d.shown_by {
+        report = report.with_note(trial.command());
     }
     let mut out = Vec::new();
     match report.finish().write(sources([(d.file.clone(), text)]), &mut out) {

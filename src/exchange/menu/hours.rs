@@ -32,6 +32,33 @@ impl Zone {
         let minutes = u16::try_from(i32::from(wall.hour()) * 60 + i32::from(wall.minute())).unwrap_or(0);
         (Day(wall.date()), minutes)
     }
+    /// Universal time, for a folder without a calendar.
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+    /// The moment at which the clock on the wall shows so many minutes after the midnight of `day`; a minute that
+    /// summer time skips is the one after, a minute that comes twice the first.
+    pub fn moment(&self, day: Day, minute: u16) -> UtcTime {
+        let midnight = day.0.at(0, 0, 0, 0);
+        let wall = midnight.checked_add(jiff::Span::new().minutes(minute)).unwrap_or(midnight);
+        let at = self.0.to_ambiguous_timestamp(wall).compatible().unwrap_or(Timestamp::UNIX_EPOCH);
+        UtcTime::from_micros(at.as_microsecond())
+    }
+    /// From `2026-02-17T03:00` on the wall here (`2026-02-17 03:00` too, and with seconds).
+    pub fn parse(&self, text: &str) -> Option<UtcTime> {
+        let wall: jiff::civil::DateTime = text.trim().replace(' ', "T").parse().ok()?;
+        let at = self.0.to_ambiguous_timestamp(wall).compatible().ok()?;
+        Some(UtcTime::from_micros(at.as_microsecond()))
+    }
+    /// `2026-02-17T03:00` on the wall here.
+    pub fn show(&self, at: UtcTime) -> String {
+        let (day, minute) = self.wall(at);
+        format!("{day}T{:02}:{:02}", minute / 60, minute % 60)
+    }
+    /// Its name in the IANA tables.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
 }
 
 /// A date.
@@ -53,6 +80,10 @@ impl Day {
     #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.yesterday().unwrap_or(self.0))
+    }
+    /// Whether a month begins with it.
+    pub fn is_first_of_month(self) -> bool {
+        self.0.day() == 1
     }
     /// 0 for Monday to 6 for Sunday.
     pub fn weekday(self) -> usize {
@@ -143,15 +174,48 @@ impl Hours {
     }
     /// The hours of a date.
     pub fn of(&self, day: Day) -> &[Span] {
-        if let Some(own) = self.dates.get(&day) {
-            return own;
+        match self.ground(day) {
+            Ground::Date => self.dates.get(&day).map_or(&[], Vec::as_slice),
+            Ground::Holiday(_) => &self.holiday,
+            Ground::Workday(_) => self.week.first().map_or(&[], Vec::as_slice),
+            Ground::Weekday => self.week.get(day.weekday()).map_or(&[], Vec::as_slice),
         }
-        if self.holidays.contains_key(&day) {
-            return &self.holiday;
-        }
-        let weekday = if self.workdays.contains_key(&day) { 0 } else { day.weekday() };
-        self.week.get(weekday).map_or(&[], Vec::as_slice)
     }
+    /// Why these hours hold on a date.
+    pub fn ground(&self, day: Day) -> Ground<'_> {
+        if self.dates.contains_key(&day) {
+            return Ground::Date;
+        }
+        match (self.holidays.get(&day), self.workdays.get(&day)) {
+            (Some(name), _) => Ground::Holiday(name),
+            (None, Some(name)) => Ground::Workday(name),
+            (None, None) => Ground::Weekday,
+        }
+    }
+    /// The first moment after `at` at which it opens or closes; none within `days` days.
+    pub fn next_change(&self, at: UtcTime, days: u16) -> Option<UtcTime> {
+        let open = self.is_open(at);
+        let first = self.zone.wall(at).0.previous();
+        let all = std::iter::successors(Some(first), |day| Some(day.next())).take(usize::from(days) + 2);
+        all.flat_map(|day| self.edges(day)).filter(|edge| *edge > at && self.is_open(*edge) != open).min()
+    }
+    /// The moments at which the hours of a date begin and end.
+    pub fn edges(&self, day: Day) -> impl Iterator<Item = UtcTime> {
+        self.of(day).iter().flat_map(move |s| [s.from, s.to].map(|minute| self.zone.moment(day, minute)))
+    }
+}
+
+/// Why the hours of a date are what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground<'a> {
+    /// The date has hours of its own.
+    Date,
+    /// It is this holiday.
+    Holiday(&'a str),
+    /// It is worked for this holiday, as a Monday.
+    Workday(&'a str),
+    /// It is a day of the week like any other.
+    Weekday,
 }
 
 #[cfg(test)]
@@ -241,6 +305,31 @@ mod tests {
         assert!(!h.is_open(utc("2026-03-05T21:00:00Z")), "Friday 05:00");
         h.holidays.insert(day("2026-03-07"), "A day".into());
         assert!(h.is_open(utc("2026-03-06T21:00:00Z")), "the holiday began, Friday's night goes on");
+    }
+
+    #[test]
+    fn the_clock_on_the_wall_is_read_both_ways() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let night = zone.parse("2026-02-17T03:00").unwrap();
+        assert_eq!(night, utc("2026-02-16T19:00:00Z"));
+        assert_eq!(zone.parse("2026-02-17 03:00"), Some(night));
+        assert_eq!(zone.moment(day("2026-02-17"), 180), night);
+        assert_eq!(zone.moment(day("2026-02-16"), 27 * 60), night, "past midnight");
+        assert_eq!(zone.show(night), "2026-02-17T03:00");
+        for text in ["", "2026-02-17T25:00", "tomorrow", "2026-02-30T10:00"] {
+            assert_eq!(zone.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_next_change_is_the_next_opening_or_closing() {
+        let mut h = hours("Asia/Shanghai");
+        h.holidays.insert(day("2026-03-03"), "A day".into());
+        assert_eq!(h.next_change(utc("2026-03-02T03:00:00Z"), 7), Some(utc("2026-03-02T10:00:00Z")));
+        assert_eq!(h.next_change(utc("2026-03-02T11:00:00Z"), 7), Some(utc("2026-03-04T01:00:00Z")));
+        h.week = Default::default();
+        assert_eq!(h.next_change(utc("2026-03-02T03:00:00Z"), 7), None);
+        assert_eq!(h.ground(day("2026-03-03")), Ground::Holiday("A day"));
     }
 
     #[test]

@@ -4,25 +4,37 @@
 //! [`MenuSet`] of the whole folder; `lint` judges the set as a whole; every mistake is a [`Diagnostic`], and any error
 //! means that nothing is installed. [`MenuRun`] is the machine for one caller.
 mod diagnostic;
+mod explain;
 mod fields;
 mod hours;
 mod lint;
 mod manifest;
+mod offers;
+mod proof;
 mod raw;
+mod rehearsal;
 mod resolve;
 mod run;
 mod set;
+mod sounds;
+mod story;
 mod walk;
 
 pub(crate) use diagnostic::Findings;
-pub use diagnostic::{CODES, Diagnostic, Place, Severity, render};
+pub use diagnostic::{CODES, Diagnostic, Place, Severity, Trial, render};
+pub use explain::{Explained, explain, explained};
 pub(crate) use fields::{Fields, Word, inner, number, word, words, wrong_kind};
-pub use hours::{Day, Hours, Span, Zone};
+pub use hours::{Day, Ground, Hours, Span, Zone};
 pub use manifest::PromptTexts;
+pub use offers::judge_words;
+pub use proof::{Bounds, Proof, prove};
 pub(crate) use raw::{Field, Node, Table, Value, parse};
-pub use resolve::KnownPrompts;
+pub use rehearsal::{Act, PromptLengths, Rehearsal, Scene};
+pub use resolve::{KnownPrompts, Reading};
 pub use run::{Made, MenuEffect, MenuRun, Visit};
 pub use set::{
     AgentKeys, Entrance, Entry, FeatureCode, HOUSE_PROMPTS, Menu, MenuSet, Opening, Party, Queue, Step,
     Target,
 };
+pub use sounds::{Heard, QUIET_DB, Recording, Recordings, SILENCE_MAX, judge_recordings};
+pub use story::{Played, ScriptFault, Stage, clock, lines, words as words_of};

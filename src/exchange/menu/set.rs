@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hours::Hours;
+use super::hours::{Hours, Zone};
 use crate::base::{
     AgentId, EntryId, Key, Language, MenuId, PartyId, PromptId, QueueId, SkillId, TrunkId, UtcTime,
 };
@@ -43,6 +43,11 @@ pub struct MenuSet {
     pub directory: BTreeMap<PartyId, Party>,
     /// Opening hours by name.
     pub hours: BTreeMap<String, Hours>,
+    /// When agents are at work, as names of `hours`; who is not here may be there at any hour. Nothing is routed by it:
+    /// whether an hour has nobody is found out before it comes.
+    pub shifts: BTreeMap<AgentId, String>,
+    /// Whose clock on the wall people mean who name an hour.
+    pub zone: Zone,
 }
 
 /// Where the callers of one dialled number enter.

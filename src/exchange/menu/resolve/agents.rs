@@ -47,6 +47,9 @@ impl Resolver<'_> {
             Some(words) => words.into_iter().filter_map(|word| self.language(word)).collect(),
         };
         let unanswered = fields.number(&mut self.findings, "unanswered_max", &(1..=20)).unwrap_or(UNANSWERED);
+        if let Some(hours) = fields.word(&mut self.findings, "hours").and_then(|word| self.hours_name(word)) {
+            self.shifts.insert(AgentId::from(id), hours);
+        }
         fields.finish(&mut self.findings);
         let unanswered_max = u8::try_from(unanswered).unwrap_or(u8::MAX);
         Some(AgentPlan { alias: alias?, skills, languages, unanswered_max })

@@ -27,6 +27,7 @@ impl Resolver<'_> {
         };
         let (holidays, workdays) = (names(holidays), names(workdays));
         let zone = self.zone(&mut file);
+        self.zone.clone_from(&zone);
         let mut all = AllHours::new();
         if let Some(table) = file.table(&mut self.findings, "hours") {
             for (name, field) in table.rest() {

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::diagnostic::{Diagnostic, Findings, Place, Severity};
 use super::fields::{self, Fields, Word};
-use super::hours::Hours;
+use super::hours::{Hours, Zone};
 use super::lint;
 use super::raw::{self, Node, Table, Value};
 use super::set::{AgentKeys, Menu, MenuSet, Opening, Party, Queue, Target};
@@ -77,6 +77,23 @@ pub(super) struct Names {
     hours: BTreeSet<String>,
 }
 
+/// Who leads where, and where that stands in the files.
+#[derive(Clone, Debug)]
+pub(super) struct Atlas {
+    pub(super) places: BTreeMap<Door, Place>,
+    pub(super) ways: Vec<Way>,
+}
+
+/// A folder without mistakes.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What it says.
+    pub set: MenuSet,
+    /// What is probably not meant.
+    pub warnings: Vec<Diagnostic>,
+    pub(super) atlas: Atlas,
+}
+
 /// Reads a folder.
 pub(super) struct Resolver<'a> {
     pub(super) findings: Findings<'a>,
@@ -91,6 +108,9 @@ pub(super) struct Resolver<'a> {
     pub(super) places: BTreeMap<Door, Place>,
     names: Names,
     human: QueueId,
+    /// The calendar's.
+    zone: Option<Zone>,
+    shifts: BTreeMap<AgentId, String>,
     /// Codes and numbers that were seen, with what they are.
     taken: BTreeMap<(&'static str, String), String>,
 }
@@ -102,6 +122,14 @@ impl MenuSet {
         files: &BTreeMap<String, String>,
         prompts: &KnownPrompts,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        Self::read(files, prompts).map(|read| (read.set, read.warnings))
+    }
+
+    /// The same, with what a proof needs to point at places in the files.
+    pub fn read(
+        files: &BTreeMap<String, String>,
+        prompts: &KnownPrompts,
+    ) -> Result<Reading, Vec<Diagnostic>> {
         let mut findings = Findings::new(files);
         let trees = parse_all(files, &mut findings);
         let mut resolver = Resolver {
@@ -114,15 +142,17 @@ impl MenuSet {
             places: BTreeMap::new(),
             names: names(&trees),
             human: QueueId::from(""),
+            zone: None,
+            shifts: BTreeMap::new(),
             taken: BTreeMap::new(),
         };
         let set = resolver.set(&trees, revision(files));
         lint::lint(&set, &mut resolver);
-        let diagnostics = resolver.findings.finish();
-        if diagnostics.iter().any(|d| d.severity == Severity::Error) {
-            return Err(diagnostics);
+        let (atlas, warnings) = resolver.atlas();
+        if warnings.iter().any(|d| d.severity == Severity::Error) {
+            return Err(warnings);
         }
-        Ok((set, diagnostics))
+        Ok(Reading { set, warnings, atlas })
     }
 }
 
@@ -188,6 +218,11 @@ impl Resolver<'_> {
         &self.human
     }
 
+    /// Who leads where, and where that stands.
+    fn atlas(self) -> (Atlas, Vec<Diagnostic>) {
+        (Atlas { places: self.places, ways: self.ways }, self.findings.finish())
+    }
+
     fn set(&mut self, trees: &Trees, revision: String) -> MenuSet {
         let empty = Table::new();
         let open = |stem: &str| {
@@ -216,7 +251,9 @@ impl Resolver<'_> {
             codes,
             keys,
             directory: self.directory(&open("directory")),
+            zone: self.zone.clone().unwrap_or_else(Zone::utc),
             hours,
+            shifts: std::mem::take(&mut self.shifts),
         }
     }
 
@@ -277,26 +314,29 @@ impl Resolver<'_> {
             (None, None) => return None,
         };
         let target = self.target(closed, own);
-        if !self.names.hours.contains(hours.text) {
-            let found = self.findings.error(
-                "HL0203",
-                hours.place,
-                format!("there are no opening hours `{}`", hours.text),
-            );
-            match fields::nearest(hours.text, self.names.hours.iter().map(String::as_str)) {
-                Some(near) => found.help(format!("did you mean `{near}`?")),
-                None => found.help("opening hours are a table of calendar.toml: [hours.NAME]"),
-            }
-            return None;
-        }
-        self.used_hours.insert(hours.text.to_owned());
+        let hours = self.hours_name(hours)?;
         let target = target?;
         if target == Target::HangUp {
             self.unannounced(closed);
             return None;
         }
         self.way(door, &target, By::Closed, closed.place);
-        Some(Opening { hours: hours.text.to_owned(), closed: target })
+        Some(Opening { hours, closed: target })
+    }
+
+    /// Opening hours by name.
+    fn hours_name(&mut self, word: Word<'_>) -> Option<String> {
+        if self.names.hours.contains(word.text) {
+            self.used_hours.insert(word.text.to_owned());
+            return Some(word.text.to_owned());
+        }
+        let message = format!("there are no opening hours `{}`", word.text);
+        let found = self.findings.error("HL0203", word.place, message);
+        match fields::nearest(word.text, self.names.hours.iter().map(String::as_str)) {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found.help("opening hours are a table of calendar.toml: [hours.NAME]"),
+        }
+        None
     }
 
     fn unannounced(&mut self, word: Word<'_>) {

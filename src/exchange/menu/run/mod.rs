@@ -10,7 +10,8 @@
 //! **Type-ahead.** A key is acted on at once and interrupts what is said; a key pressed during an announcement skips
 //! it and counts in the menu after it. While something plays that must be heard, keys are held (32) for what comes
 //! after. Held keys are forgotten where a menu that must be heard begins, at every mistake (they were meant for
-//! another menu) and where secret digits are asked for.
+//! another menu) and where secret digits are asked for. Where 0 is not a digit, a held 0 is never forgotten, nor is the
+//! second of two keys without meaning: who asks for a human may have to listen first, but need not ask again.
 //!
 //! **Secret digits** never reach this machine: it hears of their number alone. Digits are hidden already during the
 //! announcements before a secret entry. A secret entry ends with `#` or a pause, never by being full: what a caller
@@ -18,7 +19,10 @@
 //!
 //! Invariant: every run ends in exactly one exit (`ToQueue` or `HangUp`), after at most `limits::MENU_STEPS` menus and
 //! three mistakes in each; after it, nothing is said and no deadline is set.
+mod mark;
 mod moves;
+
+pub(super) use mark::{Does, Mark, Stands};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -234,6 +238,11 @@ impl MenuRun {
         let full = self.typed.full.take();
         let spare = key == Key::HASH && full.is_some_and(|at| now.mono.since(at) <= SPARE_HASH);
         let secret = self.hidden != Hidden::No && key.digit().is_some();
+        if key.digit() == Some(0) && self.held.len() == limits::TYPE_AHEAD_KEYS {
+            // Whoever asks for a human is never the one too many.
+            self.held.pop_back();
+            self.dropped += 1;
+        }
         let room = self.held.len() < limits::TYPE_AHEAD_KEYS;
         if spare || secret || !room || self.stage == Stage::Gone {
             self.ignore_key(now);
@@ -278,12 +287,13 @@ impl MenuRun {
         }
         match self.stage {
             Stage::Announcing => {
-                let zero = self.held.iter().any(|k| k.digit() == Some(0));
-                if zero && self.menu.step == Step::Announcement(Target::HangUp) {
+                let goodbye = self.menu.step == Step::Announcement(Target::HangUp);
+                if goodbye && self.zero_is_held() {
                     self.ask_human(now);
                 } else {
                     self.ear = Ear::Thinking;
-                    self.go_on(now);
+                    let asks = self.held.front().is_some_and(|key| !self.skips(*key));
+                    if asks { self.ask_human(now) } else { self.go_on(now) }
                 }
             }
             Stage::Choosing | Stage::Entering | Stage::Confirming => {
@@ -311,6 +321,13 @@ impl MenuRun {
             }
             (Ear::Typing, Stage::Entering) => self.finish_entry(now),
             (Ear::Typing, Stage::Choosing | Stage::Confirming) => self.mistake(now, Mistake::Silence),
+        }
+    }
+
+    /// He has been in the menus for longer than anybody may be: a human takes him.
+    pub fn give_up(&mut self, now: Now) {
+        if self.stage != Stage::Gone {
+            self.ask_human(now);
         }
     }
 

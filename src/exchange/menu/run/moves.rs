@@ -38,7 +38,7 @@ impl MenuRun {
     }
 
     /// Whether this key skips an announcement, rather than asks for a human.
-    fn skips(&self, key: Key) -> bool {
+    pub(super) fn skips(&self, key: Key) -> bool {
         let asks = if self.hidden == Hidden::No { key.digit() == Some(0) } else { key == Key::STAR };
         !asks
     }
@@ -50,6 +50,13 @@ impl MenuRun {
     fn forget_held(&mut self) {
         self.dropped += self.held.len() as u64;
         self.held.clear();
+    }
+
+    /// The same, but for a 0 where it asks for a human.
+    fn forget_held_but_zero(&mut self) {
+        let zero = self.held.iter().find(|k| k.digit() == Some(0)).copied();
+        self.forget_held();
+        self.held.extend(zero);
     }
 
     /// A key without effect. It may have stopped what was playing, so that is said anew.
@@ -170,9 +177,11 @@ impl MenuRun {
     }
 
     pub(super) fn mistake(&mut self, now: Now, mistake: Mistake) {
+        let same_again = self.pressed.as_ref().is_some_and(|(_, key)| self.held.front() == Some(key));
+        let asks = self.stage == Stage::Choosing && (same_again || self.zero_is_held());
         self.forget_held();
         self.mistakes += 1;
-        if self.mistakes >= limits::MENU_MISTAKES {
+        if asks || self.mistakes >= limits::MENU_MISTAKES {
             return self.ask_human(now);
         }
         let nth = usize::from(self.mistakes > 1);
@@ -252,8 +261,11 @@ impl MenuRun {
             self.effects.push_back(MenuEffect::Language(language));
         }
         self.hide(walk::leads_to_secret(&self.set, menu, now.utc));
-        if menu.must_hear || self.hidden != Hidden::No {
+        let entry = matches!(menu.step, Step::Entry(_));
+        if self.hidden != Hidden::No || menu.must_hear && entry {
             self.forget_held();
+        } else if menu.must_hear {
+            self.forget_held_but_zero();
         }
         self.stage = match menu.step {
             Step::Choice(_) => Stage::Choosing,
