@@ -59,6 +59,19 @@ impl Exchange {
         }
     }
 
+    /// How many things of calls are held: none but kept places once all calls are over.
+    pub(crate) fn held(&self) -> [(&'static str, usize); 7] {
+        [
+            ("calls", self.calls.len()),
+            ("refused_legs", self.refused.len()),
+            ("call_timers", self.deadlines.len()),
+            ("call_legs", self.registry.legs.len()),
+            ("assignments", self.registry.assignments.len()),
+            ("engaged_agents", self.registry.engaged.len()),
+            ("places_kept", self.recalls.len()),
+        ]
+    }
+
     /// Whether this call is going on.
     pub fn knows(&self, call: CallId) -> bool {
         self.calls.contains_key(&call)

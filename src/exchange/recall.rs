@@ -130,6 +130,11 @@ impl Recalls {
         }
     }
 
+    /// How many are kept.
+    pub(super) fn len(&self) -> usize {
+        self.by_age.len()
+    }
+
     /// Places in line that are kept, the longest wait first: caller, when he was cut off, and what is kept.
     pub(super) fn places(&self) -> Vec<(&str, Instant, &Recall, &LostPlace)> {
         let all = self.by_caller.iter();

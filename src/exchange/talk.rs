@@ -127,6 +127,8 @@ impl Talk {
         case.timers.stop(Timer::TalkLimit);
         case.tell(&[words::agent_lost()], step);
         let Place { queue, priority, .. } = self.place;
+        // He was in line before all who wait now: a full queue does not turn him away.
+        case.way.kept = true;
         enter(queue, priority, case, step)
     }
 

@@ -37,6 +37,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// A held caller's phone is told by re-INVITE (`sendonly`). Some phones then stop playing what they are sent.
     pub signal_hold: bool,
+    /// Between two questions to an agent's phone whether it is there; zero: none is asked.
+    pub ask_phones: Duration,
     /// Session timers of calls.
     pub session: SessionSettings,
     /// The digest realm.
@@ -83,6 +85,7 @@ impl Default for Settings {
             advertise: Vec::new(),
             domains: Vec::new(),
             signal_hold: false,
+            ask_phones: Duration::from_secs(10),
             session: SessionSettings::default(),
             realm: "hotline".to_owned(),
             digest: vec![DigestAlgorithm::Md5],
@@ -151,6 +154,9 @@ impl Settings {
             self.domains = domains;
         }
         self.signal_hold = t.flag(findings, "signal_hold");
+        if let Some(every) = t.duration_if_any(findings, "ask_phones", &(0..=3_600)) {
+            self.ask_phones = every;
+        }
         self.session(&mut t, findings);
         if let Some(w) = t.word(findings, "realm") {
             w.text.clone_into(&mut self.realm);

@@ -213,6 +213,7 @@ impl Control {
                 self.node.late(now, taken.map_or(Duration::ZERO, |taken| waited(taken, now.utc)));
                 self.node.handle_datagram(now, listener, from, &bytes);
             }
+            NetEvent::Unreachable { listener, to } => self.node.unreachable(now, listener, to),
             NetEvent::Opened { conn, listener, remote } => {
                 self.node.stream_opened(now, conn, listener, remote);
             }

@@ -98,6 +98,13 @@ impl Sheet {
         gauge.set(real(value));
         self.0.register(name, help, gauge);
     }
+    fn many(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
+        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(real(value));
+        }
+        self.0.register(name, help, family);
+    }
     /// Counters: `name` without `_total`, which the text adds.
     fn tally(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
         let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
@@ -171,6 +178,13 @@ impl Metrics {
         let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
         sheet.put("calls", "Calls by stage", stages(view));
         sheet.one("legs", "Legs that SIP knows", view.legs as u64);
+        sheet.many(
+            "held",
+            "Things in memory: what stays when calls are over is a leak",
+            view.held.iter().map(|(what, n)| (by("what", what), *n as u64)),
+        );
+        sheet.one("phones_answering", "Agents' phones that answer when asked", view.phones_answering as u64);
+        sheet.one("phones_silent", "Agents' phones that do not any more", view.phones_silent as u64);
         sheet.one("rtp_ports_ready", "RTP ports bound ahead of need", view.ports_ready as u64);
         sheet.tally_one("inputs", "Inputs numbered", view.board.seq.0);
         sheet.tally_one("inputs_ignored", "Inputs that made no sense where they arrived", view.board.ignored);
@@ -198,6 +212,11 @@ impl Metrics {
                 (by("what", "replaces_refused"), real(f.replaces_refused)),
                 (by("what", "redirects_followed"), real(f.redirects_followed)),
                 (by("what", "redirects_refused"), real(f.redirects_refused)),
+                (by("what", "phones_silent"), real(f.phones_silent)),
+                (by("what", "phones_back"), real(f.phones_back)),
+                (by("what", "legs_asked"), real(f.legs_asked)),
+                (by("what", "legs_vanished"), real(f.legs_vanished)),
+                (by("what", "datagrams_unreachable"), real(read(&self.net.unreachable))),
                 (by("what", "failed_over"), real(f.failed_over)),
                 (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),
                 (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),

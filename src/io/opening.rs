@@ -175,6 +175,7 @@ fn node_settings(ready: &Ready, (doors, http): (&Doors, SocketAddr), last_number
         trunks: trunks_of(settings, &doors.listeners, &ready.trunks),
         domains: settings.domains.clone(),
         signal_hold: settings.signal_hold,
+        ask_phones: settings.ask_phones,
         guard: settings.guard.clone(),
         retry_after_s: 5,
     }

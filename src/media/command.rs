@@ -228,6 +228,11 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A packet ended the silence that was told of.
+    SoundBack {
+        /// The leg.
+        leg: LegId,
+    },
     /// The first valid packet of a leg arrived.
     SoundStarted {
         /// The leg.

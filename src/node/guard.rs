@@ -64,6 +64,10 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// Calls of strangers that are answered and not acknowledged.
+    pub(super) fn half_open(&self) -> usize {
+        self.of_invite.len()
+    }
     pub(super) fn new(settings: GuardSettings) -> Self {
         Self {
             settings,

@@ -1,15 +1,17 @@
 //! The one table of legs: exchange leg, SIP invite, sound. Invariant: both ways of looking a leg up agree, and a leg
 //! is in it from its arrival (or ring) until SIP says it has ended.
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::keys::KeyMerge;
 use super::redirect::Calling;
 use super::routing::Route;
+use super::signs::Signs;
 use super::sound::LegSound;
 use super::trunks::Way;
-use crate::base::{CallId, Deadline, Instant, LegId, SecretToken, TrunkId, earliest};
+use crate::base::{AgentId, CallId, Deadline, Instant, LegId, SecretToken, TrunkId, earliest};
 use crate::exchange::Cause;
-use crate::sip::InviteId;
+use crate::sip::{InviteId, ListenerId};
 
 /// How far a leg is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,12 @@ pub(super) struct NodeLeg {
     pub(super) held_by_peer: bool,
     /// While we ring it: whom else it may name in its place.
     pub(super) calling: Option<Box<Calling>>,
+    /// The agent whose phone we rang.
+    pub(super) agent: Option<AgentId>,
+    /// The connection that its signalling began over.
+    pub(super) flow: Option<(ListenerId, SocketAddr)>,
+    /// Signs of life.
+    pub(super) signs: Signs,
 }
 
 impl NodeLeg {
@@ -82,6 +90,9 @@ impl NodeLeg {
             rings_by_offer: false,
             held_by_peer: false,
             calling: None,
+            agent: None,
+            flow: None,
+            signs: Signs::default(),
         }
     }
 }
@@ -96,6 +107,11 @@ pub(super) struct Legs {
     rings: LegTimers,
     /// Until when an INVITE over a trunk may wait for its first sign of life.
     signs: LegTimers,
+    /// When a silence has lasted as long as any may.
+    silences: LegTimers,
+    /// When the far end of a quiet leg is asked, or has had its time for an answer.
+    probes: LegTimers,
+    by_flow: BTreeSet<((ListenerId, SocketAddr), LegId)>,
 }
 
 /// One timer a leg.
@@ -132,13 +148,27 @@ impl LegTimers {
 impl Legs {
     pub(super) fn insert(&mut self, leg: LegId, node_leg: NodeLeg) {
         self.by_invite.insert(node_leg.invite, leg);
+        if let Some(flow) = node_leg.flow {
+            self.by_flow.insert((flow, leg));
+        }
         self.by_leg.insert(leg, node_leg);
+    }
+
+    /// Legs whose signalling began over this connection.
+    pub(super) fn on_flow(&self, flow: (ListenerId, SocketAddr)) -> Vec<LegId> {
+        let all = (flow, LegId(0))..=(flow, LegId(u64::MAX));
+        self.by_flow.range(all).map(|(_, leg)| *leg).collect()
     }
 
     pub(super) fn remove(&mut self, leg: LegId) -> Option<NodeLeg> {
         self.stop_ring_timer(leg);
         self.signs.stop(leg);
+        self.silences.stop(leg);
+        self.probes.stop(leg);
         let gone = self.by_leg.remove(&leg)?;
+        if let Some(flow) = gone.flow {
+            self.by_flow.remove(&(flow, leg));
+        }
         self.by_invite.remove(&gone.invite);
         if let Some(call) = gone.call.filter(|call| self.callers.get(call) == Some(&leg)) {
             self.callers.remove(&call);
@@ -190,6 +220,11 @@ impl Legs {
         self.by_leg.len()
     }
 
+    /// How many of their timers run.
+    pub(super) fn timers(&self) -> usize {
+        [&self.rings, &self.signs, &self.silences, &self.probes].iter().map(|t| t.of.len()).sum()
+    }
+
     /// Gives up ringing at `at`.
     pub(super) fn start_ring_timer(&mut self, leg: LegId, at: Instant) {
         self.rings.start(leg, at);
@@ -214,7 +249,37 @@ impl Legs {
         self.signs.pop_due(now)
     }
 
+    /// A silence of `leg` ends the leg at `at`.
+    pub(super) fn start_silence(&mut self, leg: LegId, at: Instant) {
+        self.silences.start(leg, at);
+    }
+
+    pub(super) fn stop_silence(&mut self, leg: LegId) {
+        self.silences.stop(leg);
+    }
+
+    /// A leg that was silent for as long as any may be.
+    pub(super) fn pop_silent(&mut self, now: Instant) -> Option<LegId> {
+        self.silences.pop_due(now)
+    }
+
+    /// The far end of `leg` is looked after at `at`.
+    pub(super) fn start_probe(&mut self, leg: LegId, at: Instant) {
+        self.probes.start(leg, at);
+    }
+
+    pub(super) fn stop_probe(&mut self, leg: LegId) {
+        self.probes.stop(leg);
+    }
+
+    /// A leg whose far end is to be asked, or should have answered.
+    pub(super) fn pop_probe_due(&mut self, now: Instant) -> Option<LegId> {
+        self.probes.pop_due(now)
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Deadline> {
-        earliest(self.rings.next("ring time-out"), self.signs.next("trunk silent"))
+        let rings = earliest(self.rings.next("ring time-out"), self.signs.next("trunk silent"));
+        let quiet = earliest(self.silences.next("silent for too long"), self.probes.next("quiet leg"));
+        earliest(rings, quiet)
     }
 }

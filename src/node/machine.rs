@@ -12,6 +12,7 @@ use super::guard::{Ban, Guard};
 use super::legs::Legs;
 use super::output::NodeOutput;
 use super::permit::Permits;
+use super::phones::Phones;
 use super::ports::Ports;
 use super::refer::Transfers;
 use super::settings::NodeSettings;
@@ -22,7 +23,7 @@ use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
-use crate::sip::{ConnId, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent};
+use crate::sip::{ConnId, Destination, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent};
 
 /// The whole server but for its doors and windows.
 pub struct Node {
@@ -33,6 +34,7 @@ pub struct Node {
     pub(super) legs: Legs,
     pub(super) trunks: Trunks,
     pub(super) ports: Ports,
+    pub(super) phones: Phones,
     pub(super) traces: Traces,
     pub(super) outputs: VecDeque<NodeOutput>,
     /// Inputs that a command caused: handled after the commands before them.
@@ -67,6 +69,7 @@ impl Node {
         let mut node = Self {
             next_leg: settings.exchange.first_number & !1,
             trunks: Trunks::new(&settings.trunks, rng),
+            phones: Phones::new(settings.ask_phones, rng),
             settings,
             menus,
             sip,
@@ -125,7 +128,19 @@ impl Node {
     /// A connection is over.
     pub fn stream_closed(&mut self, now: Now, conn: ConnId) {
         let now = self.tick(now);
+        let remote = self.sip.address_of(&Destination::Stream { conn });
         self.sip.stream_closed(now.mono, conn);
+        self.settle();
+        if let Some(remote) = remote {
+            self.flow_lost((conn.listener(), remote));
+            self.settle();
+        }
+    }
+
+    /// The network says that nobody is where a datagram of ours went.
+    pub fn unreachable(&mut self, now: Now, listener: ListenerId, to: SocketAddr) {
+        let now = self.tick(now);
+        self.sip.unreachable(now.mono, listener, to);
         self.settle();
     }
 
@@ -218,6 +233,13 @@ impl Node {
         while let Some(leg) = self.legs.pop_sign_due(now.mono) {
             self.sign_due(leg);
         }
+        while let Some(leg) = self.legs.pop_silent(now.mono) {
+            self.silent_too_long(leg);
+        }
+        while let Some(leg) = self.legs.pop_probe_due(now.mono) {
+            self.probe_due(leg);
+        }
+        self.ask_phones();
         self.trunks.handle_timeout(now.mono, &mut self.sip);
         self.board.handle_timeout(now);
         self.settle();
@@ -226,6 +248,7 @@ impl Node {
     /// When to wake the node, and why.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let own = earliest(self.legs.next_deadline(), self.trunks.next_deadline());
+        let own = earliest(own, self.phones.next_deadline());
         earliest(earliest(self.sip.next_deadline(), self.board.next_deadline()), own)
     }
 
@@ -266,8 +289,11 @@ impl Node {
             ports_ready: self.ports.ready(),
             trunks: self.trunks.view(now.mono),
             names: self.names(),
+            phones_answering: self.phones.answering(),
+            phones_silent: self.phones.silent(),
             board: self.board.view(now),
             shut_out: self.guard.bans(now),
+            held: self.held(),
             figures: NodeFigures { admitted_share: self.admission.share(), ..self.figures },
             sip: self.sip.counts(),
         }

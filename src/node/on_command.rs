@@ -202,6 +202,8 @@ impl Node {
             return None;
         };
         let mut sound = self.sound_toward(&way, port, call);
+        let flow = self.sip.address_of(&way.to).filter(|_| way.to.is_reliable());
+        let flow = flow.map(|address| (way.to.listener(), address));
         let wanted = way.invite(sound.offer());
         let invite = self.sip.invite(now, wanted.clone());
         self.media(MediaCommand::Open { leg, port });
@@ -209,6 +211,11 @@ impl Node {
         self.traces.belongs(&sip_call_id, call);
         let mut node_leg = NodeLeg::new(invite, sip_call_id, Progress::Ringing, sound);
         node_leg.call = Some(call);
+        node_leg.flow = flow;
+        if let Whom::Agent(agent) = &whom {
+            node_leg.agent = Some(agent.clone());
+            self.phones.rings(now, agent, true);
+        }
         node_leg.calling = Some(Box::new(Calling::new(whom, wanted)));
         self.legs.insert(leg, node_leg);
         self.legs.start_ring_timer(leg, now + ring_for);

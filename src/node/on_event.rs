@@ -12,7 +12,7 @@ use super::trunks::Way;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
 use crate::media::{KeySource, MediaCommand, MediaEvent};
-use crate::sip::{ConnId, EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Status};
+use crate::sip::{ConnId, EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Source, Status};
 
 impl Node {
     pub(super) fn on_sip_event(&mut self, event: SipEvent) {
@@ -48,12 +48,27 @@ impl Node {
                 self.on_ended(invite, why);
             }
             SipEvent::DigestRefused { from, conn } => self.on_wrong_password(from, conn),
-            SipEvent::Registered { user, .. } => self.reachable(&user, true),
-            SipEvent::Unregistered { user } => self.reachable(&user, false),
+            SipEvent::Registered { user, .. } => {
+                self.phone_bound(&user);
+                self.reachable(&user, true);
+            }
+            SipEvent::Renewed { user } => {
+                let turn = self.phone_bound(&user);
+                self.on_phone(turn);
+            }
+            SipEvent::FlowLost { user } => self.phones.doubt(self.now().mono, &AgentId::new(user)),
+            SipEvent::Unregistered { user } => {
+                self.phones.unbound(&AgentId::new(user.as_str()));
+                self.reachable(&user, false);
+            }
             SipEvent::Referred { invite, referral } => self.on_referred(invite, referral),
             SipEvent::OptionsAnswered { request, status } => {
-                self.trunks.handle_options(self.now().mono, request, status);
+                let now = self.now().mono;
+                self.trunks.handle_options(now, request, status);
+                let turn = self.phones.answered(now, request, status);
+                self.on_phone(turn);
             }
+            SipEvent::Probed { invite, answered } => self.on_probed(invite, answered),
             SipEvent::RegistrationChanged { id, registered, status } => {
                 self.trunks.handle_registration(&mut self.sip, (id, registered), status);
             }
@@ -71,7 +86,8 @@ impl Node {
                 self.on_key(leg, KeyWay::Inband, key, play);
             }
             MediaEvent::PromptEnded { leg, play } => self.input(Input::PromptEnded { leg, play }),
-            MediaEvent::SoundLost { leg } => self.input(Input::SoundLost { leg }),
+            MediaEvent::SoundLost { leg } => self.on_quiet(leg),
+            MediaEvent::SoundBack { leg } => self.on_sound_back(leg),
             MediaEvent::SoundStarted { leg } => tracing::debug!(%leg, "sound comes in"),
             MediaEvent::Closed { leg, figures, .. } => {
                 let call = self.ended_calls.remove(&leg);
@@ -154,6 +170,8 @@ impl Node {
         let leg = self.new_leg();
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Open { leg, port }));
         let mut node_leg = NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound);
+        let Source { listener, remote, conn, .. } = incoming.source;
+        node_leg.flow = conn.map(|_| (listener, remote));
         node_leg.rings_by_offer = incoming.wants_reliable && incoming.offer.is_none();
         if let Peer::Trunk(trunk) = &peer {
             node_leg.trunk = Some((trunk.clone(), Way::In));
@@ -248,6 +266,9 @@ impl Node {
             Ok(()) => {
                 node_leg.progress = Progress::Up;
                 node_leg.calling = None;
+                if let Some(agent) = node_leg.agent.clone() {
+                    self.phone_rings(&agent, false);
+                }
                 self.tell_remote(leg);
                 self.watch(leg);
                 self.input(Input::LegAnswered { leg });
@@ -312,6 +333,7 @@ impl Node {
                     self.sip.reoffer(now, invite, again);
                 }
                 self.sound_agreed(leg);
+                self.signalling_heard(leg);
             }
             Some(Err(refusal)) => {
                 tracing::debug!(%leg, %refusal, "a new offer was refused; what was agreed holds");
@@ -363,12 +385,6 @@ impl Node {
         }
     }
 
-    /// From now on silence is a sign of death.
-    pub(super) fn watch(&mut self, leg: LegId) {
-        let silence = Some(self.settings.exchange.silence);
-        self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence }));
-    }
-
     fn no_sound(&mut self, leg: LegId, refusal: &dyn std::fmt::Display) {
         tracing::debug!(%leg, %refusal, "an answer was refused");
         self.figures.sdp_refused += 1;
@@ -380,7 +396,9 @@ impl Node {
             // A challenged INVITE, or one refused before it became a leg.
             return;
         };
-        if why == EndReason::Refused && self.ring_next(leg) {
+        let unanswered =
+            matches!(why, EndReason::Refused | EndReason::RequestTimeout | EndReason::TransportLost);
+        if unanswered && self.ring_next(leg) {
             return;
         }
         let Some(gone) = self.legs.remove(leg) else { return };
@@ -393,6 +411,9 @@ impl Node {
         }
         if let Some(call) = gone.call {
             self.ended_calls.insert(leg, call);
+        }
+        if let Some(agent) = &gone.agent {
+            self.phone_over(agent, gone.progress, why);
         }
         let cause = gone.ending.unwrap_or_else(|| status::ended(why));
         self.input(Input::LegEnded { leg, cause });
@@ -424,6 +445,40 @@ impl Node {
             }
             (Some(_), None) | (None, _) => self.input(Input::Key { leg, key, play }),
         }
+    }
+
+    /// A leg of an agent's phone is over. Before the caller looks for another agent, it is known whether this one can be
+    /// rung; after a talk it is asked, before the next caller is given to it.
+    fn phone_over(&mut self, agent: &AgentId, progress: Progress, why: EndReason) {
+        let now = self.now().mono;
+        self.phones.rings(now, agent, false);
+        match why {
+            EndReason::TransportLost | EndReason::RequestTimeout if progress == Progress::Ringing => {
+                let turn = self.phones.is_gone(now, agent);
+                self.on_phone(turn);
+            }
+            EndReason::ByeReceived => {}
+            EndReason::Cancelled
+            | EndReason::Rejected
+            | EndReason::Challenged
+            | EndReason::EndedByUs
+            | EndReason::Refused
+            | EndReason::AckTimeout
+            | EndReason::RequestTimeout
+            | EndReason::TransportLost
+            | EndReason::ProtocolError
+            | EndReason::PrackTimeout
+            | EndReason::SessionExpired => self.phones.doubt(now, agent),
+        }
+    }
+
+    /// An agent's phone registered.
+    fn phone_bound(&mut self, user: &str) -> super::phones::Turn {
+        let agent = AgentId::new(user);
+        if !self.menus.acd.agents.contains_key(&agent) {
+            return super::phones::Turn::None;
+        }
+        self.phones.bound(self.now().mono, &agent)
     }
 
     fn reachable(&mut self, user: &str, reachable: bool) {

@@ -17,7 +17,7 @@ use crate::sip::{AddrSpec, Incoming, InviteId, NamedDialog, ReferTarget, Referra
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
     /// Whose far end asked, and what its REFER said.
-    open: BTreeMap<TransferId, (InviteId, Box<Referral>)>,
+    pub(super) open: BTreeMap<TransferId, (InviteId, Box<Referral>)>,
     last: u64,
 }
 

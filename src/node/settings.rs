@@ -33,6 +33,8 @@ pub struct NodeSettings {
     pub domains: Vec<String>,
     /// A held leg is told by re-INVITE (`sendonly`); else it only hears the music.
     pub signal_hold: bool,
+    /// Between two questions to an agent's phone whether it is there; zero: none is asked.
+    pub ask_phones: Duration,
     /// Who is shut out, and when.
     pub guard: GuardSettings,
     /// What a refused caller is told in `Retry-After`, in seconds.

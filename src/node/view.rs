@@ -1,7 +1,10 @@
 //! Everything at one moment, for the status page, the API, metrics and commands.
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::guard::Ban;
+use super::machine::Node;
 use super::trunks::TrunkView;
 use crate::exchange::View;
 use crate::sip::UserAgentCounts;
@@ -23,14 +26,44 @@ pub struct NodeView {
     pub trunks: Vec<TrunkView>,
     /// What was counted of names: questions asked, failed, look-ups that found nothing, refused for want of room.
     pub names: [u64; 4],
+    /// Agents' phones that answer when they are asked whether they are there.
+    pub phones_answering: usize,
+    /// Agents' phones that do not any more.
+    pub phones_silent: usize,
     /// Calls, queues, agents.
     pub board: View,
     /// Addresses that are shut out.
     pub shut_out: Vec<Ban>,
+    /// How many things of each kind are in memory: what grows without calls is a leak.
+    pub held: BTreeMap<&'static str, usize>,
     /// What was counted.
     pub figures: NodeFigures,
     /// What SIP counted.
     pub sip: UserAgentCounts,
+}
+
+impl Node {
+    /// How many things of each kind are held. Once all calls are over and their transactions had their time, only what
+    /// phones and trunks need is left.
+    pub fn held(&self) -> BTreeMap<&'static str, usize> {
+        let sip = self.sip.held();
+        let own = [
+            ("legs", self.legs.len()),
+            ("leg_timers", self.legs.timers()),
+            ("legs_closing", self.ended_calls.len()),
+            ("inputs_later", self.later.len()),
+            ("transfers", self.transfers.open.len()),
+            ("half_open", self.guard.half_open()),
+            ("phone_questions", self.phones.questions()),
+            ("invites", sip.invites),
+            ("transactions", sip.transactions),
+            ("transaction_owners", sip.owners),
+            ("sip_timers", sip.timers),
+            ("connections", sip.connections),
+        ];
+        let board = self.board.exchange().held().into_iter().chain(self.board.acd().held());
+        own.into_iter().chain(board).collect()
+    }
 }
 
 /// What the node counted since the start.
@@ -74,6 +107,14 @@ pub struct NodeFigures {
     pub redirects_followed: u64,
     /// Targets of 3xx responses that were not: elsewhere, twice, or too many.
     pub redirects_refused: u64,
+    /// Agents' phones that fell silent.
+    pub phones_silent: u64,
+    /// Those that were heard again.
+    pub phones_back: u64,
+    /// Legs without sound whose far end was asked.
+    pub legs_asked: u64,
+    /// Legs ended because their far end gave neither sound nor an answer.
+    pub legs_vanished: u64,
     /// Calls over trunks that were tried another way.
     pub failed_over: u64,
 }

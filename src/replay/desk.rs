@@ -111,6 +111,7 @@ impl Desk {
             NetEvent::Datagram { listener, from, bytes, .. } => {
                 self.sip.handle_datagram(now, listener, from, &bytes);
             }
+            NetEvent::Unreachable { listener, to } => self.sip.unreachable(now, listener, to),
             NetEvent::Opened { conn, listener, remote } => {
                 self.sip.stream_opened(now, conn, listener, remote);
             }
@@ -355,7 +356,10 @@ impl Desk {
             | SipEvent::Located { .. }
             | SipEvent::Registered { .. }
             | SipEvent::Unregistered { .. }
-            | SipEvent::DigestRefused { .. } => {}
+            | SipEvent::DigestRefused { .. }
+            | SipEvent::Probed { .. }
+            | SipEvent::Renewed { .. }
+            | SipEvent::FlowLost { .. } => {}
         }
     }
 

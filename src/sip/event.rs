@@ -162,7 +162,7 @@ pub enum EndReason {
     Refused,
     /// No ACK came for our 200 within 64*T1; we said BYE.
     AckTimeout,
-    /// A request of ours within the dialog had no answer, or 408 or 481.
+    /// A request of ours within the dialog had no answer, or 408 or 481; or our INVITE had none.
     RequestTimeout,
     /// The transport failed before the dialog stood.
     TransportLost,
@@ -307,6 +307,14 @@ pub enum SipEvent {
         /// Why.
         why: EndReason,
     },
+    /// An OPTIONS of ours within a dialog was answered, or can have no answer. A peer that says that there is no such
+    /// dialog is `Ended`.
+    Probed {
+        /// Which.
+        invite: InviteId,
+        /// Whether anything came.
+        answered: bool,
+    },
     /// An OPTIONS of ours was answered, or not.
     OptionsAnswered {
         /// Which.
@@ -334,6 +342,16 @@ pub enum SipEvent {
         user: String,
         /// The freshest contact, a URI.
         contact: String,
+    },
+    /// A user registered again, and is reached as before.
+    Renewed {
+        /// The account's name.
+        user: String,
+    },
+    /// A connection that a user registered over is gone; his bindings are not.
+    FlowLost {
+        /// The account's name.
+        user: String,
     },
     /// A user's last binding is gone: removed or expired.
     Unregistered {

@@ -107,6 +107,10 @@ impl Registrar {
         let user = asked.user;
         let before = self.contact(user).map(|b| (b.uri, b.to));
         let outcome = self.apply(station, now, asked);
+        let after = self.contact(user).map(|b| (b.uri, b.to));
+        if outcome.is_ok() && after.is_some() && before == after {
+            station.report(SipEvent::Renewed { user: user.to_owned() });
+        }
         self.report_change(station, user, before);
         match outcome {
             Err(refusal) => refusal,
@@ -242,7 +246,7 @@ impl Registrar {
     }
 
     /// A connection is gone: its contacts are reached by a new one to their own address, if they name one.
-    pub(crate) fn connection_lost(&mut self, conn: ConnId, listener: ListenerId) {
+    pub(crate) fn connection_lost(&mut self, station: &mut Station, conn: ConnId, listener: ListenerId) {
         let first = (conn, String::new());
         let users: Vec<_> = self.by_conn.range(first..).take_while(|(c, _)| *c == conn).cloned().collect();
         for key in users {
@@ -254,6 +258,7 @@ impl Registrar {
                 }
             }
             self.by_conn.remove(&key);
+            station.report(SipEvent::FlowLost { user: key.1 });
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) enum Role {
     Key,
     /// Our NOTIFY about a REFER of the peer.
     Notify,
+    /// Our OPTIONS within the dialog.
+    Probe,
     /// A CANCEL, or the BYE to a fork: nothing follows from its answer.
     Background,
 }

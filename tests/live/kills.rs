@@ -26,11 +26,11 @@ const WAITING: usize = 4;
 /// Callers who ring, stay a moment and hang up, over and over.
 const PASSING: usize = 3;
 
-/// How often, and from which seed.
-fn plan() -> (u32, u64) {
+/// How often, within which time of each round's beginning, and from which seed.
+fn plan() -> (u32, u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let kills = number("HOTLINE_KILLS").and_then(|n| u32::try_from(n).ok()).unwrap_or(12);
-    (kills, number("HOTLINE_SEED").unwrap_or(20_261_111))
+    (kills, number("HOTLINE_KILL_WITHIN_MS").unwrap_or(4_000), number("HOTLINE_SEED").unwrap_or(20_261_111))
 }
 
 /// A home whose two promises can be told from all else by ear.
@@ -132,6 +132,10 @@ struct Sum {
     ready: Vec<Duration>,
     /// Calls answered in the last moment, of which nothing was on disk yet.
     unknown: usize,
+    /// The longest of these moments.
+    last_moment: Duration,
+    /// Calls with exactly one record.
+    recorded: usize,
 }
 
 /// Somebody who waited when the plug was pulled, and whether he was promised his place.
@@ -143,6 +147,7 @@ struct Lost {
 struct Round<'h> {
     home: &'h Home,
     number: u32,
+    within_ms: u64,
     rng: Rng,
     /// The agent's phone keeps its address, as real ones do: it registers and signs in once, before the first kill.
     agent_port: u16,
@@ -151,7 +156,7 @@ struct Round<'h> {
 impl Round<'_> {
     /// One caller talks to the agent, others wait, others pass, and the plug is pulled. Who waited, in their order.
     fn until_killed(&mut self, server: Running, seen: &Arc<Mutex<Seen>>) -> (Vec<Lost>, Instant) {
-        let kill_at = Duration::from_millis(self.rng.below(4_000));
+        let kill_at = Duration::from_millis(self.rng.below(self.within_ms));
         let (stop, number, home) = (AtomicBool::new(false), self.number, self.home);
         let runtime = runtime();
         let (_agent, _talker) = runtime.block_on(self.talk(seen));
@@ -229,9 +234,11 @@ async fn check_record(home: &Home, seen: &Seen, killed: Instant, sum: &mut Sum) 
         let last_moment = killed.saturating_duration_since(*at) < LAST_MOMENT;
         if last_moment && causes.is_empty() && !seen.acknowledged.contains(caller) {
             sum.unknown += 1;
+            sum.last_moment = sum.last_moment.max(killed.saturating_duration_since(*at));
             continue;
         }
         assert_eq!(causes.len(), 1, "{caller} has the records {causes:?}");
+        sum.recorded += 1;
         assert!(["hung_up", "server_restart"].contains(&causes[0].as_str()), "{caller}: {causes:?}");
     }
     for caller in &seen.acknowledged {
@@ -310,8 +317,8 @@ async fn come_back(home: &Home, lost: &[Lost], rng: &mut Rng, sum: &mut Sum) {
 
 #[test]
 fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
-    let (kills, seed) = plan();
-    println!("HOTLINE_SEED={seed} HOTLINE_KILLS={kills}");
+    let (kills, within_ms, seed) = plan();
+    println!("HOTLINE_SEED={seed} HOTLINE_KILLS={kills} HOTLINE_KILL_WITHIN_MS={within_ms}");
     let home = home();
     let (seen, mut sum) = (Arc::new(Mutex::new(Seen::default())), Sum::default());
     let mut rng = Rng::from_number(seed);
@@ -320,7 +327,7 @@ fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
     for number in 0..kills {
         let rng_of_round = rng.fork(&format!("round {number}"));
         let (lost, killed) =
-            Round { home: &home, number, rng: rng_of_round, agent_port }.until_killed(server, &seen);
+            Round { home: &home, number, within_ms, rng: rng_of_round, agent_port }.until_killed(server, &seen);
         sum.kills += 1;
         let begun = Instant::now();
         server = home.serve().0;
@@ -336,14 +343,17 @@ fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
     sum.ready.sort_unstable();
     let worst = sum.ready.last().copied().unwrap_or_default();
     println!(
-        "{} kills: {} calls and {} ends acknowledged, 0 lost; {} places promised, {} given back in order; {} answered in the last \
-         moment and unknown; ready again after {:?} at worst, {:?} at the median",
+        "{} kills: {} calls answered, {} with exactly one record, none with two; {} ends acknowledged, 0 lost; {} places promised, \
+         {} given back in order; {} answered in the last moment ({:?} at most) and unknown; ready again after {:?} at worst, \
+         {:?} at the median",
         sum.kills,
         sum.answered,
+        sum.recorded,
         sum.acknowledged,
         sum.promised,
         sum.returned,
         sum.unknown,
+        sum.last_moment,
         worst,
         sum.ready[sum.ready.len() / 2]
     );

@@ -3,13 +3,30 @@ use crate::run::{Result, cargo, run};
 
 /// Points at which the plug is pulled, unless another number is asked for.
 const KILLS: &str = "200";
+/// Each within this time of its round's beginning, in milliseconds: two hundred rounds end in a quarter of an hour.
+const WITHIN_MS: &str = "1500";
 
-/// `words`: how many, and the seed.
+/// `words`: `--kills N`, `--seed N`, `--within MS`, `--debug` or `--release`.
 pub fn kills(words: &[String]) -> Result {
-    let mut command = cargo(&["test", "--release", "--test", "live", "kills::", "--", "--nocapture"]);
-    command.env("HOTLINE_KILLS", words.first().map_or(KILLS, String::as_str));
-    if let Some(seed) = words.get(1) {
-        command.env("HOTLINE_SEED", seed);
+    let mut asked = vec![("HOTLINE_KILLS", KILLS.to_owned()), ("HOTLINE_KILL_WITHIN_MS", WITHIN_MS.to_owned())];
+    let (mut words, mut release) = (words.iter(), true);
+    while let Some(word) = words.next() {
+        let name = match word.as_str() {
+            "--kills" => "HOTLINE_KILLS",
+            "--seed" => "HOTLINE_SEED",
+            "--within" => "HOTLINE_KILL_WITHIN_MS",
+            "--debug" | "--release" => {
+                release = word == "--release";
+                continue;
+            }
+            other => return Err(format!("what is {other:?}? --kills N, --seed N, --within MS, --debug")),
+        };
+        let number = words.next().filter(|n| n.parse::<u64>().is_ok());
+        asked.push((name, number.ok_or_else(|| format!("{word} wants a number"))?.clone()));
     }
+    let build: &[&str] = if release { &["--release"] } else { &[] };
+    let what = ["--test", "live", "kills::", "--", "--nocapture"];
+    let mut command = cargo(&[&["test"], build, &what].concat());
+    command.envs(asked);
     run(command)
 }

@@ -1,4 +1,4 @@
-//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | fuzz | audio`. CI runs the same.
+//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | soak | fuzz | audio`. CI runs the same.
 //!
 //! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
 mod audio;
@@ -7,6 +7,7 @@ mod fuzz;
 mod kills;
 mod lint;
 mod run;
+mod soak;
 mod test;
 mod tools;
 
@@ -16,7 +17,11 @@ const HELP: &str = "\
 cargo xtask lint            format, clippy and docs with warnings denied, feature wall
 cargo xtask test            install the real peers that are missing, then run every test
 cargo xtask bench [NAME]... run the benches (or those named); fails where a budget is exceeded
-cargo xtask kills [N [SEED]] kill -9 at N moments (200) under load, release build: nothing acknowledged may be lost
+cargo xtask kills [--kills N] [--seed N] [--within MS] [--debug]
+                            kill -9 at N moments (200), each within MS (1500) of the round's beginning, under load, release
+                            build: nothing acknowledged may be lost
+cargo xtask soak [--calls N] [--rate N]
+                            N calls (200000), so many a second (800), against a release server: memory and files stay flat
 cargo xtask fuzz [S] [NAME]... fuzz all that reads bytes from outside (or the targets named), S seconds each (60)
 cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
 ";
@@ -29,6 +34,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "bench" => bench::bench(rest),
         "kills" => kills::kills(rest),
+        "soak" => soak::soak(rest),
         "fuzz" => fuzz::fuzz(rest),
         "audio" => audio::audio(rest),
         "help" | "--help" | "-h" => {

@@ -52,6 +52,15 @@ pub(super) struct Desk {
 }
 
 impl Acd {
+    /// How many things of callers are held: none once nobody waits and nobody talks.
+    pub(crate) fn held(&self) -> [(&'static str, usize); 3] {
+        [
+            ("tickets", self.room.tickets().count()),
+            ("offers", self.offers.iter().count()),
+            ("acd_timers", self.timers.len()),
+        ]
+    }
+
     /// A distributor for these queues and agents; everybody is signed out and without a phone.
     pub fn new(plan: Arc<AcdPlan>) -> Self {
         let mut acd = Self {

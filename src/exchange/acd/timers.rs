@@ -44,6 +44,10 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
+    /// How many run.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
     /// Starts `timer`, or moves it.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         self.cancel(&timer);

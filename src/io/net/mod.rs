@@ -24,7 +24,7 @@ use accept::{Acceptor, House};
 
 pub(in crate::io) use accept::{Share, Shares};
 use line::Line;
-use stamped::Stamped;
+use stamped::Received;
 
 /// What the network says.
 #[derive(Debug)]
@@ -39,6 +39,13 @@ pub enum NetEvent {
         bytes: Vec<u8>,
         /// When the kernel took it, on the civil clock.
         taken: Option<UtcTime>,
+    },
+    /// The network says that nobody is where a datagram of ours went (ICMP).
+    Unreachable {
+        /// From which listener.
+        listener: ListenerId,
+        /// Where it went.
+        to: SocketAddr,
     },
     /// A connection is up, whoever made it.
     Opened {
@@ -81,6 +88,8 @@ pub struct NetFigures {
     pub datagrams_in: AtomicU64,
     /// Datagrams sent.
     pub datagrams_out: AtomicU64,
+    /// Datagrams of which the network said that nobody is there.
+    pub unreachable: AtomicU64,
     /// Sends that the kernel refused, or that found a full connection.
     pub send_failures: AtomicU64,
     /// Connections refused because of the limit.
@@ -252,17 +261,23 @@ impl Net {
         tokio::spawn(async move {
             let mut buffer = vec![0; limits::SIP_DATAGRAM_BYTES];
             loop {
-                match stamped::receive(&socket, &mut buffer).await {
-                    Ok(Stamped { length, from, taken }) => {
+                let event = match stamped::receive(&socket, &mut buffer).await {
+                    Ok(Received::Datagram { length, from, taken }) => {
                         figures.datagrams_in.fetch_add(1, Ordering::Relaxed);
                         let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-                        let event = NetEvent::Datagram { listener: id, from, bytes, taken };
-                        if events.send(event).await.is_err() {
-                            return;
-                        }
+                        NetEvent::Datagram { listener: id, from, bytes, taken }
                     }
-                    // An ICMP "port unreachable" for an earlier send shows up here; it concerns no datagram of ours.
-                    Err(e) => tracing::debug!(error = %e, "UDP receive"),
+                    Ok(Received::Unreachable { to }) => {
+                        figures.unreachable.fetch_add(1, Ordering::Relaxed);
+                        NetEvent::Unreachable { listener: id, to }
+                    }
+                    Err(e) => {
+                        tracing::debug!(error = %e, "UDP receive");
+                        continue;
+                    }
+                };
+                if events.send(event).await.is_err() {
+                    return;
                 }
             }
         });
@@ -307,7 +322,7 @@ impl Net {
     pub fn send(&mut self, to: &Destination, bytes: Vec<u8>) {
         match *to {
             Destination::Datagram { listener, to } => {
-                let sent = self.udp.get(&listener).is_some_and(|s| s.try_send_to(&bytes, to).is_ok());
+                let sent = self.udp.get(&listener).is_some_and(|s| stamped::send(s, &bytes, to).is_ok());
                 let counter =
                     if sent { &self.house.figures.datagrams_out } else { &self.house.figures.send_failures };
                 counter.fetch_add(1, Ordering::Relaxed);

@@ -24,6 +24,7 @@ impl MediaPlane {
         }
         if ends_silence {
             self.rewatch(leg);
+            self.tell(MediaEvent::SoundBack { leg });
         }
     }
     pub(super) fn sound(&mut self, now: Instant, leg: LegId, header: Header, payload: &[u8]) {

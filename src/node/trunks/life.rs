@@ -98,7 +98,7 @@ impl Life {
 
 /// Any answer shows a SIP server at work, whatever it says about the question; but one that is not available says so
 /// itself, and 408 is what a proxy says of a server behind it that is silent.
-pub(super) const fn is_sign_of_life(status: Status) -> bool {
+pub(in crate::node) const fn is_sign_of_life(status: Status) -> bool {
     !matches!(status.code(), 408 | 503)
 }
 

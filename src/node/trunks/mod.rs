@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use self::life::is_sign_of_life;
+pub(super) use self::life::is_sign_of_life;
 use self::line::Line;
 pub(super) use self::line::told;
 pub(super) use self::load::Way;

@@ -13,6 +13,7 @@ mod acknowledge;
 mod client;
 mod early;
 mod keys;
+mod probe;
 mod refer;
 mod reliable;
 mod reoffer;
@@ -304,6 +305,7 @@ impl Invite {
                 }
             }
             Role::Notify => self.handle_notify_response(station, now, tx, response),
+            Role::Probe => self.handle_probe_response(station, now, response.status),
             Role::InviteServer | Role::ReofferServer | Role::Background => {}
         }
     }
@@ -327,8 +329,9 @@ impl Invite {
         match role {
             Role::InviteClient if !self.is_opening(tx) => {}
             Role::InviteClient => {
-                let cargo = Cargo { status, why: EndReason::Refused, ..Cargo::new(now) };
-                self.happen(station, Happening::Failure, cargo);
+                let unheard = status == Status::REQUEST_TIMEOUT;
+                let why = if unheard { EndReason::RequestTimeout } else { EndReason::TransportLost };
+                self.happen(station, Happening::Failure, Cargo { status, why, ..Cargo::new(now) });
             }
             Role::InviteServer => {
                 let cargo = Cargo { why: EndReason::TransportLost, ..Cargo::new(now) };
@@ -336,6 +339,7 @@ impl Invite {
             }
             Role::ReofferClient => self.miss_answer(station, now, tx),
             Role::Key => self.lose_peer(station, now),
+            Role::Probe => station.report(SipEvent::Probed { invite: self.id, answered: false }),
             Role::ReofferServer => self.forget_reoffer_of_peer(station, now),
             Role::Notify => self.handle_notify_silence(station, tx),
             Role::Bye | Role::Prack | Role::Background => {}

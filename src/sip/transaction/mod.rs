@@ -342,7 +342,7 @@ impl Transactions {
     /// The stream `to` is gone or could not be opened.
     pub fn transport_failed(&mut self, now: Instant, to: Destination) {
         self.lift(now);
-        for id in self.table.on_stream(to) {
+        for id in self.table.on_way(to) {
             let Some(mut tx) = self.table.take(id) else { continue };
             if tx.is_unheard()
                 && let Some(instead) = tx.fallback.take()
@@ -357,6 +357,18 @@ impl Transactions {
             let input = tx.machine.transport_error();
             self.table.put_back(id, tx);
             if elsewhere.is_none() {
+                self.feed(id, input, Load::Nothing);
+            }
+        }
+    }
+
+    /// The network says that nobody is at the address of a datagram of ours: requests that nothing came to have failed.
+    /// A request that was answered, or an answer of ours, does not care.
+    pub fn unreachable(&mut self, now: Instant, to: Destination) {
+        self.lift(now);
+        for id in self.table.on_way(to) {
+            let unheard = self.table.get(id).filter(|tx| tx.is_unheard());
+            if let Some(input) = unheard.map(|tx| tx.machine.transport_error()) {
                 self.feed(id, input, Load::Nothing);
             }
         }

@@ -146,8 +146,8 @@ pub(crate) struct Table {
     servers: Lookup<ServerKey, TransactionId>,
     merging: Lookup<String, TransactionId>,
     timers: BTreeSet<(Instant, TransactionId, Timer)>,
-    /// By the connection they depend on. Datagrams do not break.
-    by_stream: BTreeSet<(Destination, TransactionId)>,
+    /// By the way they depend on: a connection, or the address of a request of ours. Answers by datagram depend on none.
+    by_way: BTreeSet<(Destination, TransactionId)>,
 }
 
 impl Table {
@@ -190,8 +190,8 @@ impl Table {
 
     /// The end of what [`Table::take`] began.
     pub(crate) fn put_back(&mut self, id: TransactionId, transaction: Transaction) {
-        if transaction.to.is_reliable() {
-            self.by_stream.insert((transaction.to, id));
+        if transaction.to.is_reliable() || matches!(transaction.key, Key::Client(_)) {
+            self.by_way.insert((transaction.to, id));
         }
         self.transactions.insert(id, transaction);
     }
@@ -203,7 +203,7 @@ impl Table {
             Key::Server(key) => drop(self.servers.remove(key)),
         }
         self.stop_merging(transaction);
-        self.by_stream.remove(&(transaction.to, id));
+        self.by_way.remove(&(transaction.to, id));
         for armed in &transaction.armed {
             self.timers.remove(&(armed.at, id, armed.timer));
         }
@@ -218,7 +218,7 @@ impl Table {
 
     /// Sends what follows to `to`.
     pub(crate) fn redirect(&mut self, id: TransactionId, transaction: &mut Transaction, to: Destination) {
-        self.by_stream.remove(&(transaction.to, id));
+        self.by_way.remove(&(transaction.to, id));
         transaction.to = to;
     }
 
@@ -250,9 +250,9 @@ impl Table {
         self.timers.first().map(|(at, _, timer)| Deadline::new(*at, timer.why()))
     }
 
-    /// The transactions that depend on the connection `to`.
-    pub(crate) fn on_stream(&self, to: Destination) -> Vec<TransactionId> {
+    /// The transactions that depend on the connection or address `to`.
+    pub(crate) fn on_way(&self, to: Destination) -> Vec<TransactionId> {
         let all = (to, TransactionId::FIRST)..=(to, TransactionId::LAST);
-        self.by_stream.range(all).map(|(_, id)| *id).collect()
+        self.by_way.range(all).map(|(_, id)| *id).collect()
     }
 }

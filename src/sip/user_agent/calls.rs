@@ -182,6 +182,14 @@ impl UserAgent {
     pub fn press(&mut self, now: Instant, invite: InviteId, key: Key, duration_ms: u32) {
         self.with(now, invite, |invite, station, now| invite.press(station, now, key, duration_ms));
     }
+    /// Asks whether the far end still knows the dialog, by OPTIONS within it: `Probed` follows, or the end. `false`: there
+    /// is no dialog to ask within.
+    pub fn probe(&mut self, now: Instant, invite: InviteId) -> bool {
+        let now = self.lift(now);
+        let asked = self.invites.with(&mut self.station, invite, |invite, station| invite.probe(station, now));
+        self.settle(now);
+        asked.unwrap_or(false)
+    }
     /// The Call-ID header's text of an invite, for traces; `None`: it is not held any more.
     pub fn sip_call_id(&self, invite: InviteId) -> Option<&str> {
         self.invites.sip_call_id(invite)

@@ -163,7 +163,7 @@ impl UserAgent {
         self.station.timers.clear(&TimerName::Stream(conn));
         if let Some(source) = self.station.stream_source(conn) {
             self.station.close(conn);
-            self.registrar.connection_lost(conn, source.listener);
+            self.registrar.connection_lost(&mut self.station, conn, source.listener);
             self.station.transactions.connection_lost(now, source.listener, conn, source.remote);
         }
         self.settle(now);
@@ -173,6 +173,14 @@ impl UserAgent {
     pub fn connect_failed(&mut self, now: Instant, listener: ListenerId, to: SocketAddr) {
         let now = self.lift(now);
         self.station.transactions.transport_failed(now, Destination::Connect { listener, to });
+        self.settle(now);
+    }
+
+    /// The network says that a datagram of ours found nobody (ICMP, RFC 3261 section 18.4): requests of ours to that
+    /// address that nothing came to have failed.
+    pub fn unreachable(&mut self, now: Instant, listener: ListenerId, to: SocketAddr) {
+        let now = self.lift(now);
+        self.station.transactions.unreachable(now, Destination::Datagram { listener, to });
         self.settle(now);
     }
 

@@ -108,6 +108,7 @@ pub(crate) fn settings(
         own_addresses: Arc::default(),
         domains: vec![],
         signal_hold: false,
+        ask_phones: Duration::ZERO,
         guard: GuardSettings::default(),
         retry_after_s: 5,
     }

@@ -1,12 +1,15 @@
 //! The whole node among phones without sockets: a caller, two agents, a third party behind a trunk. Phones answer by
 //! themselves; what they would not say (REFER, odd answers) is written by hand in their names.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hotline::base::{LegId, Now, Rng, TrunkId};
-use hotline::media::{Codec, MediaCommand};
-use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, Trunk};
+use hotline::base::{Instant, LegId, Now, Rng, TrunkId};
+use hotline::exchange::Fact;
+use hotline::exchange::acd::QueueSnapshot;
+use hotline::exchange::menu::MenuSet;
+use hotline::media::{Codec, MediaCommand, MediaEvent};
+use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Trunk};
 use hotline::sip::{
     Destination, HostWanted, InviteId, ListenerTransport, OutgoingInvite, SipEvent, UserAgent,
     UserAgentSettings,
@@ -54,6 +57,19 @@ pub(crate) struct World {
     pub(crate) answers: BTreeMap<String, String>,
     /// The bodies of the NOTIFYs that phones got.
     pub(crate) notified: Vec<String>,
+    /// What became true, and when.
+    pub(crate) facts: Vec<(Instant, Fact)>,
+    /// Phones that are not there any more: nothing comes from them, and what goes to them is lost.
+    pub(crate) gone: BTreeSet<usize>,
+    /// Phones that do not answer OPTIONS.
+    pub(crate) deaf: BTreeSet<usize>,
+    /// The network says so of each datagram that is lost (ICMP).
+    pub(crate) network_tells: bool,
+    /// Phones that send no sound, and since when.
+    pub(crate) hushed: BTreeMap<usize, Instant>,
+    /// How long a silence of each leg may be, from when on, and whether it was told.
+    watches: BTreeMap<LegId, (Duration, Instant, bool)>,
+    unreachable: Vec<SocketAddr>,
     /// Messages in phones' names on their way to the node.
     by_hand: Vec<(SocketAddr, String)>,
     number: u32,
@@ -131,6 +147,11 @@ impl Phone {
 impl World {
     /// Nobody is signed in; `set` changes the merchants' trunk.
     pub(crate) fn new(set: impl FnOnce(&mut Trunk)) -> Self {
+        Self::tuned(set, |_| ())
+    }
+
+    /// The same with other settings.
+    pub(crate) fn tuned(set: impl FnOnce(&mut Trunk), tune: impl FnOnce(&mut NodeSettings)) -> Self {
         let merchants = HostWanted {
             host: address(9).ip().to_string(),
             port: Some(address(9).port()),
@@ -141,7 +162,8 @@ impl World {
         set(&mut trunk);
         let trunks = BTreeMap::from([(TrunkId::from("merchants"), trunk)]);
         let sip = UserAgentSettings { trace: true, ..udp_at(address(NODE), "hotline") };
-        let settings = node_parts::settings(sip, &["8001", "8002"], trunks);
+        let mut settings = node_parts::settings(sip, &["8001", "8002"], trunks);
+        tune(&mut settings);
         let (now, node) = node_parts::node(settings, shipped_menus(|_| ()));
         Self {
             now,
@@ -151,10 +173,22 @@ impl World {
             wire: vec![],
             answers: BTreeMap::new(),
             notified: vec![],
+            facts: vec![],
+            gone: BTreeSet::new(),
+            deaf: BTreeSet::new(),
+            network_tells: false,
+            hushed: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            unreachable: vec![],
             by_hand: vec![],
             number: 500,
             mark: 0,
         }
+    }
+
+    /// The shipped menus.
+    pub(crate) fn menus() -> Arc<MenuSet> {
+        shipped_menus(|_| ())
     }
 
     /// Caller and agent talk.
@@ -184,9 +218,22 @@ impl World {
                         };
                         self.tell_phone(to, &String::from_utf8(transmit.bytes).unwrap());
                     }
-                    NodeOutput::Media(command) => self.media.push(command),
+                    NodeOutput::Media(command) => {
+                        if let MediaCommand::Watch { leg, silence: Some(limit) } = command {
+                            self.watches.insert(leg, (limit, self.now.mono, false));
+                        }
+                        self.media.push(command);
+                    }
+                    NodeOutput::Entry(entry) => {
+                        let at = entry.now.mono;
+                        self.facts.extend(entry.facts.into_iter().map(|fact| (at, fact)));
+                    }
                     _ => {}
                 }
+            }
+            for at in std::mem::take(&mut self.unreachable) {
+                quiet = false;
+                self.node.unreachable(self.now, UDP, at);
             }
             for (from, text) in std::mem::take(&mut self.by_hand) {
                 quiet = false;
@@ -195,6 +242,9 @@ impl World {
             for n in 0..self.phones.len() {
                 self.phones[n].settle(self.now);
                 while let Some(transmit) = self.phones[n].ua.poll_transmit() {
+                    if self.gone.contains(&n) {
+                        continue;
+                    }
                     quiet = false;
                     let text = String::from_utf8(transmit.bytes).unwrap();
                     self.tell_node(self.phones[n].at, &text);
@@ -213,6 +263,14 @@ impl World {
 
     fn tell_phone(&mut self, to: SocketAddr, text: &str) {
         self.wire.push((to, true, text.to_owned()));
+        if let Some(place) = self.phones.iter().position(|p| p.at == to)
+            && (self.gone.contains(&place) || self.deaf.contains(&place) && text.starts_with("OPTIONS "))
+        {
+            if self.network_tells {
+                self.unreachable.push(to);
+            }
+            return;
+        }
         let user = text.strip_prefix("INVITE sip:").and_then(|rest| rest.split('@').next());
         let odd =
             user.and_then(|user| self.answers.get(user)).filter(|_| !field(text, "To").contains(";tag="));
@@ -233,8 +291,13 @@ impl World {
         self.carry();
         while self.now.mono < end.mono {
             let next = self.node.next_deadline().map_or(end.mono, |d| d.at);
+            let next = self.next_silence().map_or(next, |(at, _)| at.min(next));
             let step = next.since(self.now.mono).clamp(Duration::from_millis(100), Duration::from_secs(5));
             self.now = self.now.after(step.min(end.mono.since(self.now.mono)));
+            if let Some((_, leg)) = self.next_silence().filter(|(at, _)| *at <= self.now.mono) {
+                self.watches.entry(leg).and_modify(|(.., told)| *told = true);
+                self.node.handle_media(self.now, &MediaEvent::SoundLost { leg });
+            }
             self.node.handle_timeout(self.now);
             for phone in &mut self.phones {
                 phone.ua.handle_timeout(self.now.mono);
@@ -256,6 +319,21 @@ impl World {
         let invite = phone.ua.invite(self.now.mono, wanted);
         phone.sounds.insert(invite, sound);
         phone.newest = Some(invite);
+        self.carry();
+    }
+
+    /// Forgets what was seen so far; no call may be going on.
+    pub(crate) fn forget(&mut self) {
+        self.wire.clear();
+        self.media.clear();
+        self.facts.clear();
+        self.watches.clear();
+    }
+
+    /// Hangs up the newest call.
+    pub(crate) fn hang_up(&mut self, who: usize) {
+        let phone = &mut self.phones[who];
+        phone.ua.end(self.now.mono, phone.newest.unwrap());
         self.carry();
     }
 
@@ -413,6 +491,51 @@ impl World {
 
     pub(crate) fn figures(&self) -> NodeFigures {
         self.node.view(self.now).figures
+    }
+
+    /// The next silence that will be noticed, and whose.
+    fn next_silence(&self) -> Option<(Instant, LegId)> {
+        let ears = self.ears();
+        let due = |(leg, (limit, from, told)): (&LegId, &(Duration, Instant, bool))| {
+            let ip = ears.get(leg)?.0?;
+            let place = self.phones.iter().position(|p| p.at.ip() == ip)?;
+            let since = self.hushed.get(&place)?;
+            (!told).then_some(((*since).max(*from) + *limit, *leg))
+        };
+        self.watches.iter().filter_map(due).min()
+    }
+
+    /// A phone falls off the network: no answer, no sound.
+    pub(crate) fn vanish(&mut self, who: usize) -> Instant {
+        self.gone.insert(who);
+        self.hush(who);
+        self.now.mono
+    }
+
+    /// A phone sends no sound from now on.
+    pub(crate) fn hush(&mut self, who: usize) {
+        self.hushed.insert(who, self.now.mono);
+    }
+
+    /// It sends sound again.
+    pub(crate) fn unhush(&mut self, who: usize) {
+        self.hushed.remove(&who);
+        let told: Vec<LegId> = self.watches.iter().filter(|(_, (.., told))| *told).map(|(l, _)| *l).collect();
+        for leg in told {
+            self.watches.entry(leg).and_modify(|(.., told)| *told = false);
+            self.node.handle_media(self.now, &MediaEvent::SoundBack { leg });
+        }
+        self.carry();
+    }
+
+    /// When something first became true after `from`.
+    pub(crate) fn fact_at(&self, from: Instant, wanted: impl Fn(&Fact) -> bool) -> Option<Instant> {
+        self.facts.iter().find(|(at, fact)| *at >= from && wanted(fact)).map(|(at, _)| *at)
+    }
+
+    pub(crate) fn queue(&self, name: &str) -> QueueSnapshot {
+        let queues = self.node.view(self.now).board.acd.queues;
+        queues.into_iter().find(|q| q.queue.as_str() == name).unwrap()
     }
 
     /// The stages of all calls.

@@ -1,0 +1,223 @@
+//! Whether the far end of a leg is still there. Sound that comes in is the best sign; where none comes, the dialog is
+//! asked (OPTIONS within it), if there is reason to: an agent's phone soon, any other once the connection of its
+//! signalling is gone. Whoever gives no sign either way has vanished, and the leg ends as lost.
+//!
+//! | sound | signalling | what is done |
+//! |---|---|---|
+//! | comes | connection lost | nothing: a phone behind a NAT connects anew |
+//! | none for a while | not asked | asked |
+//! | none | answers | asked again and again, until the silence has lasted as long as any may |
+//! | none | answers that there is no such call | the end (`sip`) |
+//! | none | no answer, or no way to it | the end, unless the phone was heard meanwhile outside the call |
+//!
+//! Invariant: a leg is ended here only while its sound is missing.
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::legs::Progress;
+use super::machine::Node;
+use super::output::NodeOutput;
+use super::phones::{ANSWER_WITHIN, Turn};
+use crate::base::{AgentId, Instant, LegId};
+use crate::exchange::{Cause, Input};
+use crate::media::MediaCommand;
+use crate::sip::{InviteId, ListenerId};
+
+/// An agent's phone that sends no sound for this long is asked.
+const AGENT_QUIET: Duration = Duration::from_secs(5);
+/// The same once its connection is gone.
+const AGENT_CUT_OFF: Duration = Duration::from_secs(2);
+/// Anybody else whose connection is gone and who sends no sound for this long is asked ...
+const OTHERS_CUT_OFF: Duration = Duration::from_secs(10);
+/// ... and has this long for an answer.
+const OTHERS_ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Who answers and stays quiet is asked again after this long.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// The signs of one leg.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    /// Since when no sound comes, if that was noticed.
+    quiet: Option<Instant>,
+    /// The connection of its signalling is gone.
+    cut_off: bool,
+    /// A question is under way.
+    asked: bool,
+}
+
+impl Node {
+    /// From now on silence is a sign of death.
+    pub(super) fn watch(&mut self, leg: LegId) {
+        let silence = Some(self.quiet_after(leg));
+        self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence }));
+    }
+
+    /// Silence that is noticed.
+    fn quiet_after(&self, leg: LegId) -> Duration {
+        let most = self.settings.exchange.silence;
+        let Some(node_leg) = self.legs.get(leg) else { return most };
+        let agents = node_leg.agent.is_some();
+        most.min(match (node_leg.signs.cut_off, agents) {
+            (true, true) => AGENT_CUT_OFF,
+            (true, false) => OTHERS_CUT_OFF,
+            (false, true) if !self.settings.ask_phones.is_zero() => AGENT_QUIET,
+            (false, _) => most,
+        })
+    }
+
+    /// No sound came for as long as is watched.
+    pub(super) fn on_quiet(&mut self, leg: LegId) {
+        let (now, after) = (self.now().mono, self.quiet_after(leg));
+        let left = self.settings.exchange.silence.saturating_sub(after);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        let since = *node_leg.signs.quiet.get_or_insert(now - after);
+        if left.is_zero() {
+            return self.silent_too_long(leg);
+        }
+        self.legs.start_silence(leg, since + self.settings.exchange.silence);
+        self.probe(leg);
+    }
+
+    /// Sound comes again.
+    pub(super) fn on_sound_back(&mut self, leg: LegId) {
+        self.legs.stop_silence(leg);
+        self.legs.stop_probe(leg);
+        if let Some(node_leg) = self.legs.get_mut(leg) {
+            (node_leg.signs.quiet, node_leg.signs.asked) = (None, false);
+        }
+    }
+
+    /// Whatever signalling says, nobody is silent for so long.
+    pub(super) fn silent_too_long(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        if let Some(agent) = self.legs.get(leg).and_then(|l| l.agent.clone()) {
+            self.phones.doubt(now, &agent);
+        }
+        self.input(Input::SoundLost { leg });
+    }
+
+    /// Asks the far end of a quiet leg, if there is reason to.
+    fn probe(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        let Some(node_leg) = self.legs.get(leg) else { return };
+        let signs = node_leg.signs;
+        let known_to_answer = node_leg.agent.as_ref().is_some_and(|agent| self.phones.answers(agent));
+        let wanted = signs.quiet.is_some() && !signs.asked && (signs.cut_off || known_to_answer);
+        if !wanted || node_leg.progress != Progress::Up || node_leg.ending.is_some() {
+            return;
+        }
+        let patience = if node_leg.agent.is_some() { ANSWER_WITHIN } else { OTHERS_ANSWER_WITHIN };
+        let asked = self.sip.probe(now, node_leg.invite);
+        self.legs.start_probe(leg, now + if asked { patience } else { AGAIN });
+        if let Some(node_leg) = self.legs.get_mut(leg) {
+            node_leg.signs.asked = asked;
+        }
+        self.figures.legs_asked += u64::from(asked);
+    }
+
+    /// The time for an answer is over, or it is time to ask again.
+    pub(super) fn probe_due(&mut self, leg: LegId) {
+        match self.legs.get(leg).map(|l| l.signs.asked) {
+            Some(true) => self.no_sign(leg),
+            Some(false) => self.probe(leg),
+            None => {}
+        }
+    }
+
+    pub(super) fn on_probed(&mut self, invite: InviteId, answered: bool) {
+        let now = self.now().mono;
+        let Some((leg, node_leg)) = self.legs.of_invite(invite) else { return };
+        if !std::mem::take(&mut node_leg.signs.asked) || node_leg.signs.quiet.is_none() {
+            return;
+        }
+        if answered {
+            node_leg.signs.cut_off = false;
+            self.legs.start_probe(leg, now + AGAIN);
+        } else {
+            self.no_sign(leg);
+        }
+    }
+
+    /// Neither sound nor an answer.
+    fn no_sign(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        self.legs.stop_probe(leg);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        node_leg.signs.asked = false;
+        let Some(quiet) = node_leg.signs.quiet.filter(|_| node_leg.ending.is_none()) else { return };
+        if let Some(agent) = node_leg.agent.clone() {
+            // A phone behind a NAT is heard where it registers, and cannot be reached where its call was.
+            if self.phones.heard_after(&agent, quiet) {
+                self.phones.doubt(now, &agent);
+                return self.legs.start_probe(leg, now + AGAIN);
+            }
+            let turn = self.phones.is_gone(now, &agent);
+            self.on_phone(turn);
+        }
+        self.figures.legs_vanished += 1;
+        self.end_leg(leg, Cause::PeerLost);
+    }
+
+    /// A connection is gone, and with it the way to those who are in calls over it.
+    pub(super) fn flow_lost(&mut self, flow: (ListenerId, SocketAddr)) {
+        for leg in self.legs.on_flow(flow) {
+            let Some(node_leg) = self.legs.get_mut(leg).filter(|l| l.progress == Progress::Up) else {
+                continue;
+            };
+            node_leg.signs.cut_off = true;
+            let expected = node_leg.sound.remote().is_some_and(|r| r.receive);
+            if !expected {
+                // Held, it sends nothing: that is no sign.
+                let now = self.now().mono;
+                if let Some(node_leg) = self.legs.get_mut(leg) {
+                    node_leg.signs.quiet.get_or_insert(now);
+                }
+            }
+            match self.legs.get(leg).and_then(|l| l.signs.quiet) {
+                Some(_) => self.probe(leg),
+                None => self.watch(leg),
+            }
+        }
+    }
+
+    /// Something came by the signalling of a leg.
+    pub(super) fn signalling_heard(&mut self, leg: LegId) {
+        let was = self.legs.get_mut(leg).is_some_and(|l| std::mem::take(&mut l.signs.cut_off));
+        if was {
+            self.on_sound_back(leg);
+            self.watch(leg);
+        }
+    }
+
+    /// The leg of an agent's phone rings, or no longer.
+    pub(super) fn phone_rings(&mut self, agent: &AgentId, rings: bool) {
+        let now = self.now().mono;
+        self.phones.rings(now, agent, rings);
+    }
+
+    /// Asks the phones whose time it is.
+    pub(super) fn ask_phones(&mut self) {
+        let now = self.now().mono;
+        while let Some(turn) = self.phones.pop_due(now, &mut self.sip) {
+            self.on_phone(turn);
+        }
+    }
+
+    /// What became of a phone.
+    pub(super) fn on_phone(&mut self, turn: Turn) {
+        match turn {
+            Turn::None => {}
+            Turn::Silent(agent) => {
+                self.figures.phones_silent += 1;
+                tracing::info!(%agent, "a phone does not answer: its agent is not rung");
+                self.input(Input::AgentReachable { agent, reachable: false });
+            }
+            Turn::Back(agent) => {
+                self.figures.phones_back += 1;
+                if self.sip.contact(agent.as_str()).is_some() {
+                    self.input(Input::AgentReachable { agent, reachable: true });
+                }
+            }
+        }
+    }
+}

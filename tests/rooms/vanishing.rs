@@ -1,0 +1,220 @@
+//! An agent's phone that vanishes, in simulated time: found out within 10 s, the caller at his old place within 2 s of
+//! that, and nobody rung into the void.
+use std::time::Duration;
+
+use hotline::base::Instant;
+use hotline::exchange::acd::{AgentState, TicketSnapshot};
+use hotline::exchange::{Cause, Fact};
+
+use crate::support::switchboard_world::{AGENT, CALLER, MERCHANT, OTHER, World};
+
+/// Within this time it is noticed that a phone is not there any more.
+const NOTICED: Duration = Duration::from_secs(10);
+/// Within this time of the notice the caller is where he was.
+const BACK: Duration = Duration::from_secs(2);
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// An agent whose phone has shown that it answers questions.
+fn world() -> World {
+    let mut w = World::tuned(|_| (), |settings| settings.ask_phones = seconds(10));
+    w.sign_in(AGENT);
+    w.wait(seconds(11));
+    w
+}
+
+fn waiting(w: &World) -> Vec<TicketSnapshot> {
+    w.queue("general").waiting
+}
+
+fn is_unreachable(fact: &Fact) -> bool {
+    matches!(fact, Fact::AgentChanged { agent, state: AgentState::Unreachable } if agent.as_str() == "8002")
+}
+
+fn noticed(w: &World, vanished: Instant, what: impl Fn(&Fact) -> bool) -> Instant {
+    let at = w.fact_at(vanished, what).unwrap_or_else(|| panic!("not noticed: {:#?}", w.facts));
+    assert!(at.since(vanished) <= NOTICED, "noticed after {:?}", at.since(vanished));
+    at
+}
+
+fn offered(w: &World, from: Instant) -> Vec<(String, Instant)> {
+    let offers = w.facts.iter().filter(|(at, _)| *at >= from).filter_map(|(at, fact)| match fact {
+        Fact::Offered { agent, .. } => Some((agent.to_string(), *at)),
+        _ => None,
+    });
+    offers.collect()
+}
+
+/// Two callers wait; the phone rings for the first of them and vanishes.
+fn vanishes_while_it_rings(network_tells: bool) {
+    let mut w = world();
+    w.answers.insert("8002".into(), "180 Ringing".into());
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.wait(seconds(1));
+    w.dial(MERCHANT, "95188");
+    w.press(MERCHANT, "0");
+    let before = waiting(&w);
+    assert_eq!(before.iter().map(|t| t.ringing.is_some()).collect::<Vec<_>>(), [true, false]);
+    w.network_tells = network_tells;
+    let vanished = w.vanish(AGENT);
+    w.wait(seconds(15));
+    let known = noticed(&w, vanished, is_unreachable);
+    let back = w.fact_at(vanished, |f| matches!(f, Fact::OfferEnded { .. })).unwrap();
+    assert!(back.since(known) <= BACK, "{:?}", back.since(known));
+    let after = waiting(&w);
+    let places = |line: &[TicketSnapshot]| -> Vec<_> {
+        line.iter().map(|t| (t.ticket, t.call, t.since, t.priority)).collect()
+    };
+    assert_eq!(places(&after), places(&before), "place, clock and class");
+    assert!(after.iter().all(|t| t.ringing.is_none()));
+    assert_eq!(offered(&w, vanished), [], "the void was rung");
+    // The next agent gets the one who was first.
+    w.sign_in(OTHER);
+    let given = w.facts.iter().rev().find_map(|(_, f)| match f {
+        Fact::Connected { call, agent, .. } => Some((*call, agent.to_string())),
+        _ => None,
+    });
+    assert_eq!(given, Some((before[0].call, "8001".into())));
+}
+
+#[test]
+fn a_phone_that_vanishes_while_it_rings_gives_the_caller_his_place_back() {
+    vanishes_while_it_rings(false);
+}
+
+#[test]
+fn the_network_says_so_sooner() {
+    vanishes_while_it_rings(true);
+}
+
+#[test]
+fn a_phone_of_which_the_network_says_that_it_is_gone_is_rung_once() {
+    let mut w = world();
+    w.network_tells = true;
+    let vanished = w.vanish(AGENT);
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.wait(seconds(1));
+    assert_eq!(offered(&w, vanished).len(), 1);
+    assert_eq!(waiting(&w).len(), 1);
+    let agents = w.node.view(w.now).board.acd.agents;
+    let state = &agents.iter().find(|a| a.agent.as_str() == "8002").unwrap().state;
+    assert_eq!(*state, AgentState::Unreachable, "neither ready nor paused: he did nothing wrong");
+    // He is back: the caller who waits is his.
+    w.gone.clear();
+    w.network_tells = false;
+    w.sign_in(AGENT);
+    w.assert_two_way(CALLER, AGENT);
+}
+
+#[test]
+fn a_phone_that_vanishes_in_talk_gives_the_caller_his_place_back() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    let first = w.facts.iter().find_map(|(at, f)| match f {
+        Fact::Queued { call, .. } => Some((*call, *at)),
+        _ => None,
+    });
+    let (call, clock) = first.unwrap();
+    // Somebody came meanwhile, and waits: he who talked was first.
+    w.wait(seconds(60));
+    w.dial(MERCHANT, "95188");
+    w.press(MERCHANT, "0");
+    w.wait(seconds(20));
+    let vanished = w.vanish(AGENT);
+    w.wait(seconds(20));
+    let known = noticed(&w, vanished, |f| matches!(f, Fact::AgentLeft { cause: Cause::PeerLost, .. }));
+    let back = w.fact_at(vanished, |f| matches!(f, Fact::Queued { call: c, .. } if *c == call)).unwrap();
+    assert!(back.since(known) <= BACK);
+    let line = waiting(&w);
+    assert_eq!((line[0].call, line[0].since, line.len()), (call, clock, 2), "he is first, by his clock");
+    assert_eq!(offered(&w, vanished), [], "the void was rung");
+    assert_eq!(w.figures().legs_vanished, 1);
+    // His phone comes back and registers: after the work of that talk the caller is his again.
+    w.gone.clear();
+    w.hushed.clear();
+    w.sign_in(AGENT);
+    w.wait(seconds(90));
+    w.assert_two_way(CALLER, AGENT);
+}
+
+#[test]
+fn a_phone_that_vanishes_in_wrap_up_is_not_rung() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.wait(seconds(5));
+    w.hang_up(CALLER);
+    let vanished = w.vanish(AGENT);
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.wait(seconds(120));
+    assert_eq!(offered(&w, vanished), [], "the void was rung");
+    assert_eq!(waiting(&w).len(), 1);
+    noticed(&w, vanished, |_| true);
+    assert_eq!(w.figures().phones_silent, 1);
+    // It answers again, without registering: that will do.
+    w.gone.clear();
+    w.hushed.clear();
+    w.wait(seconds(11));
+    assert_eq!(w.figures().phones_back, 1);
+    w.assert_two_way(CALLER, AGENT);
+}
+
+#[test]
+fn a_phone_that_sends_no_sound_but_answers_is_there() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.hush(AGENT);
+    w.wait(seconds(50));
+    assert!(w.figures().legs_asked >= 4, "{:?}", w.figures());
+    w.unhush(AGENT);
+    w.wait(seconds(30));
+    w.assert_two_way(CALLER, AGENT);
+    // Silence without end is too long all the same.
+    w.hush(AGENT);
+    w.wait(seconds(61));
+    assert!(w.fact_at(Instant::ZERO, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).is_some());
+}
+
+#[test]
+fn a_phone_that_never_answered_a_question_is_not_thought_gone_by_its_silence() {
+    let mut w = World::tuned(|_| (), |settings| settings.ask_phones = seconds(10));
+    w.sign_in(AGENT);
+    w.deaf.insert(AGENT);
+    w.wait(seconds(60));
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    w.hush(AGENT);
+    w.wait(seconds(50));
+    w.assert_two_way(CALLER, AGENT);
+    assert_eq!((w.figures().phones_silent, w.figures().legs_vanished), (0, 0));
+}
+
+#[test]
+fn a_full_queue_takes_back_whom_it_gave_away() {
+    let mut w = World::tuned(|_| (), |settings| settings.ask_phones = seconds(10));
+    let mut menus = (*World::menus()).clone();
+    let general = menus.acd.queues.get_mut(&"general".into()).unwrap();
+    general.size_max = 1;
+    w.node.install_menus(w.now, std::sync::Arc::new(menus));
+    w.sign_in(AGENT);
+    w.wait(seconds(11));
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    w.dial(MERCHANT, "95188");
+    w.press(MERCHANT, "0");
+    assert_eq!(waiting(&w).len(), 1, "the queue is full");
+    w.vanish(AGENT);
+    w.wait(seconds(15));
+    assert_eq!(waiting(&w).len(), 2);
+    assert!(w.fact_at(Instant::ZERO, |f| matches!(f, Fact::Overflowed { .. })).is_none());
+}
