@@ -139,6 +139,14 @@ fn tell(play: &Play, calls: f64, report: &serde_json::Value) {
         // Three times what it sustains: at least 80 % of the throughput remains.
         let each_s = number("/good") / (number("/wanted") / play.rate);
         support::report(&name("calls_per_s_missing_of_1600"), (1_600.0 - each_s).max(0.0), "calls/s", 0.0);
+        // Whoever was let in loses nothing: every packet of his second, and his goodbye.
+        support::report(&name("let_in_and_failed"), number("/failed"), "calls", 0.0);
+        support::report(
+            &name("lost_by_server"),
+            (number("/lost") - number("/dropped_at_tool")).max(0.0),
+            "packets",
+            0.0,
+        );
     } else {
         support::report(&name("calls_missing"), calls.round() - number("/good"), "calls", 0.0);
         support::report(

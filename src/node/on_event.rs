@@ -12,7 +12,9 @@ use super::trunks::Way;
 use crate::base::{AgentId, Key, LegId, PlayId};
 use crate::exchange::{Arrival, Cause, Input, Peer};
 use crate::media::{KeySource, MediaCommand, MediaEvent};
-use crate::sip::{ConnId, EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Source, Status};
+use crate::sip::{
+    ConnId, EndReason, ForkId, Incoming, InviteId, Located, LookupId, SipEvent, Source, Status,
+};
 
 impl Node {
     pub(super) fn on_sip_event(&mut self, event: SipEvent) {

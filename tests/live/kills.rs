@@ -326,8 +326,8 @@ fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
     let (mut server, _) = home.serve();
     for number in 0..kills {
         let rng_of_round = rng.fork(&format!("round {number}"));
-        let (lost, killed) =
-            Round { home: &home, number, within_ms, rng: rng_of_round, agent_port }.until_killed(server, &seen);
+        let (lost, killed) = Round { home: &home, number, within_ms, rng: rng_of_round, agent_port }
+            .until_killed(server, &seen);
         sum.kills += 1;
         let begun = Instant::now();
         server = home.serve().0;

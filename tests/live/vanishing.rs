@@ -77,10 +77,7 @@ async fn given_to_the_next(house: &House, caller: &Phone) -> Phone {
     let mut next = house.agent_with(settings).await;
     rings(&mut next).await;
     answer(&mut next).await;
-    tokio::join!(
-        only("the caller", caller, &[OTHER_AGENT_HZ]),
-        only("the next agent", &next, &[CALLER_HZ])
-    );
+    tokio::join!(only("the caller", caller, &[OTHER_AGENT_HZ]), only("the next agent", &next, &[CALLER_HZ]));
     next
 }
 

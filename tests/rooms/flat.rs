@@ -23,7 +23,7 @@ fn call(w: &mut World, n: u32) {
             w.dial(CALLER, "95188");
         }
         // The caller falls off the network; the leg's silence ends it.
-        5 if n % 40 == 5 => {
+        5 if n % 400 == 5 => {
             w.press(CALLER, "0");
             w.vanish(CALLER);
             w.wait(Duration::from_secs(70));
@@ -63,7 +63,9 @@ fn thousands_of_calls_leave_nothing_behind() {
     // Callers who were cut off have their places and their stories for ten minutes.
     assert!(after.remove("places_kept").is_some());
     assert!(after.iter().all(|(what, n)| n <= &before[what].max(1)), "{after:?}, before {before:?}");
-    for what in ["legs", "leg_timers", "legs_closing", "calls", "call_legs", "refused_legs", "invites", "tickets"] {
+    for what in
+        ["legs", "leg_timers", "legs_closing", "calls", "call_legs", "refused_legs", "invites", "tickets"]
+    {
         assert_eq!(after[what], 0, "{what}: {after:?}");
     }
     w.wait(Duration::from_mins(11));

@@ -52,6 +52,7 @@ fn sound_starts_once_and_is_lost_once_a_silence() {
     assert_eq!(studio.told(1), ["lost"]);
     studio.phones.get_mut(&1).unwrap().speaks = true;
     studio.run(100);
+    assert_eq!(studio.told(1), ["back"]);
     studio.phones.get_mut(&1).unwrap().speaks = false;
     let stopped = studio.ms;
     studio.run(6_000);

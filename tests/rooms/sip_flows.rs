@@ -136,7 +136,7 @@ fn nobody_there_is_a_time_out() {
     w.drop_next.push(("INVITE", 100));
     w.invite(ALICE, BOB);
     let status = w.expect_failed(ALICE);
-    assert_eq!((status, w.expect_ended(ALICE)), (Status::REQUEST_TIMEOUT, EndReason::Refused));
+    assert_eq!((status, w.expect_ended(ALICE)), (Status::REQUEST_TIMEOUT, EndReason::RequestTimeout));
     w.assert_nothing_leaks();
     insta::assert_snapshot!(w.ladder.draw(), @r"
           alice                   bob

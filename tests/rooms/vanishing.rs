@@ -180,7 +180,9 @@ fn a_phone_that_sends_no_sound_but_answers_is_there() {
     // Silence without end is too long all the same.
     w.hush(AGENT);
     w.wait(seconds(61));
-    assert!(w.fact_at(Instant::ZERO, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).is_some());
+    assert!(
+        w.fact_at(Instant::ZERO, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).is_some()
+    );
 }
 
 #[test]

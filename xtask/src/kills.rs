@@ -8,7 +8,8 @@ const WITHIN_MS: &str = "1500";
 
 /// `words`: `--kills N`, `--seed N`, `--within MS`, `--debug` or `--release`.
 pub fn kills(words: &[String]) -> Result {
-    let mut asked = vec![("HOTLINE_KILLS", KILLS.to_owned()), ("HOTLINE_KILL_WITHIN_MS", WITHIN_MS.to_owned())];
+    let mut asked =
+        vec![("HOTLINE_KILLS", KILLS.to_owned()), ("HOTLINE_KILL_WITHIN_MS", WITHIN_MS.to_owned())];
     let (mut words, mut release) = (words.iter(), true);
     while let Some(word) = words.next() {
         let name = match word.as_str() {

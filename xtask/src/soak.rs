@@ -38,7 +38,8 @@ pub fn soak(words: &[String]) -> Result {
     let (mut calls, mut rate) = (200_000, 800);
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let number = words.next().and_then(|n| n.parse::<u64>().ok()).ok_or(format!("{word} wants a number"))?;
+        let number =
+            words.next().and_then(|n| n.parse::<u64>().ok()).ok_or(format!("{word} wants a number"))?;
         match word.as_str() {
             "--calls" => calls = number,
             "--rate" => rate = number,
@@ -57,7 +58,11 @@ pub fn soak(words: &[String]) -> Result {
     tell(&format!("after {calls} more"), &after);
     let room = before.resident_kib / 10 + 20 * MIB;
     let grown = after.resident_kib.saturating_sub(before.resident_kib);
-    println!("memory grew by {} KiB, {room} KiB are allowed; {} bytes a call", grown, grown * 1_024 / calls.max(1));
+    println!(
+        "memory grew by {} KiB, {room} KiB are allowed; {} bytes a call",
+        grown,
+        grown * 1_024 / calls.max(1)
+    );
     if grown > room {
         return Err(format!("memory grew by {grown} KiB over {calls} calls"));
     }
@@ -69,7 +74,8 @@ pub fn soak(words: &[String]) -> Result {
 }
 
 fn tell(when: &str, m: &Measure) {
-    let held: Vec<String> = m.held.iter().filter(|(_, n)| **n > 0).map(|(what, n)| format!("{what} {n}")).collect();
+    let held: Vec<String> =
+        m.held.iter().filter(|(_, n)| **n > 0).map(|(what, n)| format!("{what} {n}")).collect();
     println!("{when}: {} KiB resident, {} files, held: [{}]", m.resident_kib, m.files, held.join(", "));
 }
 
@@ -127,7 +133,8 @@ impl Server {
 
     fn measure(&self) -> Result<Measure> {
         let process = Path::new("/proc").join(self.child.id().to_string());
-        let status = std::fs::read_to_string(process.join("status")).map_err(|e| format!("the server: {e}"))?;
+        let status =
+            std::fs::read_to_string(process.join("status")).map_err(|e| format!("the server: {e}"))?;
         let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
         let resident_kib = resident.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0);
         let files = std::fs::read_dir(process.join("fd")).map_err(|e| format!("the server: {e}"))?.count();

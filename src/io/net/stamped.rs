@@ -112,7 +112,8 @@ fn complaint_now(socket: &UdpSocket) -> io::Result<Option<SocketAddr>> {
 fn says_nobody(error: &sock_extended_err) -> bool {
     let by_network = matches!(error.ee_origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6);
     let errno = i32::try_from(error.ee_errno).unwrap_or_default();
-    let gone = matches!(errno, libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENOPROTOOPT);
+    let gone =
+        matches!(errno, libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENOPROTOOPT);
     by_network && gone
 }
 
@@ -136,7 +137,9 @@ mod tests {
         ours.writable().await.unwrap();
         send(&ours, b"x", nobody).unwrap();
         let mut buffer = [0; 16];
-        let Received::Unreachable { to } = receive(&ours, &mut buffer).await.unwrap() else { panic!("no news") };
+        let Received::Unreachable { to } = receive(&ours, &mut buffer).await.unwrap() else {
+            panic!("no news")
+        };
         assert_eq!(to, nobody);
         // What came of one datagram costs no other.
         send(&ours, b"x", nobody).unwrap();

@@ -186,7 +186,8 @@ impl UserAgent {
     /// is no dialog to ask within.
     pub fn probe(&mut self, now: Instant, invite: InviteId) -> bool {
         let now = self.lift(now);
-        let asked = self.invites.with(&mut self.station, invite, |invite, station| invite.probe(station, now));
+        let asked =
+            self.invites.with(&mut self.station, invite, |invite, station| invite.probe(station, now));
         self.settle(now);
         asked.unwrap_or(false)
     }

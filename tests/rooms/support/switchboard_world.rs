@@ -2,13 +2,14 @@
 //! themselves; what they would not say (REFER, odd answers) is written by hand in their names.
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotline::base::{Instant, LegId, Now, Rng, TrunkId};
 use hotline::exchange::Fact;
 use hotline::exchange::acd::QueueSnapshot;
 use hotline::exchange::menu::MenuSet;
-use hotline::media::{Codec, MediaCommand, MediaEvent};
+use hotline::media::{Codec, LegFigures, MediaCommand, MediaEvent};
 use hotline::node::{LegSound, Node, NodeFigures, NodeOutput, NodeSettings, Trunk};
 use hotline::sip::{
     Destination, HostWanted, InviteId, ListenerTransport, OutgoingInvite, SipEvent, UserAgent,
@@ -70,6 +71,10 @@ pub(crate) struct World {
     /// How long a silence of each leg may be, from when on, and whether it was told.
     watches: BTreeMap<LegId, (Duration, Instant, bool)>,
     unreachable: Vec<SocketAddr>,
+    /// The ports of open legs.
+    ports: BTreeMap<LegId, u16>,
+    /// Legs whose sound is to say that it is over.
+    closing: Vec<LegId>,
     /// Messages in phones' names on their way to the node.
     by_hand: Vec<(SocketAddr, String)>,
     number: u32,
@@ -180,6 +185,8 @@ impl World {
             hushed: BTreeMap::new(),
             watches: BTreeMap::new(),
             unreachable: vec![],
+            ports: BTreeMap::new(),
+            closing: vec![],
             by_hand: vec![],
             number: 500,
             mark: 0,
@@ -219,6 +226,11 @@ impl World {
                         self.tell_phone(to, &String::from_utf8(transmit.bytes).unwrap());
                     }
                     NodeOutput::Media(command) => {
+                        match &command {
+                            MediaCommand::Open { leg, port } => drop(self.ports.insert(*leg, *port)),
+                            MediaCommand::Close { leg } => self.closing.push(*leg),
+                            _ => {}
+                        }
                         if let MediaCommand::Watch { leg, silence: Some(limit) } = command {
                             self.watches.insert(leg, (limit, self.now.mono, false));
                         }
@@ -230,6 +242,13 @@ impl World {
                     }
                     _ => {}
                 }
+            }
+            for leg in std::mem::take(&mut self.closing) {
+                quiet = false;
+                let port = self.ports.remove(&leg).unwrap();
+                let closed = MediaEvent::Closed { leg, port, figures: LegFigures::default() };
+                self.node.handle_media(self.now, &closed);
+                self.node.offer_port(port);
             }
             for at in std::mem::take(&mut self.unreachable) {
                 quiet = false;
