@@ -8,7 +8,8 @@
 //! ```text
 //! samples --5 ms--> 8 complex amplitudes, energy --20 ms, coherent--> a key at all? --35 ms, at +-52 Hz--> which, how pure
 //! ```
-//! Sound is looked at in frames of 20 ms; where nothing is loud enough the filters do not run.
+//! Sound is looked at in frames of 20 ms; where nothing is loud enough the filters do not run. A key's 35 ms hold the last
+//! block of at least one of the two frames they lie in: while those blocks cannot belong to a key, no other is filtered.
 use std::sync::LazyLock;
 
 use crate::base::Key;
@@ -156,6 +157,8 @@ pub(super) struct InbandDetector {
     blocks: [Block; WHOLE],
     /// Blocks in a row that are loud enough.
     loud: usize,
+    /// Whether the last block of the frame before may belong to a key.
+    likely: bool,
     held: Option<Held>,
     next: Option<(u32, u32)>,
 }
@@ -169,6 +172,7 @@ impl InbandDetector {
             filled: 0,
             blocks: [Block::default(); WHOLE],
             loud: 0,
+            likely: false,
             held: None,
             next: None,
         }
@@ -184,7 +188,7 @@ impl InbandDetector {
             return None;
         }
         if gap > 0 {
-            (self.filled, self.loud) = (0, 0);
+            (self.filled, self.loud, self.likely) = (0, 0, false);
         }
         if gap > LOST_MAX {
             self.held = None;
@@ -196,14 +200,20 @@ impl InbandDetector {
     pub(super) fn sound(&mut self, mut sound: &[i16]) -> Option<Key> {
         let mut found = None;
         while !sound.is_empty() {
+            // Most packets are a frame: those are read where they lie.
+            if let Some((frame, later)) = sound.split_first_chunk().filter(|_| self.filled == 0) {
+                sound = later;
+                found = self.frame(frame).or(found);
+                continue;
+            }
             let n = sound.len().min(FRAME_SAMPLES - self.filled);
             let (now, later) = sound.split_at(n);
             self.frame[self.filled..self.filled + n].copy_from_slice(now);
             (self.filled, sound) = (self.filled + n, later);
             if self.filled == FRAME_SAMPLES {
                 self.filled = 0;
-                found = self.frame().or(found);
-                self.before = self.frame;
+                let frame = self.frame;
+                found = self.frame(&frame).or(found);
             }
         }
         found
@@ -217,10 +227,19 @@ impl InbandDetector {
         ((WHOLE + BLOCKS_IN_FRAME) * BLOCK + self.filled) as u32
     }
 
-    fn frame(&mut self) -> Option<Key> {
-        let energies: [f32; BLOCKS_IN_FRAME] = std::array::from_fn(|b| {
-            self.frame[b * BLOCK..(b + 1) * BLOCK].iter().map(|s| f32::from(*s) * f32::from(*s)).sum()
-        });
+    fn frame(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Option<Key> {
+        let before = std::mem::replace(&mut self.likely, may_end_in_key(frame));
+        if !before && !self.likely && self.held.is_none() {
+            self.loud = 0;
+            return None;
+        }
+        let found = self.blocks(frame);
+        self.before = *frame;
+        found
+    }
+    fn blocks(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Option<Key> {
+        let energies: [f32; BLOCKS_IN_FRAME] =
+            std::array::from_fn(|b| energy(&frame[b * BLOCK..(b + 1) * BLOCK]));
         let least = POWER_MIN * BLOCK as f32;
         let mut found = None;
         for pair in 0..BLOCKS_IN_FRAME / 2 {
@@ -228,26 +247,26 @@ impl InbandDetector {
             let loud = energies[at] >= least || energies[at + 1] >= least;
             let mut tones = [[Complex::default(); 8]; 2];
             if loud {
-                tones = filter(&self.frame[at * BLOCK..(at + 2) * BLOCK]);
+                tones = filter(&frame[at * BLOCK..(at + 2) * BLOCK]);
             }
             for (block, (energy, tones)) in (at..).zip(energies[at..].iter().zip(tones)) {
                 self.blocks.rotate_left(1);
                 self.blocks[WHOLE - 1] = Block { energy: *energy, tones };
                 self.loud = if *energy >= least { self.loud + 1 } else { 0 };
-                found = self.block(block).or(found);
+                found = self.block(frame, block).or(found);
             }
         }
         found
     }
     /// A block more was heard, the `at`th of the frame.
-    fn block(&mut self, at: usize) -> Option<Key> {
+    fn block(&mut self, frame: &[i16; FRAME_SAMPLES], at: usize) -> Option<Key> {
         // What goes on as it was is no other key.
         let goes_on = self.hold_on();
         if goes_on || self.loud < WHOLE || !self.blocks[WHOLE - 1].is_likely() || !self.is_even() {
             return None;
         }
         let tones = self.glance()?;
-        let key = self.look(tones, at)?;
+        let key = self.look(tones, &frame[..(at + 1) * BLOCK])?;
         if self.held.is_some_and(|h| h.key == key) {
             return None;
         }
@@ -290,7 +309,7 @@ impl InbandDetector {
         (part >= GLANCED).then_some((row, column))
     }
     /// The key of these tones, if the last 35 ms are that and nothing else.
-    fn look(&self, (row, column): (usize, usize), at: usize) -> Option<Key> {
+    fn look(&self, (row, column): (usize, usize), now: &[i16]) -> Option<Key> {
         let low = self.strongest(row)?;
         let high = self.strongest(column)?;
         let power = self.blocks.iter().map(|b| b.energy).sum::<f32>() / (WHOLE * BLOCK) as f32;
@@ -299,19 +318,18 @@ impl InbandDetector {
             && high.power >= least
             && (WEAKER..=STRONGER).contains(&(high.power / low.power))
             && low.power + high.power >= PURE * power;
-        if is_key && self.is_bare(low, high, at) { key_of(row, column - 4) } else { None }
+        if is_key && self.is_bare(low, high, now) { key_of(row, column - 4) } else { None }
     }
     /// Whether the two tones have no second harmonics, as far as those can be told from the tones themselves.
-    fn is_bare(&self, low: Found, high: Found, at: usize) -> bool {
-        let bare = |tone: Found| self.power_at(2.0 * tone.hz, at) <= HARMONIC * tone.power;
+    fn is_bare(&self, low: Found, high: Found, now: &[i16]) -> bool {
+        let bare = |tone: Found| self.power_at(2.0 * tone.hz, now) <= HARMONIC * tone.power;
         let told = (2.0 * low.hz - high.hz).abs() >= APART_HZ;
         (!told || bare(low)) && bare(high)
     }
-    /// The power of a frequency in the 25 ms up to the end of the frame's `at`th block.
-    fn power_at(&self, hz: f64, at: usize) -> f32 {
-        let end = (at + 1) * BLOCK;
+    /// The power of a frequency in the 25 ms up to the end of `now`, the beginning of this frame.
+    fn power_at(&self, hz: f64, now: &[i16]) -> f32 {
+        let end = now.len();
         let before = &self.before[FRAME_SAMPLES - (HARMONIC_WINDOW - end).min(FRAME_SAMPLES)..];
-        let now = &self.frame[..end];
         let mut filter = Goertzel::new(hz);
         let window = before.iter().chain(now);
         let skip = before.len() + end - HARMONIC_WINDOW;
@@ -355,6 +373,33 @@ impl InbandDetector {
     }
 }
 
+/// The energy of a block.
+fn energy(sound: &[i16]) -> f32 {
+    sound.iter().map(|s| f32::from(*s) * f32::from(*s)).sum()
+}
+
+/// Whether the frame's last block may belong to a key, as far as 5 ms can tell.
+fn may_end_in_key(frame: &[i16; FRAME_SAMPLES]) -> bool {
+    let last = &frame[FRAME_SAMPLES - BLOCK..];
+    let energy = energy(last);
+    energy >= POWER_MIN * BLOCK as f32 && Block { energy, tones: filter_one(last) }.is_likely()
+}
+
+/// A block through the eight filters.
+fn filter_one(block: &[i16]) -> [Complex; 8] {
+    let f: &Filters = &FILTERS;
+    let (mut last, mut before) = ([0.0_f32; 8], [0.0_f32; 8]);
+    for sample in block {
+        let sample = f32::from(*sample);
+        for k in 0..8 {
+            let next = sample - before[k] + f.turn[k] * last[k];
+            before[k] = last[k];
+            last[k] = next;
+        }
+    }
+    amplitudes(f, last, before)
+}
+
 /// Two blocks through the eight filters, side by side: neither waits for the other's last step.
 fn filter(sound: &[i16]) -> [[Complex; 8]; 2] {
     let f: &Filters = &FILTERS;
@@ -369,16 +414,15 @@ fn filter(sound: &[i16]) -> [[Complex; 8]; 2] {
             }
         }
     }
-    let mut tones = [[Complex::default(); 8]; 2];
-    for (tones, (last, before)) in tones.iter_mut().zip(last.iter().zip(&before)) {
-        for k in 0..8 {
-            tones[k] = Complex {
-                re: f.last[k].re * last[k] - f.before[k].re * before[k],
-                im: f.last[k].im * last[k] - f.before[k].im * before[k],
-            };
-        }
-    }
-    tones
+    std::array::from_fn(|block| amplitudes(f, last[block], before[block]))
+}
+
+/// The amplitudes at a block's beginning, from the filters' two last values.
+fn amplitudes(f: &Filters, last: [f32; 8], before: [f32; 8]) -> [Complex; 8] {
+    std::array::from_fn(|k| Complex {
+        re: f.last[k].re * last[k] - f.before[k].re * before[k],
+        im: f.last[k].im * last[k] - f.before[k].im * before[k],
+    })
 }
 
 #[cfg(test)]

@@ -15,12 +15,11 @@
 mod packets;
 mod ticks;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::limits::HEARD_AT_ONCE;
-use crate::base::{Bounded, Deadline, Instant, Key, LegId, Now, PlayId, Rng};
+use crate::base::{Bounded, Deadline, Instant, Key, LegId, Lookup, Now, PlayId, Rng};
 use crate::media::frame::SAMPLE_RATE;
 use crate::media::leg::MediaLeg;
 use crate::media::outbox::{MediaTransmit, Outbox, Socket};
@@ -60,9 +59,10 @@ pub struct MediaPlane {
     prompts: Arc<PromptLibrary>,
     rules: SoundRules,
     rng: Rng,
-    legs: BTreeMap<LegId, MediaLeg>,
+    /// In boxes: the table is sparse, a leg is not small.
+    legs: Lookup<LegId, Box<MediaLeg>>,
     /// Mouth to ears: who names it as a source, whether it is open or not.
-    ears: BTreeMap<LegId, Vec<LegId>>,
+    ears: Lookup<LegId, Vec<LegId>>,
     wakes: WakeIndex,
     outbox: Outbox,
     /// Where SRTP is opened; away while it is.
@@ -79,8 +79,8 @@ impl MediaPlane {
             prompts,
             rules: SoundRules::default(),
             rng,
-            legs: BTreeMap::new(),
-            ears: BTreeMap::new(),
+            legs: Lookup::new(),
+            ears: Lookup::new(),
             wakes: WakeIndex::default(),
             outbox: Outbox::default(),
             room: vec![0; ROOM],
@@ -202,7 +202,7 @@ impl MediaPlane {
     }
     /// What was counted on a leg so far.
     pub fn leg_figures(&self, leg: LegId) -> Option<LegFigures> {
-        self.legs.get(&leg).map(MediaLeg::figures)
+        self.legs.get(&leg).map(|leg| leg.figures())
     }
     /// What was counted for the whole plane.
     pub fn figures(&self) -> PlaneFigures {
@@ -225,7 +225,7 @@ impl MediaPlane {
         self.figures.events_full += u64::from(self.events.push(event).is_err());
     }
     fn known(&mut self, leg: LegId) -> Option<&mut MediaLeg> {
-        let known = self.legs.get_mut(&leg);
+        let known = self.legs.get_mut(&leg).map(|leg| &mut **leg);
         self.figures.unknown_leg += u64::from(known.is_none());
         known
     }
@@ -236,10 +236,8 @@ impl MediaPlane {
             return;
         }
         let rng = self.rng.fork(&leg.to_string());
-        self.legs.insert(
-            leg,
-            MediaLeg::new(leg, port, RtpSession::new(now, SAMPLE_RATE, rng).with_rules(self.rules.sources)),
-        );
+        let session = RtpSession::new(now, SAMPLE_RATE, rng).with_rules(self.rules.sources);
+        self.legs.insert(leg, Box::new(MediaLeg::new(leg, port, session)));
         self.decide_ears(now.mono, leg);
     }
     fn agree(&mut self, now: Instant, leg: LegId, remote: RemoteMedia) {
@@ -277,7 +275,10 @@ impl MediaPlane {
             self.forget_ear(mouth, leg);
         }
         for mouth in sources {
-            self.ears.entry(mouth).or_default().push(leg);
+            match self.ears.get_mut(&mouth) {
+                Some(ears) => ears.push(leg),
+                None => drop(self.ears.insert(mouth, vec![leg])),
+            }
         }
         self.decide(now, leg);
     }
@@ -321,7 +322,7 @@ impl MediaPlane {
     fn decide(&mut self, now: Instant, leg: LegId) {
         let Some(ear) = self.legs.get(&leg) else { return };
         let only_gives = match ear.sources.as_slice() {
-            [only] => self.legs.get(only).and_then(MediaLeg::gives),
+            [only] => self.legs.get(only).and_then(|leg| leg.gives()),
             _ => None,
         };
         let hearing = ear.desires(only_gives);

@@ -69,7 +69,7 @@ impl MediaPlane {
         let period = ear.period();
         ear.made_until = at + period;
         self.wakes.set(leg, &mut ear.wakes, Wake::Tick, Some(at + period));
-        let MediaLeg { pressing, rtp, listening, .. } = ear;
+        let MediaLeg { pressing, rtp, listening, .. } = &mut **ear;
         let Some(pressing) = pressing else { return };
         // A gateway makes a tone of it, and somebody's loudspeaker an echo of that.
         if let Some(key) = pressing.next() {
