@@ -23,6 +23,7 @@ mod metrics;
 mod net;
 mod office;
 mod opening;
+mod priority;
 mod recovery;
 mod resolver;
 mod secrets;

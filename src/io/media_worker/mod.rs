@@ -189,6 +189,7 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        super::priority::hurry();
         let mut events = Events::with_capacity(1_024);
         let mut batch = Batch::new();
         self.fill_ports();
