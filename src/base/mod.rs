@@ -15,6 +15,6 @@ pub use ids::{
 };
 pub use key::Key;
 pub use language::Language;
-pub use map::Lookup;
+pub use map::{ById, IdHasher, Lookup};
 pub use rng::Rng;
 pub use time::{Deadline, Instant, Now, UtcTime, earliest};

@@ -16,7 +16,7 @@ use tokio::sync::mpsc as to_control;
 
 use super::clock::Clock;
 use super::media_ports::{BindTo, BoundPort, PortPool};
-use crate::base::{LegId, Lookup, Rng};
+use crate::base::{ById, LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary, SoundRules};
 use batch::Batch;
 
@@ -125,7 +125,7 @@ impl MediaWorker {
                 .of_class(settings.service_class),
             slots: Vec::new(),
             free_slots: Vec::new(),
-            by_leg: Lookup::new(),
+            by_leg: ById::new(),
             again: Vec::new(),
             counters: Arc::clone(&counters),
             clock,
@@ -180,7 +180,7 @@ struct Worker {
     pool: PortPool,
     slots: Vec<Option<Slot>>,
     free_slots: Vec<usize>,
-    by_leg: Lookup<LegId, usize>,
+    by_leg: ById<LegId, usize>,
     /// Sockets that were left with more to read.
     again: Vec<Token>,
     counters: Arc<MediaCounters>,

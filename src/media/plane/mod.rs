@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::limits::HEARD_AT_ONCE;
-use crate::base::{Bounded, Deadline, Instant, Key, LegId, Lookup, Now, PlayId, Rng};
+use crate::base::{Bounded, ById, Deadline, Instant, Key, LegId, Now, PlayId, Rng};
 use crate::media::frame::SAMPLE_RATE;
 use crate::media::leg::MediaLeg;
 use crate::media::outbox::{MediaTransmit, Outbox, Socket};
@@ -60,9 +60,9 @@ pub struct MediaPlane {
     rules: SoundRules,
     rng: Rng,
     /// In boxes: the table is sparse, a leg is not small.
-    legs: Lookup<LegId, Box<MediaLeg>>,
+    legs: ById<LegId, Box<MediaLeg>>,
     /// Mouth to ears: who names it as a source, whether it is open or not.
-    ears: Lookup<LegId, Vec<LegId>>,
+    ears: ById<LegId, Vec<LegId>>,
     wakes: WakeIndex,
     outbox: Outbox,
     /// Where SRTP is opened; away while it is.
@@ -79,8 +79,8 @@ impl MediaPlane {
             prompts,
             rules: SoundRules::default(),
             rng,
-            legs: Lookup::new(),
-            ears: Lookup::new(),
+            legs: ById::new(),
+            ears: ById::new(),
             wakes: WakeIndex::default(),
             outbox: Outbox::default(),
             room: vec![0; ROOM],
