@@ -6,6 +6,7 @@ mod language;
 pub mod limits;
 mod map;
 mod rng;
+mod share;
 mod time;
 
 pub use bounded::{Bounded, Full};
@@ -17,4 +18,5 @@ pub use key::Key;
 pub use language::Language;
 pub use map::{ById, IdHasher, Lookup};
 pub use rng::Rng;
+pub use share::Share;
 pub use time::{Deadline, Instant, Now, UtcTime, earliest};

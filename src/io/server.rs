@@ -151,7 +151,7 @@ impl Server {
                         if office_to.send(office).is_err() || control_to.send(Ok(addresses)).is_err() {
                             return;
                         }
-                        control.run().await;
+                        Box::pin(control.run()).await;
                     }
                     Err(e) => drop(control_to.send(Err(e))),
                 }

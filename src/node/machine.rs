@@ -147,7 +147,9 @@ impl Node {
     /// Something was done this much later than it should have been: a message read, a packet of sound made. Callers who
     /// arrive while that goes on are refused.
     pub fn late(&mut self, now: Now, by: Duration) {
-        self.admission.late(now.mono, by);
+        if let Some(share) = self.admission.late(now.mono, by) {
+            self.sip.let_in(share, self.settings.retry_after_s);
+        }
     }
 
     /// Sound reports something.
@@ -294,7 +296,12 @@ impl Node {
             board: self.board.view(now),
             shut_out: self.guard.bans(now),
             held: self.held(),
-            figures: NodeFigures { admitted_share: self.admission.share(), ..self.figures },
+            figures: NodeFigures {
+                admitted_share: self.admission.share(),
+                arrived: self.figures.arrived + self.sip.counts().turned_away,
+                too_busy: self.sip.counts().turned_away,
+                ..self.figures
+            },
             sip: self.sip.counts(),
         }
     }

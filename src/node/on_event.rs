@@ -125,15 +125,8 @@ impl Node {
             Ok(replaced) => replaced,
             Err(status) => return self.sip.reject(now, invite, status, None),
         };
-        // Agents and legs that take another's place belong to calls that are inside.
-        let begins = replaced.is_none() && !matches!(peer, Peer::Agent(_));
         if peer == Peer::Stranger && !self.guard.admits(incoming.source.remote.ip()) {
             self.figures.half_open += 1;
-            self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
-            return;
-        }
-        if begins && !self.admission.admits(&mut self.rng) {
-            self.figures.too_busy += 1;
             self.sip.reject(now, invite, status::refusal(Cause::Overload), Some(self.settings.retry_after_s));
             return;
         }

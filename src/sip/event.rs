@@ -432,6 +432,8 @@ pub struct UserAgentCounts {
     pub users_refused: u64,
     /// Bindings that made room for a newer one of the same user.
     pub bindings_displaced: u64,
+    /// Callers turned away at the door because the machine was behind (503).
+    pub turned_away: u64,
     /// Nonces forgotten before their time.
     pub nonces_displaced: u64,
     /// Digest answers that were wrong.

@@ -34,6 +34,11 @@ impl Transactions {
         }
     }
 
+    /// Whether a request repeats one whose transaction stands, or is that one come another way.
+    pub(crate) fn knows(&self, request: &Request) -> bool {
+        self.table.server(&ServerKey::of(request, request.method)).is_some() || self.is_merged(request)
+    }
+
     pub(super) fn is_merged(&self, request: &Request) -> bool {
         key::merge_key(request).is_some_and(|key| self.table.merging(&key).is_some())
     }
@@ -56,9 +61,15 @@ impl Transactions {
     /// 503 without a transaction: there are too many already.
     pub(super) fn refuse(&mut self, source: &Source, request: &Request) {
         self.counters.refused += 1;
+        let tag = self.rng.token(12);
+        self.turn_away(source, request, (&tag, self.settings.retry_after));
+    }
+
+    /// 503 with this To tag and as many seconds to wait, by nobody: nothing is remembered, the ACK belongs to nothing.
+    pub(crate) fn turn_away(&mut self, source: &Source, request: &Request, (tag, wait_s): (&str, u32)) {
         let mut response = Response::to_request(request, Status::SERVICE_UNAVAILABLE)
-            .with(HeaderName::RetryAfter, self.settings.retry_after.to_string());
-        response.set_to_tag(&self.rng.token(12));
+            .with(HeaderName::RetryAfter, wait_s.to_string());
+        response.set_to_tag(tag);
         let mut bytes = Vec::new();
         write_response(&response, &mut bytes);
         let to = source.response_to(request.headers.via());

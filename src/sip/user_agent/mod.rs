@@ -5,6 +5,7 @@
 //! `auth` proves. Invariant: one input touches the part that it is for, never all of them.
 mod calls;
 mod dispatch;
+mod door;
 mod names;
 mod phones;
 mod referrals;
@@ -55,6 +56,7 @@ pub struct UserAgent {
     /// Connections that `io` should close.
     closing: VecDeque<ConnId>,
     trace: TraceLog,
+    door: door::Door,
     last_request: u64,
     now: Instant,
 }
@@ -82,6 +84,7 @@ impl UserAgent {
             framers: Lookup::new(),
             closing: VecDeque::new(),
             trace: TraceLog::new(if settings.trace { limits.trace } else { 0 }),
+            door: door::Door::new(rng),
             last_request: 0,
             now: Instant::ZERO,
             settings,
@@ -185,8 +188,14 @@ impl UserAgent {
     }
 
     fn handle_message(&mut self, now: Instant, source: Source, bytes: &[u8]) {
+        let verdict = self.wire.read(&source, bytes);
+        if let Verdict::Request(request) = &verdict
+            && self.turns_away(&source, request)
+        {
+            return;
+        }
         self.trace.take(now, false, Some(source.remote), bytes);
-        match self.wire.read(&source, bytes) {
+        match verdict {
             Verdict::Request(request) => self.station.transactions.handle_request(now, source, request),
             Verdict::Response(response) => self.station.transactions.handle_response(now, source, response),
             Verdict::Answer(transmit) => self.station.send_raw(transmit),
