@@ -26,6 +26,10 @@ const COMMANDS: usize = 65_536;
 const EVENTS: usize = 65_536;
 /// Batches of packets read from one socket before the others have their turn: a flood on one port starves nobody.
 const BATCHES_AT_ONCE: usize = 16;
+/// Commands obeyed before sound has its turn: a burst of calls does not make the others late.
+const ORDERS_AT_ONCE: usize = 64;
+/// Rounds of the plane served in one go before arrivals and commands have their turn.
+const ROUNDS_AT_ONCE: usize = 16;
 /// Sockets read before it is looked whether a packet is due: a tenth of a millisecond.
 const SOCKETS_AT_ONCE: usize = 32;
 const WAKE: Token = Token(usize::MAX);
@@ -129,6 +133,7 @@ impl MediaWorker {
             free_slots: Vec::new(),
             by_leg: ById::new(),
             again: Vec::new(),
+            orders_left: false,
             counters: Arc::clone(&counters),
             clock,
         };
@@ -185,6 +190,8 @@ struct Worker {
     by_leg: ById<LegId, usize>,
     /// Sockets that were left with more to read.
     again: Vec<Token>,
+    /// Whether commands were left for the next turn.
+    orders_left: bool,
     counters: Arc<MediaCounters>,
     clock: Clock,
 }
@@ -214,7 +221,6 @@ impl Worker {
                 // What is due does not wait until a whole burst is read.
                 if n % SOCKETS_AT_ONCE == SOCKETS_AT_ONCE - 1 {
                     self.serve_deadline();
-                    self.send_packets();
                 }
             }
             self.serve_deadline();
@@ -224,13 +230,16 @@ impl Worker {
         }
     }
 
+    /// Serves what is due, some thousands of packets at most.
     fn serve_deadline(&mut self) {
-        let now = self.clock.mono();
-        if let Some(due) = self.plane.next_deadline().filter(|d| d.at <= now) {
+        for _ in 0..ROUNDS_AT_ONCE {
+            let now = self.clock.mono();
+            let Some(due) = self.plane.next_deadline().filter(|d| d.at <= now) else { return };
             let late_us = u64::try_from(now.since(due.at).as_micros()).unwrap_or(u64::MAX);
             self.counters.late_max_us.fetch_max(late_us, Ordering::Relaxed);
             self.counters.late_us.fetch_max(late_us, Ordering::Relaxed);
             self.plane.handle_timeout(now);
+            self.send_packets();
         }
     }
 
@@ -246,7 +255,7 @@ impl Worker {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.again.is_empty() {
+        if self.orders_left || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
         if !self.events.late.is_empty() {
@@ -261,13 +270,18 @@ impl Worker {
     /// Whether control is still there.
     fn take_orders(&mut self) -> bool {
         self.woken.store(false, Ordering::Release);
-        loop {
+        self.orders_left = true;
+        for _ in 0..ORDERS_AT_ONCE {
             match self.orders.try_recv() {
                 Ok(command) => self.obey(command),
-                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Empty) => {
+                    self.orders_left = false;
+                    return true;
+                }
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
+        true
     }
 
     fn obey(&mut self, command: MediaCommand) {
