@@ -15,7 +15,7 @@ pub struct Lookup<K, V, S = RandomState>(HashMap<K, V, S>);
 /// them may cost next to nothing. Never for keys that come from a message.
 pub type ById<K, V> = Lookup<K, V, BuildHasherDefault<IdHasher>>;
 
-/// Spreads a number over 64 bits by a multiplication (Knuth's) and folds the good upper half down.
+/// Spreads a number over 64 bits by a multiplication (Knuth's) and turns the well mixed upper bits down to the lowest.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);
 
@@ -27,7 +27,7 @@ impl Hasher for IdHasher {
     }
     fn write_u64(&mut self, number: u64) {
         let spread = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = spread ^ (spread >> 32);
+        self.0 = spread.rotate_left(20);
     }
     fn finish(&self) -> u64 {
         self.0

@@ -34,6 +34,7 @@ mod sdp_odd_bodies;
 mod sdp_offer_answer;
 mod sip_chaos;
 mod sip_dialogs;
+mod sip_door;
 mod sip_flows;
 mod sip_rain;
 mod sip_refer;

@@ -9,11 +9,14 @@ mod wire;
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use crate::base::{Instant, Now, Rng};
 use crate::io::Clock;
@@ -61,7 +64,6 @@ pub(super) struct Engine {
     /// What SIP said on the wire, where a plan wants to know.
     pub(super) tap: Option<Tap>,
     socket: UdpSocket,
-    sip_poll: Poll,
     sound_poll: Poll,
     events: Events,
     sockets: Sockets,
@@ -78,8 +80,6 @@ impl Engine {
             return Err(io::Error::other("not an address of IPv4"));
         };
         let address = SocketAddr::V4(local);
-        let sip_poll = Poll::new()?;
-        sip_poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), Token(0), Interest::READABLE)?;
         let listener =
             Listener { id: UDP, transport: ListenerTransport::Udp, local: address, advertised: address };
         let mut ua = UserAgentSettings::new(vec![listener], name);
@@ -91,7 +91,6 @@ impl Engine {
             local,
             tap: None,
             socket,
-            sip_poll,
             sound_poll: Poll::new()?,
             events: Events::with_capacity(1_024),
             sockets,
@@ -270,11 +269,15 @@ impl Engine {
         self.wires.iter().map(|w| w.unsent).sum()
     }
 
-    /// Waits for SIP, or for the next step.
-    pub(super) fn wait(&mut self) -> io::Result<()> {
-        match self.sip_poll.poll(&mut self.events, Some(STEP)) {
-            Err(e) if e.kind() != io::ErrorKind::Interrupted => Err(e),
-            _ => Ok(()),
+    /// Waits for SIP, or for the next step, to the microsecond. Sound wakes nobody: it is read at each step, its time is
+    /// the kernel's. A tool that is woken by each packet would take of the server's machine what real callers do not.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        let step = STEP.as_nanos() as u64;
+        let left = Duration::from_nanos(step - self.clock.mono().as_nanos() % step);
+        let mut sip = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut sip, Some(TimeSpec::from_duration(left)), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(e) => Err(e.into()),
         }
     }
 }
