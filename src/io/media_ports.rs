@@ -275,7 +275,13 @@ mod tests {
     #[test]
     fn ports_are_even_and_those_of_reports_odd_within_the_range_and_in_no_order() {
         let mut pool = ports(45_001, 45_099);
-        let bound = pool.refill(Instant::ZERO);
+        let mut bound = pool.refill(Instant::ZERO);
+        assert_eq!(
+            (bound.len(), pool.next_refill()),
+            (BOUND_AT_ONCE, Some(Instant::ZERO)),
+            "a share at a time"
+        );
+        bound.extend(pool.refill(Instant::ZERO));
         assert_eq!(bound.len(), 49);
         assert!(bound.iter().all(|p| p % 2 == 0 && (45_002..=45_098).contains(p)));
         assert!(!bound.is_sorted());

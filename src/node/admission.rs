@@ -17,7 +17,7 @@ const IN_TIME: Duration = Duration::from_millis(20);
 const FALL: f64 = 0.85;
 /// What a window in time makes of it: this part more, and a little.
 const RISE: f64 = 1.03;
-const LITTLE: f64 = 0.005;
+const LITTLE: f64 = 0.01;
 /// A lag of this part of the window's before is shrinking: the share is small enough, what waits is being worked off.
 const SHRINKS: f64 = 0.98;
 /// The least share.
