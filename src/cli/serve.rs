@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hotline::exchange::menu::{FeatureCode, render};
-use hotline::io::{Server, Settings, log_to_stderr};
+use hotline::io::{Server, Settings, TapeSettings, log_to_stderr};
 
 /// Where the settings are, and how to log.
 #[derive(Debug, Args)]
@@ -20,11 +20,20 @@ pub(crate) struct Serve {
     /// Log as JSON, a line an event.
     #[arg(long)]
     log_json: bool,
+    /// Record all inputs into this folder, for `hotline simulate --inputs`: a bug report is a file. Callers' numbers and
+    /// digits are in it, secret digits are not.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { config: "hotline.toml".into(), log: "warn,hotline=warn".to_owned(), log_json: false }
+        Self {
+            config: "hotline.toml".into(),
+            log: "warn,hotline=warn".to_owned(),
+            log_json: false,
+            record: None,
+        }
     }
 }
 
@@ -51,13 +60,16 @@ impl Serve {
         if !log_to_stderr(&self.log, self.log_json) {
             eprintln!("hotline: `{}` is not a log filter; logging at info", self.log);
         }
-        let settings = match settings(&self.config) {
+        let mut settings = match settings(&self.config) {
             Ok(settings) => settings,
             Err(text) => {
                 eprintln!("{text}");
                 return ExitCode::from(2);
             }
         };
+        if let Some(folder) = self.record {
+            settings.tape = Some(TapeSettings::into_folder(folder));
+        }
         let store = settings.store.clone();
         match Server::start(settings) {
             Ok(server) => {

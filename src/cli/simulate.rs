@@ -1,7 +1,7 @@
 //! `hotline simulate SCENARIO`: a day in seconds, and what a change would do to the callers.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::io::{BufRead, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,15 +9,22 @@ use std::sync::Arc;
 use clap::Args;
 use hotline::exchange::menu::{Diagnostic, MenuSet, PromptTexts, render};
 use hotline::io::embedded::{self, Place};
-use hotline::io::menu_files;
-use hotline::sim::{Change, Comparison, Day, DayReport, Plan, Progress, PromptLengths, Scenario, page};
+use hotline::io::{menu_files, tape_files};
+use hotline::sim::{
+    Change, Comparison, Day, DayReport, DeepDay, Plan, Progress, PromptLengths, Scenario, Weather, page,
+    play_tape,
+};
 
 /// What is simulated, and what is shown of it.
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// A scenario: a file, or the name of a shipped one (quiet-night, ordinary-day, double-eleven, staff-drop,
     /// overseas-evening).
-    scenario: String,
+    #[arg(required_unless_present = "inputs", conflicts_with = "inputs")]
+    scenario: Option<String>,
+    /// Play a tape of `hotline serve --record DIR` again, its first file or the folder, and compare every command.
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
     /// A folder of menus in place of the shipped ones.
     #[arg(long)]
     menus: Option<PathBuf>,
@@ -36,6 +43,18 @@ pub(crate) struct Simulate {
     /// Write a report with pictures: one file, for any browser.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Real SIP and RTP bytes through a lossy network, for hundreds of calls.
+    #[arg(long)]
+    deep: bool,
+    /// Callers of a deep run at most.
+    #[arg(long, default_value_t = 200, requires = "deep")]
+    calls: u64,
+    /// Datagrams lost between callers and us in a deep run, in percent, beside what the scenario loses.
+    #[arg(long, default_value_t = 0.5, requires = "deep")]
+    loss: f64,
+    /// Write the deep run's packets at the hotline, for Wireshark.
+    #[arg(long, value_name = "FILE", requires = "deep")]
+    pcap: Option<PathBuf>,
     /// Print JSON in place of the summary.
     #[arg(long)]
     json: bool,
@@ -54,7 +73,7 @@ impl<E: Into<anyhow::Error>> From<E> for Wrong {
 }
 
 impl Simulate {
-    /// Exit status 0: simulated. 1: the machines broke an invariant. 2: mistakes in what was asked for.
+    /// Exit status 0: simulated, or the same again. 1: the machines broke an invariant, or did otherwise than taped. 2: mistakes in what was asked for.
     pub(crate) fn run(self) -> ExitCode {
         match self.try_run() {
             Ok(broken) => ExitCode::from(u8::from(broken > 0)),
@@ -71,8 +90,14 @@ impl Simulate {
     }
 
     fn try_run(&self) -> Result<u64, Wrong> {
-        let (name, files) = files(&self.scenario)?;
+        if let Some(path) = &self.inputs {
+            return Ok(u64::from(self.play(path)?));
+        }
+        let (name, files) = files(self.scenario.as_deref().unwrap_or_default())?;
         let base = self.plan(&name, &files, &[])?;
+        if self.deep {
+            return Ok(self.dive(base)?);
+        }
         if self.set.is_empty() {
             let report = simulate(&base, self.seed, "simulating");
             self.show(&report, None)?;
@@ -95,6 +120,79 @@ impl Simulate {
             self.show(&report, Some(&comparison))?;
         }
         Ok(broken)
+    }
+
+    /// Plays a tape; whether anything was different.
+    fn play(&self, path: &Path) -> anyhow::Result<bool> {
+        let files = tape_files(path).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", path.display()))?;
+        let mut lines = Vec::new();
+        for file in &files {
+            let open = std::fs::File::open(file)
+                .map_err(|e| anyhow::anyhow!("cannot read {}: {e}", file.display()))?;
+            lines.push(std::io::BufReader::new(open));
+        }
+        let mut broken = None;
+        let lines = lines
+            .into_iter()
+            .flat_map(BufRead::lines)
+            .map_while(|line| line.map_err(|e| broken = Some(e)).ok());
+        let playing = play_tape(lines)?;
+        if let Some(e) = broken {
+            return Err(e.into());
+        }
+        if self.json {
+            println!("{}", serde_json::to_string(&playing)?)
+        } else {
+            println!("{playing}")
+        }
+        Ok(playing.difference.is_some())
+    }
+
+    /// A deep run; how many invariants it broke.
+    fn dive(&self, plan: Plan) -> anyhow::Result<u64> {
+        let (prompts, _) = embedded::sounds(&Place::of(self.audio.as_deref()), &[]);
+        let weather = Weather { loss: self.loss.clamp(0.0, 100.0), ..Weather::ORDINARY };
+        let mut failed = None;
+        let mut file = match &self.pcap {
+            Some(path) => Some(std::io::BufWriter::new(
+                std::fs::File::create(path)
+                    .map_err(|e| anyhow::anyhow!("cannot write {}: {e}", path.display()))?,
+            )),
+            None => None,
+        };
+        let mut write = |bytes: &[u8]| {
+            if let Some(file) = &mut file
+                && let Err(e) = file.write_all(bytes)
+            {
+                failed.get_or_insert(e);
+            }
+        };
+        let shown = std::io::stderr().is_terminal();
+        let pcap: Option<&mut dyn FnMut(&[u8])> = if self.pcap.is_some() { Some(&mut write) } else { None };
+        let day = DeepDay::new(plan, (self.seed, self.calls), weather, Arc::new(prompts), pcap);
+        let report = day.run(
+            |calls, at| {
+                if shown {
+                    draw("deep", Progress { came: calls, expected: self.calls, at });
+                }
+            },
+            |_| {},
+        );
+        if shown {
+            eprint!("\r\x1b[K");
+        }
+        if let Some(file) = &mut file {
+            file.flush()?;
+        }
+        if let Some(e) = failed {
+            anyhow::bail!("the capture could not be written: {e}");
+        }
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?)
+        } else {
+            println!("{report}")
+        }
+        Ok(report.broken)
     }
 
     fn show(&self, report: &DayReport, comparison: Option<&Comparison>) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use super::config_trunks::{self, TrunkSettings};
 use super::config_words::{SecretPlace, address, domain, folder, ip, list, one_of, secret, service_class};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
+use super::tape::TapeSettings;
 use super::tls::TlsSettings;
 use crate::base::TrunkId;
 use crate::exchange::ExchangeSettings;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub trunks: BTreeMap<TrunkId, TrunkSettings>,
     /// Name servers; none: the system's.
     pub dns: Vec<SocketAddr>,
+    /// Where inputs are recorded, if they are.
+    pub tape: Option<TapeSettings>,
 }
 
 impl Default for Settings {
@@ -102,6 +105,7 @@ impl Default for Settings {
             guard: GuardSettings::default(),
             exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
             dns: Vec::new(),
+            tape: None,
             // Where `hotline robots` runs its merchant.
             trunks: BTreeMap::from([(
                 TrunkId::from("merchants"),
@@ -137,6 +141,7 @@ impl Settings {
         settings.third_party(&mut top, &mut findings);
         settings.trunks(&mut top, &mut findings);
         settings.dns = config_trunks::dns(&mut top, &mut findings);
+        settings.tape = tape(&mut top, &mut findings);
         top.finish(&mut findings);
         let found = findings.finish();
         if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((settings, found)) }
@@ -282,9 +287,35 @@ fn algorithm(findings: &mut Findings<'_>, w: Word<'_>) -> Option<DigestAlgorithm
     one_of(findings, w, "not a digest algorithm", &known)
 }
 
+/// `[record]`: whether inputs are recorded, and how much of them.
+fn tape(top: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<TapeSettings> {
+    let mut t = top.table(findings, "record")?;
+    let mut to = folder(&mut t, findings, "inputs").map(TapeSettings::into_folder);
+    let mut mb = |name| t.number(findings, name, &(1..=1_000_000)).and_then(|n| u64::try_from(n).ok());
+    let (file, total) = (mb("file_mb"), mb("total_mb"));
+    if let Some(to) = &mut to {
+        to.total_max = total.map_or(to.total_max, |mb| mb << 20);
+        to.file_max = file.map_or(to.file_max, |mb| mb << 20).min(to.total_max);
+    }
+    t.finish(findings);
+    to
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_are_recorded_where_and_as_long_as_it_says() {
+        let (s, _) = Settings::read("hotline.toml", "").unwrap();
+        assert_eq!(s.tape, None);
+        let text = "[record]\ninputs = \"tapes\"\ntotal_mb = 10\n";
+        let tape = Settings::read("hotline.toml", text).unwrap().0.tape.unwrap();
+        assert_eq!((tape.file_max, tape.total_max), (10 << 20, 10 << 20));
+        let found = Settings::read("hotline.toml", "[record]\ninputs = 3\nfile_mb = 0\n").unwrap_err();
+        let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+    }
 
     #[test]
     fn an_empty_file_is_the_loopback_defaults() {

@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
 use super::office::Phones;
 use super::resolver::{NameServers, Replies};
+use super::tape::Tape;
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::{Fact, Ops};
@@ -72,6 +73,8 @@ pub(super) struct Control {
     pub bans: mpsc::Sender<Vec<Ban>>,
     /// The numbered inputs.
     pub journal: Journal,
+    /// The same and every command, to be run again elsewhere, if that is wanted.
+    pub tape: Option<Tape>,
     /// What waits until they are on disk.
     pub held: WaitingRoom,
     /// Secret digits.
@@ -321,7 +324,15 @@ impl Control {
                 NodeOutput::AwaitRecord { seq, call, ticket } => self.hold(seq, Held::Place(call, ticket)),
                 NodeOutput::Entry(entry) => {
                     entry.facts.iter().for_each(|fact| tell(entry.seq, fact));
+                    if let Some(tape) = &mut self.tape {
+                        tape.entry(&entry);
+                    }
                     self.journal.append(entry);
+                }
+                NodeOutput::Issued(command) => {
+                    if let Some(tape) = &mut self.tape {
+                        tape.command(*command);
+                    }
                 }
                 NodeOutput::SecretDigit { token, key } => {
                     self.vault.digit(token, key);

@@ -13,6 +13,7 @@ use super::clock::Clock;
 use super::journal::Figures;
 use super::media_worker::MediaCounters;
 use super::net::NetFigures;
+use super::tape::TapeFigures;
 use super::tls::TlsFigures;
 use crate::exchange::acd::AgentState;
 use crate::media::LegFigures;
@@ -28,6 +29,7 @@ pub(super) struct Metrics {
     media: Arc<MediaCounters>,
     /// The journal's own.
     pub journal: Arc<Figures>,
+    tape: Arc<TapeFigures>,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
     /// Facts that wait for the store.
@@ -138,13 +140,14 @@ impl Metrics {
     pub(super) fn new(
         (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
         media: Arc<MediaCounters>,
-        journal: Arc<Figures>,
+        (journal, tape): (Arc<Figures>, Arc<TapeFigures>),
     ) -> Self {
         Self {
             net,
             tls,
             media,
             journal,
+            tape,
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
@@ -241,6 +244,7 @@ impl Metrics {
         self.tls(sheet, view.now_us / 1_000_000);
         self.sound(sheet);
         self.journal(sheet);
+        self.tape(sheet);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
             "media_commands_dropped",
@@ -263,6 +267,14 @@ impl Metrics {
             ("facts_lost", some(&self.facts_dropped)),
         ];
         all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
+    }
+
+    fn tape(&self, sheet: &mut Sheet) {
+        let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        sheet.tally_one("tape_lines", "Lines of recorded inputs and commands.", load(&self.tape.lines));
+        sheet.tally_one("tape_bytes", "Bytes of recorded inputs and commands.", load(&self.tape.bytes));
+        let cut = u64::from(self.tape.cut_off.load(Ordering::Relaxed));
+        sheet.one("tape_cut_off", "1: the recording of inputs ended before the server.", cut);
     }
 
     fn journal(&self, sheet: &mut Sheet) {

@@ -28,13 +28,14 @@ use super::office::OfficeWork;
 use super::recovery::{Recovered, recover};
 use super::resolver::NameServers;
 use super::secrets::{AgentSecrets, Secret};
-use super::server::{Addresses, Ready, StartError};
+use super::server::{Addresses, MANIFEST, Ready, StartError};
 use super::socket;
 use super::store::PhoneWriter;
+use super::tape::{Tape, TapeFigures};
 use super::tls::Tls;
 use super::vault::Vault;
-use crate::base::{AgentId, TrunkId};
-use crate::exchange::NumberedFact;
+use crate::base::{AgentId, Now, TrunkId};
+use crate::exchange::{ExchangeSettings, Ledger, NumberedFact, TAPE_VERSION, TapeOpening};
 use crate::node::{Node, NodeSettings, Trunk};
 use crate::sdp::SrtpPolicy;
 use crate::sip::{
@@ -79,11 +80,23 @@ pub(super) async fn open(
     let Recovered { store, writer, disk, ledger, segments, backlog, last_number, clock } = recovered;
     let phone_writer = PhoneWriter::open(&store).await?;
     let node_settings = node_settings(&ready, (&doors, http_at), last_number);
+    let exchange = node_settings.exchange.clone();
     let (media, mut media_events) = MediaWorker::start(media_settings(&ready), clock, &ready.rng)
         .map_err(|source| StartError::System { what: "the media thread cannot be started", source })?;
     let mut node = Node::new(node_settings, Arc::clone(&ready.menus), clock.now(), &ready.rng);
     node.restore_bans(clock.now(), bans::read(&settings.store));
-    node.restore(clock.now(), &ledger);
+    let tape_figures = Arc::new(TapeFigures::default());
+    let restored_at = clock.now();
+    let tape = match &settings.tape {
+        Some(to) => {
+            node.hand_over_commands();
+            let opening = tape_opening(&ready, exchange, restored_at, &ledger);
+            let tape = Tape::start(to, opening, restored_at.utc, Arc::clone(&tape_figures));
+            Some(tape.map_err(|source| StartError::System { what: "inputs cannot be recorded", source })?)
+        }
+        None => None,
+    };
+    node.restore(restored_at, &ledger);
     let kept = store.phones(clock.now().utc).await?;
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
@@ -91,7 +104,7 @@ pub(super) async fn open(
     let metrics = Arc::new(Metrics::new(
         (net.figures(), tls_figures),
         Arc::clone(media.counters()),
-        Arc::clone(&journal_figures),
+        (Arc::clone(&journal_figures), tape_figures),
     ));
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
@@ -125,6 +138,7 @@ pub(super) async fn open(
         phones: phones_to,
         bans: bans_to,
         journal,
+        tape,
         held: WaitingRoom::default(),
         vault: Vault::default(),
         clock,
@@ -135,6 +149,21 @@ pub(super) async fn open(
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, addresses))
+}
+
+/// All that the switchboard hangs on but its inputs.
+fn tape_opening(ready: &Ready, settings: ExchangeSettings, restored_at: Now, ledger: &Ledger) -> TapeOpening {
+    let mut menus = ready.sources.clone();
+    let manifest = menus.remove(MANIFEST).unwrap_or_default();
+    TapeOpening {
+        version: TAPE_VERSION,
+        program: format!("hotline {}", env!("CARGO_PKG_VERSION")),
+        settings,
+        menus,
+        manifest,
+        restored_at,
+        ledger: ledger.clone(),
+    }
 }
 
 /// Facts of the run before that were not written yet go first.

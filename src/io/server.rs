@@ -120,10 +120,15 @@ impl Stopper {
     }
 }
 
+/// The file of the audio manifest.
+pub(super) const MANIFEST: &str = "manifest.toml";
+
 /// Everything read and checked, before any socket.
 pub(super) struct Ready {
     pub settings: Settings,
     pub menus: Arc<MenuSet>,
+    /// The texts of the menus and, as [`MANIFEST`], of the audio manifest; empty unless inputs are recorded.
+    pub sources: BTreeMap<String, String>,
     pub warnings: String,
     pub prompts: Arc<PromptLibrary>,
     pub secrets: AgentSecrets,
@@ -232,7 +237,10 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         source: io::Error::other(e.to_string()),
     })?;
     let rng = Rng::from_seed(seed);
-    let (menus, warnings) = read_menus(&settings)?;
+    let (menus, warnings, mut sources) = read_menus(&settings)?;
+    if settings.tape.is_none() {
+        sources.clear();
+    }
     for (id, party) in &menus.directory {
         if let Some(trunk) = party.trunks.iter().find(|t| !settings.trunks.contains_key(*t)) {
             let known: Vec<&str> = settings.trunks.keys().map(TrunkId::as_str).collect();
@@ -264,20 +272,24 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         Some(place) => Some(Token::new(read_secret("HTTP", place)?.expose().to_owned())),
         None => None,
     };
-    Ok(Ready { settings, menus, warnings, prompts: Arc::new(prompts), secrets, trunks, token, rng, clock })
+    let prompts = Arc::new(prompts);
+    Ok(Ready { settings, menus, sources, warnings, prompts, secrets, trunks, token, rng, clock })
 }
 
-fn read_menus(settings: &Settings) -> Result<(Arc<MenuSet>, String), StartError> {
+type ReadMenus = (Arc<MenuSet>, String, BTreeMap<String, String>);
+
+fn read_menus(settings: &Settings) -> Result<ReadMenus, StartError> {
     let place = Place::of(settings.menus.as_deref());
     let manifest = embedded::manifest(&Place::of(settings.audio.as_deref()))?;
     let mut files = embedded::menus(&place)?;
-    let (texts, mut found) = PromptTexts::read("manifest.toml", &manifest);
+    let (texts, mut found) = PromptTexts::read(MANIFEST, &manifest);
     let loaded = MenuSet::load(&files, &texts.known());
-    files.insert("manifest.toml".to_owned(), manifest);
+    files.insert(MANIFEST.to_owned(), manifest);
     match loaded {
         Ok((set, warnings)) if !found.iter().any(Diagnostic::is_error) => {
             found.extend(warnings);
-            Ok((Arc::new(set), render(&found, &files, false)))
+            let text = render(&found, &files, false);
+            Ok((Arc::new(set), text, files))
         }
         Ok((_, more)) | Err(more) => {
             found.extend(more);

@@ -50,6 +50,8 @@ pub struct Node {
     pub(super) transfers: Transfers,
     pub(super) permits: Permits,
     pub(super) rng: Rng,
+    /// Every command is handed over too.
+    taped: bool,
     started: Now,
     now: Now,
 }
@@ -87,12 +89,18 @@ impl Node {
             transfers: Transfers::default(),
             permits: Permits::default(),
             rng: rng.fork("node"),
+            taped: false,
             started: now,
             now,
         };
         node.trunks.begin(now.mono, &mut node.sip);
         node.settle();
         node
+    }
+
+    /// From now on each command is handed over too, as [`NodeOutput::Issued`].
+    pub const fn hand_over_commands(&mut self) {
+        self.taped = true;
     }
 
     /// A datagram came.
@@ -332,6 +340,9 @@ impl Node {
             // What the last input asked for is done before the next event of the same packet is looked at: a digit
             // that follows the key into a secret entry must find the entry begun.
             if let Some(command) = self.board.poll() {
+                if self.taped {
+                    self.outputs.push_back(NodeOutput::Issued(Box::new(command.clone())));
+                }
                 self.on_command(command);
             } else if let Some(input) = self.later.pop_front() {
                 self.input(input);

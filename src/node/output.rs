@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use super::guard::Ban;
 use crate::base::{CallId, Key, LegId, SecretToken, Seq, TicketId};
-use crate::exchange::Entry;
+use crate::exchange::{Command, Entry};
 use crate::media::{LegFigures, MediaCommand};
 use crate::sip::{DnsQuestion, StoredBinding, Transmit};
 
@@ -25,6 +25,8 @@ pub enum NodeOutput {
     Media(MediaCommand),
     /// An input was numbered: append it to the journal, and what became true by it to the record.
     Entry(Entry),
+    /// The exchange asked for this: for the tape, if one is recorded; it is being done.
+    Issued(Box<Command>),
     /// Send these bytes once the journal is on disk up to this number. They must not wait for ever: the far end
     /// repeats its request, and takes any answer.
     TransmitAfter {

@@ -41,6 +41,11 @@ impl PromptLengths {
         Self(all)
     }
 
+    /// All prompts of which it is known.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (Language, &PromptId)> {
+        self.0.iter().flat_map(|(language, all)| all.keys().map(|id| (*language, id)))
+    }
+
     /// How long it takes to say all of these.
     pub fn of(&self, language: Language, prompts: &[PromptId]) -> Duration {
         let of_language = self.0.get(&language);

@@ -16,10 +16,10 @@ const BROWSER: Duration = Duration::from_secs(90);
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
 
 /// A browser process with its children; gone when this is.
-struct Browser(Child);
+pub(crate) struct Browser(Child);
 
 impl Browser {
-    fn start(profile: &Path, output: &Path, url: &str, task: &[&str]) -> Self {
+    pub(crate) fn start(profile: &Path, output: &Path, url: &str, task: &[&str]) -> Self {
         let child = Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
@@ -37,7 +37,7 @@ impl Browser {
     }
 
     /// Waits for its end.
-    async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         let end = tokio::time::Instant::now() + BROWSER;
         while self.0.try_wait().unwrap().is_none() {
             assert!(tokio::time::Instant::now() < end, "the browser has not ended within {BROWSER:?}");
@@ -56,7 +56,7 @@ impl Drop for Browser {
 }
 
 /// The text of every cell of a table's body, row by row, as the browser serialised it.
-fn rows(dom: &str, table: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(dom: &str, table: &str) -> Vec<Vec<String>> {
     let begin = dom.find(&format!("<tbody id=\"{table}\">")).unwrap_or_else(|| panic!("no {table} in {dom}"));
     let body = dom[begin..].split("</tbody>").next().unwrap();
     let cells = |row: &str| -> Vec<String> {

@@ -32,6 +32,7 @@ mod scenarios;
 mod sdp_crypto;
 mod sdp_odd_bodies;
 mod sdp_offer_answer;
+mod simulated_day;
 mod sip_chaos;
 mod sip_dialogs;
 mod sip_door;

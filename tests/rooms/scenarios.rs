@@ -18,10 +18,6 @@ pub(crate) fn shipped() -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(crate) fn scenario(name: &str) -> Arc<Scenario> {
-    Arc::new(Scenario::read(&shipped(), &format!("{name}.toml"), &[]).unwrap().0)
-}
-
 fn lines(found: &[Diagnostic]) -> Vec<String> {
     let help = |d: &Diagnostic| d.help.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
     found.iter().map(|d| d.line() + &help(d)).collect()

@@ -120,7 +120,11 @@ impl Bench {
         let figures = Arc::new(Figures::default());
         let (to, facts) = mpsc::channel(100_000);
         let clock = Clock::start();
-        let metrics = Arc::new(Metrics::new((Arc::default(), None), Arc::default(), Arc::clone(&figures)));
+        let metrics = Arc::new(Metrics::new(
+            (Arc::default(), None),
+            Arc::default(),
+            (Arc::clone(&figures), Arc::default()),
+        ));
         let disk =
             Faulty { folder: Folder::open(&path).unwrap(), fault: Arc::clone(&fault), path: path.clone() };
         let around = Around { clock, facts: to, metrics };

@@ -1,0 +1,105 @@
+//! `hotline simulate` as ops run it: what it prints, its exit status, and its report in a real browser.
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::house::{runtime, scratch};
+use crate::page::{Browser, rows};
+
+fn simulate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hotline")).arg("simulate").args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_day_is_summed_up_and_is_the_same_in_another_process() {
+    let (one, two) = (simulate(&["quiet-night", "--json"]), simulate(&["quiet-night", "--json"]));
+    assert!(one.status.success(), "{}", String::from_utf8_lossy(&one.stderr));
+    assert_eq!(said(&one), said(&two));
+    let report: serde_json::Value = serde_json::from_str(&said(&one)).unwrap();
+    assert_eq!(report["machine"]["broken"], 0);
+    assert_eq!(report["half_hours"].as_array().unwrap().len(), 18);
+    let text = said(&simulate(&["quiet-night"]));
+    assert!(text.starts_with("A quiet night\n") && text.contains("service level"), "{text}");
+    assert!(text.contains(report["machine"]["hash"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn two_plans_stand_side_by_side_with_intervals() {
+    let output = simulate(&["quiet-night", "--set", "agents.night.count=1", "--seeds", "3"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("changed: agents.night.count=1; 3 days of each, 95 % intervals"), "{text}");
+    for figure in
+        ["service level", "mean wait", "nine of ten waited less than", "not answered", "agents busy"]
+    {
+        let line = text.lines().find(|l| l.trim_start().starts_with(figure)).unwrap();
+        assert_eq!(line.matches('±').count(), 3, "{line}");
+    }
+}
+
+#[test]
+fn mistakes_are_shown_with_their_lines_and_nothing_is_simulated() {
+    let output = simulate(&["quiet-night", "--set", "agents.nihgt.count=1"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("HL0804") && text.contains("agents.nihgt.count=1"), "{text}");
+    let unknown = simulate(&["no-such-day"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("shipped are: double-eleven, ordinary-day"));
+}
+
+#[test]
+fn the_report_is_one_file_that_a_browser_draws_without_a_script() {
+    let folder = scratch();
+    let html = folder.join("day.html");
+    let output = simulate(&[
+        "staff-drop",
+        "--set",
+        "agents.account.count=30",
+        "--seeds",
+        "2",
+        "--html",
+        html.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&html).unwrap();
+    assert!(!text.contains("<script") && !text.contains("http://") && !text.contains("https://"));
+    let url = format!("file://{}", html.display());
+    let shot = folder.join("shot.png");
+    let dom = runtime().block_on(async {
+        let mut browser = Browser::start(&folder.join("profile"), &folder.join("dom"), &url, &["--dump-dom"]);
+        browser.ended().await;
+        let task = [format!("--screenshot={}", shot.display()), "--window-size=1200,3600".to_owned()];
+        let task: Vec<&str> = task.iter().map(String::as_str).collect();
+        let mut browser = Browser::start(&folder.join("shots"), &folder.join("out"), &url, &task);
+        browser.ended().await;
+        std::fs::read_to_string(folder.join("dom")).unwrap()
+    });
+    let compared = rows(&dom, "compared");
+    assert!(compared.len() >= 5 && compared[0][0] == "service level", "{compared:?}");
+    assert!(rows(&dom, "queues").iter().any(|row| row[0] == "account"), "{:?}", rows(&dom, "queues"));
+    for picture in ["waits", "service-level", "staffing", "abandonment", "told-true", "keys"] {
+        let figure =
+            dom.split(&format!("<figure id=\"{picture}\">")).nth(1).unwrap_or_else(|| panic!("no {picture}"));
+        let figure = figure.split("</figure>").next().unwrap();
+        let drawn = figure.matches("<path").count()
+            + figure.matches("<rect").count()
+            + figure.matches("<line").count();
+        assert!(figure.contains("<svg") && drawn > 6, "{picture}: {drawn} marks");
+    }
+    looks_drawn(&shot);
+    if let Some(shots) = std::env::var_os("HOTLINE_SCREENSHOTS") {
+        std::fs::copy(&shot, Path::new(&shots).join("day.png")).unwrap();
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A picture of an empty page of this size takes a few kilobytes.
+fn looks_drawn(shot: &Path) {
+    let bytes = std::fs::read(shot).unwrap();
+    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
+    assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
+}

@@ -1,0 +1,77 @@
+//! A running server's inputs on a tape, played again: the same entries, facts and commands, and no secret on it.
+use std::path::Path;
+use std::process::Command;
+
+use hotline::io::{Server, TapeSettings, tape_files};
+use hotline::replay::{PhoneEvent, Voice};
+use hotline::sim::{Playing, play_tape};
+
+use crate::house::{House, SOON, runtime, scratch, settings};
+
+fn text(folder: &Path) -> String {
+    let files = tape_files(folder).unwrap();
+    files.iter().map(|f| std::fs::read_to_string(f).unwrap()).collect()
+}
+
+fn play(text: &str) -> Playing {
+    play_tape(text.lines().map(str::to_owned)).unwrap()
+}
+
+/// A call with a PIN, one to an agent, one that hangs up while it waits; then sipp's way of doing the first.
+async fn calls(house: &House) {
+    let mut agent = house.agent("8002", Voice::Tone(700.0)).await;
+    let first = house.caller("13800138000", "95188", Voice::Tone(400.0)).await;
+    first.press("12739155#").await.unwrap();
+    let second = house.caller("13800138001", "95188", Voice::Tone(410.0)).await;
+    second.press("21").await.unwrap();
+    agent.wait("a ring", SOON, |e| matches!(e, PhoneEvent::Rings(_))).await.unwrap();
+    agent.answer().await.unwrap();
+    agent.wait("the call", SOON, |e| *e == PhoneEvent::Up).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    first.hang_up().await.unwrap();
+    second.hang_up().await.unwrap();
+    agent.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
+}
+
+#[test]
+fn a_taped_server_does_the_same_again_bit_for_bit_also_after_a_restart() {
+    let tapes = scratch().join("tapes");
+    let mut house = House::open_set("", |s| s.tape = Some(TapeSettings::into_folder(tapes.clone())));
+    runtime().block_on(async {
+        calls(&house).await;
+        let metrics = house.get("/metrics").await;
+        let lines = metrics.lines().find_map(|l| l.strip_prefix("hotline_tape_lines_total ")).unwrap();
+        assert!(lines.parse::<f64>().unwrap() > 20.0, "{metrics}");
+    });
+    house.close();
+    let first = text(&tapes);
+    let playing = play(&first);
+    println!("{playing}");
+    assert_eq!(playing.difference, None, "{playing}");
+    assert!(playing.inputs > 20 && playing.commands > 20, "{playing}");
+    assert!(!first.contains("739155") && first.contains("secret_digit"), "a secret is on the tape");
+
+    // The next run goes on from the ledger of the first.
+    std::fs::remove_dir_all(&tapes).unwrap();
+    let mut again = settings(&house.folder, "");
+    again.tape = Some(TapeSettings::into_folder(tapes.clone()));
+    let server = Server::start(again).unwrap();
+    (house.sip, house.http) = (server.addresses.sip[0], server.addresses.http);
+    house.server = Some(server);
+    runtime().block_on(calls(&house));
+    house.close();
+    let second = text(&tapes);
+    let playing = play(&second);
+    assert_eq!(playing.difference, None, "{playing}");
+    assert!(second.contains("restarted"));
+
+    // One other answer, and the playing says where.
+    let forged = second.replacen("\"hung_up\"", "\"peer_lost\"", 1);
+    assert!(play(&forged).difference.is_some());
+
+    // The same by the command line, on the folder.
+    let hotline = env!("CARGO_BIN_EXE_hotline");
+    let done = Command::new(hotline).args(["simulate", "--inputs"]).arg(&tapes).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success() && said.contains("the same, to the last bit"), "{said}");
+}
