@@ -195,6 +195,7 @@ fn settings(plan: &Plan) -> NodeSettings {
         signal_hold: false,
         guard: GuardSettings::default(),
         retry_after_s: 5,
+        ask_phones: Duration::ZERO,
     }
 }
 
