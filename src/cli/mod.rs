@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod load;
 mod menus;
+mod replay;
 mod robots;
 mod serve;
 mod simulate;
@@ -36,6 +37,8 @@ enum Command {
     Robots(robots::Robots),
     /// Run a scenario's day through menus, queues and agents in seconds; compare plans.
     Simulate(simulate::Simulate),
+    /// Play a scenario's people against any server over real SIP and RTP, and measure what they meet.
+    Replay(Box<replay::Replay>),
     /// Play many phones against a running server and measure what they hear.
     Load(load::Load),
     /// Show the last calls of the running server, or one call's story.
@@ -57,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Load(load)) => load.run(),
         Some(Command::Simulate(simulate)) => simulate.run(),
+        Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),

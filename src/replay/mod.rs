@@ -1,6 +1,7 @@
 //! TEST BENCH: phones that place and take real calls over real SIP and RTP. `hotline robots`, `hotline load`, `hotline
 //! replay` and the tests are made of them: each phone has its own voice, and its ear is measured.
 mod capacity;
+pub mod day;
 mod desk;
 mod ear;
 mod engine;

@@ -105,8 +105,8 @@ impl SipRatios {
         self.disconnect_delay.record(delay);
     }
 
-    /// What it comes to.
-    pub fn told(&self) -> Rfc6076 {
+    /// What it comes to. `unanswered`: BYEs of ours that nobody answered; those sessions did not end in order.
+    pub fn told(&self, unanswered: u64) -> Rfc6076 {
         let percent =
             |part: u64, whole: u64| if whole == 0 { None } else { Some(100.0 * part as f64 / whole as f64) };
         let not_redirected = self.requests - self.redirected;
@@ -115,7 +115,7 @@ impl SipRatios {
             ser_percent: percent(self.answered, not_redirected),
             seer_percent: percent(self.effective, not_redirected),
             isa_percent: percent(self.ineffective, self.requests),
-            scr_percent: percent(self.completed, self.requests),
+            scr_percent: percent(self.completed.saturating_sub(unanswered), self.requests),
             srd: self.request_delay.quantiles(),
             failed_srd: self.failed_delay.quantiles(),
             sdd: self.disconnect_delay.quantiles(),
@@ -165,7 +165,7 @@ mod tests {
             ratios.attempt(*attempt, Some(5 * MS));
         }
         (0..completed).for_each(|_| ratios.ended(Duration::from_secs(3), true));
-        ratios.told()
+        ratios.told(0)
     }
 
     fn is(ratio: Option<f64>, wanted: f64) {
@@ -217,7 +217,7 @@ mod tests {
         ratios.attempt(Attempt::Answered, None);
         ratios.ended(Duration::from_secs(1), false);
         ratios.disconnected(40 * MS);
-        let told = ratios.told();
+        let told = ratios.told(0);
         is(told.scr_percent, 0.0);
         assert_eq!((told.sdd.count, told.sdd.max_us / 1_000), (1, 40));
     }

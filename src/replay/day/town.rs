@@ -1,0 +1,445 @@
+//! The town's loop: read SIP, read sound, speak what is due, do what people want now. One thread.
+//!
+//! Invariant: what is due is done in the order of its time, and how late it is done is measured where it is done.
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use super::agents::Desk;
+use super::ear::TONES;
+use super::gauges::{Gauges, Progress};
+use super::leg::{Part, Said, Seat};
+use super::places::Places;
+use super::report::{DayReport, Outcomes};
+use super::{DayError, DaySettings, Payload, Say};
+use crate::base::{Instant, Now, Rng};
+use crate::media::{Codec, FRAME_SAMPLES, Tone};
+use crate::replay::engine::watch::{self, Usage};
+use crate::replay::engine::{AT_ONCE, Engine, SLOTS, Sockets, Tap};
+use crate::sim::{Caller, Callers};
+use crate::sip::{InviteId, RegistrationId};
+
+/// How long the last calls' ends may take.
+const FALL: Duration = Duration::from_secs(12);
+/// How long agents may take to register and sign in before the first call.
+const RISE: Duration = Duration::from_secs(60);
+/// Shared sockets are enough for so many phones.
+const SHARED: usize = 6_000;
+/// Things of the plan done in one step: sound must not wait for them.
+const DONE_AT_ONCE: usize = 200;
+
+/// Something that somebody wants at a moment.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// The next caller comes.
+    Arrive(Box<Caller>),
+    /// A caller tries again.
+    Redial(Box<Caller>, usize),
+    /// A caller's next key.
+    Key(Seat),
+    /// A caller has waited long enough, or the hold is over.
+    Enough(Seat),
+    /// The conversation is over, for whoever of the two ends it.
+    Part(Seat),
+    /// An agent picks up.
+    PickUp(Seat),
+    /// A service call that the server does not end.
+    Dismiss(Seat),
+    /// An agent tells the server something.
+    Say(usize, Errand),
+}
+
+/// What an agent tells the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    SignIn,
+    SignOut,
+    Ready,
+    Pause(String),
+}
+
+/// How far the day is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Agents register and sign in; until then at the latest.
+    Morning(Instant),
+    /// Calls come.
+    Day,
+    /// Nobody comes any more; who is inside is served.
+    Evening,
+    /// Everybody hung up; the last answers are awaited until then.
+    Night(Instant),
+}
+
+/// Everything of a day being played.
+pub(super) struct Town {
+    pub(super) settings: DaySettings,
+    pub(super) engine: Engine,
+    pub(super) rng: Rng,
+    pub(super) places: Places,
+    pub(super) of_invite: BTreeMap<InviteId, Seat>,
+    /// Callers' calls, by the number they call from.
+    pub(super) of_phone: BTreeMap<String, Seat>,
+    pub(super) desks: Vec<Desk>,
+    pub(super) of_agent: BTreeMap<String, usize>,
+    pub(super) of_registration: BTreeMap<RegistrationId, (usize, Instant)>,
+    pub(super) callers: Callers,
+    pub(super) wishes: BTreeMap<(Instant, u64), Wish>,
+    pub(super) next_wish: u64,
+    pub(super) gauges: Gauges,
+    pub(super) phase: Phase,
+    /// When the scenario's moment `from` was.
+    pub(super) began: Instant,
+    pub(super) arrived: u64,
+    pub(super) rounds: u64,
+    pub(super) calling: u64,
+    pub(super) standing_max: u64,
+    pub(super) bounded_by: Option<String>,
+    tones: [[Payload; 2]; 2],
+    speech: [Vec<Payload>; 2],
+    usage: (Usage, Usage),
+    drops: u64,
+    ended: Instant,
+}
+
+impl Town {
+    pub(super) fn open(settings: DaySettings) -> Result<Self, DayError> {
+        let rng = Rng::from_number(settings.seed).fork("town");
+        let at = SocketAddrV4::new(settings.at, settings.port);
+        let sockets = if settings.shared_sockets { Sockets::Shared(SHARED) } else { Sockets::Own };
+        let mut engine = Engine::open(at, "replay", sockets, &rng)?;
+        engine.tap = Some(Tap::default());
+        let now = engine.clock.mono();
+        let mut town = Self {
+            callers: Callers::new(&settings.scenario, settings.seed),
+            tones: tones(),
+            speech: speech(&settings.say),
+            usage: (settings.pid.map(watch::usage).unwrap_or_default(), watch::usage(std::process::id())),
+            drops: watch::drops(settings.at, |_| true),
+            settings,
+            engine,
+            rng: rng.fork("phones"),
+            places: Places::default(),
+            of_invite: BTreeMap::new(),
+            of_phone: BTreeMap::new(),
+            desks: Vec::new(),
+            of_agent: BTreeMap::new(),
+            of_registration: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            next_wish: 0,
+            gauges: Gauges::new()?,
+            phase: Phase::Morning(now + RISE),
+            began: now,
+            arrived: 0,
+            rounds: 0,
+            calling: 0,
+            standing_max: 0,
+            bounded_by: None,
+            ended: now,
+        };
+        town.hire();
+        Ok(town)
+    }
+
+    pub(super) fn run(mut self, mut watch: impl FnMut(&Progress)) -> Result<DayReport, DayError> {
+        let mut told = 0;
+        loop {
+            self.read_sip()?;
+            self.read_sound()?;
+            let now = self.engine.now();
+            self.speak(now);
+            self.engine.sip.handle_timeout(now.mono);
+            self.settle(now);
+            self.live(now);
+            self.settle(now);
+            self.count(now.mono);
+            if now.mono.as_millis() / 500 != told {
+                told = now.mono.as_millis() / 500;
+                watch(&self.progress(now.mono));
+            }
+            if matches!(self.phase, Phase::Night(by) if self.of_invite.is_empty() || by <= now.mono) {
+                self.ended = now.mono;
+                return Ok(self.report());
+            }
+            self.engine.wait()?;
+        }
+    }
+
+    fn progress(&self, now: Instant) -> Progress {
+        let what = match self.phase {
+            Phase::Morning(_) => "signing in",
+            Phase::Day => "calling",
+            Phase::Evening => "serving",
+            Phase::Night(_) => "hanging up",
+        };
+        let at = if matches!(self.phase, Phase::Morning(_)) { Duration::ZERO } else { now.since(self.began) };
+        self.gauges.progress(what, at, self.calling)
+    }
+
+    fn read_sip(&mut self) -> Result<(), DayError> {
+        for _ in 0..AT_ONCE {
+            if !self.engine.take_sip()? {
+                return Ok(());
+            }
+            let now = self.engine.now();
+            self.settle(now);
+        }
+        Ok(())
+    }
+
+    fn read_sound(&mut self) -> Result<(), DayError> {
+        let (places, gauges) = (&mut self.places, &mut self.gauges);
+        let tones = matches!(self.settings.say, Say::Tones);
+        let mut partners = Vec::new();
+        self.engine.read_sound(|place, heard, packet| {
+            let Some(leg) = places.at(place) else {
+                gauges.counts.strays += 1;
+                return;
+            };
+            let at = Instant::from_nanos(heard.at_ns);
+            let noticed = leg.ear.hear(at, packet, leg.mouth.codec, tones);
+            if noticed.first
+                && let (Part::Caller { .. }, Some((_, answered))) = (&leg.part, leg.answered)
+            {
+                gauges.first_sound.record(at.since(answered));
+            }
+            if let Some(after) = noticed.prompt {
+                gauges.key_to_prompt.record(after);
+            }
+            if noticed.partner {
+                partners.push((Seat { place, serial: leg.serial }, at));
+            }
+        })?;
+        for (seat, at) in partners {
+            self.partner_heard(seat, at);
+        }
+        Ok(())
+    }
+
+    /// Every phone whose slot has come says its next frame.
+    fn speak(&mut self, now: Now) {
+        let due = self.engine.due(now.mono);
+        if due.skipped > 0 {
+            self.gauges.lateness.skipped(due.skipped);
+        }
+        for ms in due.first..due.first + due.count {
+            let mut place = usize::try_from(ms % SLOTS).unwrap_or(0);
+            while place < self.places.len() {
+                self.say(place);
+                place += SLOTS as usize;
+            }
+            let late = self.engine.clock.mono().since(Instant::from_millis(ms));
+            self.gauges.lateness.spoke(late);
+        }
+        self.engine.flush();
+    }
+
+    fn say(&mut self, place: usize) {
+        let Some(leg) = self.places.at(place) else { return };
+        let Some(to) = leg.mouth.to else { return };
+        let said = leg.mouth.next_packet();
+        let mut head = [0; 12];
+        match said {
+            Said::Sound(header) => {
+                let law = usize::from(leg.mouth.codec == Codec::Pcmu);
+                let speech = self.speech.get(law).map(Vec::as_slice).unwrap_or_default();
+                let voice = usize::from(!matches!(leg.part, Part::Caller { .. }));
+                let payload = if speech.is_empty() {
+                    self.tones.get(law).and_then(|t| t.get(voice))
+                } else {
+                    // Each phone at another place of the recording.
+                    let frame = place * 37 + usize::from(header.sequence);
+                    frame.checked_rem(speech.len()).and_then(|n| speech.get(n))
+                };
+                if let (Some(payload), Some(_)) = (payload, header.write(&[], &mut head)) {
+                    self.engine.say(place, to, &head, payload);
+                }
+            }
+            Said::Key(header, payload, first) => {
+                if first {
+                    let sent = arrival_clock(self.engine.now());
+                    let without = leg.ear.await_prompt(sent);
+                    self.gauges.counts.keys_without_prompt += u64::from(without);
+                }
+                if header.write(&[], &mut head).is_some() {
+                    self.engine.say(place, to, &head, &payload);
+                }
+            }
+        }
+    }
+
+    /// What people want now.
+    fn live(&mut self, now: Now) {
+        for _ in 0..DONE_AT_ONCE {
+            let Some(entry) = self.wishes.first_entry().filter(|e| e.key().0 <= now.mono) else { break };
+            let ((at, _), wish) = entry.remove_entry();
+            self.grant(now, at, wish);
+        }
+        match self.phase {
+            Phase::Morning(by) if by <= now.mono || self.is_staffed() => self.open_doors(now.mono),
+            Phase::Day | Phase::Evening if now.mono.since(self.began) >= self.settings.max_time => {
+                let bound = format!("--max-time {} s", self.settings.max_time.as_secs());
+                self.close(now.mono, Some(bound));
+            }
+            Phase::Evening if self.calling == 0 && self.nobody_comes() => self.close(now.mono, None),
+            Phase::Morning(_) | Phase::Day | Phase::Evening | Phase::Night(_) => {}
+        }
+    }
+
+    fn nobody_comes(&self) -> bool {
+        !self.wishes.values().any(|w| matches!(w, Wish::Arrive(_) | Wish::Redial(..)))
+    }
+
+    fn grant(&mut self, now: Now, at: Instant, wish: Wish) {
+        let late = now.mono.since(at);
+        match wish {
+            Wish::Arrive(caller) => self.next_caller(now, at, caller),
+            Wish::Redial(caller, tries) => self.call(now, at, caller, tries),
+            Wish::Key(seat) => self.key(now, at, seat),
+            Wish::Enough(seat) => self.enough(now, at, seat),
+            Wish::Part(seat) => {
+                if self.places.get(seat).is_some() {
+                    self.gauges.acted(late);
+                    self.hang_up(now.mono, seat);
+                }
+            }
+            Wish::PickUp(seat) => self.pick_up(now, at, seat),
+            Wish::Dismiss(seat) => {
+                if self.places.get(seat).is_some() {
+                    self.hang_up(now.mono, seat);
+                }
+            }
+            Wish::Say(agent, errand) => self.errand(now, at, agent, errand),
+        }
+    }
+
+    /// The first caller may come.
+    fn open_doors(&mut self, now: Instant) {
+        self.began = now;
+        self.phase = Phase::Day;
+        self.plan_shifts();
+        self.plan_next_caller();
+    }
+
+    /// Everybody hangs up; agents sign out of nothing: the server sees them go.
+    fn close(&mut self, now: Instant, bound: Option<String>) {
+        self.bounded_by = self.bounded_by.take().or(bound);
+        self.gauges.counts.cut_short += self.calling;
+        self.phase = Phase::Night(now + FALL);
+        self.wishes.clear();
+        let all: Vec<Seat> = self.of_invite.values().copied().collect();
+        for seat in all {
+            self.hang_up(now, seat);
+        }
+        for desk in &mut self.desks {
+            if let Some(id) = desk.registration.take() {
+                self.engine.sip.unregister(now, id);
+            }
+        }
+    }
+
+    /// At a moment, something.
+    pub(super) fn wish(&mut self, at: Instant, wish: Wish) {
+        self.next_wish += 1;
+        self.wishes.insert((at, self.next_wish), wish);
+    }
+
+    fn count(&mut self, now: Instant) {
+        if let Some(tap) = &mut self.engine.tap {
+            for delay in tap.take_disconnected() {
+                self.gauges.ratios.disconnected(delay);
+            }
+        }
+        self.standing_max = self.standing_max.max(self.calling);
+        if matches!(self.phase, Phase::Day | Phase::Evening) {
+            self.gauges.tick(now.since(self.began).as_secs(), self.calling);
+        }
+    }
+
+    /// One-way delay of the network as far as SIP shows it.
+    pub(super) fn way(&self) -> Duration {
+        self.engine.tap.as_ref().map(Tap::way).unwrap_or_default()
+    }
+
+    fn report(mut self) -> DayReport {
+        let seconds = self.ended.since(self.began).as_secs_f64();
+        let still: Vec<_> = self.places.iter().filter_map(|leg| leg.ear.stream.clone()).collect();
+        let way = self.way();
+        for stream in still {
+            self.gauges.sound.add(&stream, way);
+        }
+        let (server, tool) = (self.settings.pid.map(watch::usage), watch::usage(std::process::id()));
+        let share =
+            |now: Usage, then: Usage| now.cpu_ns.saturating_sub(then.cpu_ns) as f64 / 1e9 / seconds.max(1e-3);
+        let dropped = watch::drops(self.settings.at, |_| true).saturating_sub(self.drops);
+        let tap = self.engine.tap.take().unwrap_or_default();
+        let g = &self.gauges;
+        let mut punctuality = g.lateness.judge(dropped, g.sound.packets());
+        if g.counts.without_socket > 0 {
+            punctuality.late = true;
+            punctuality.why.push(format!("{} calls found no socket here", g.counts.without_socket));
+        }
+        DayReport {
+            scenario: self.settings.scenario.name.clone(),
+            title: self.settings.scenario.title.clone(),
+            target: format!("{}", self.settings.target),
+            seed: self.settings.seed,
+            seconds,
+            rate: self.settings.rate.unwrap_or(0.0),
+            bounded_by: self.bounded_by.clone(),
+            standing_max: self.standing_max,
+            outcomes: Outcomes::of(&g.counts),
+            post_dial: g.post_dial.quantiles(),
+            answer: g.answer.quantiles(),
+            answer_to_sound: g.first_sound.quantiles(),
+            key_to_prompt: g.key_to_prompt.quantiles(),
+            free_to_ringing: g.free_to_ringing.quantiles(),
+            answer_to_two_way: g.two_way.quantiles(),
+            registration: g.registration.quantiles(),
+            rfc6076: g.ratios.told(tap.unanswered_byes() as u64),
+            sound: g.sound.told(),
+            sip_repeated: tap.repeated(),
+            byes_unanswered: tap.unanswered_byes() as u64,
+            unsent: self.engine.unsent(),
+            dropped_here: dropped,
+            punctuality,
+            tool_cpu: share(tool, self.usage.1),
+            server_cpu: server.map(|now| share(now, self.usage.0)),
+            timeline: g.seconds.clone(),
+        }
+    }
+}
+
+/// The moment by the clock by which the kernel stamps arrivals.
+pub(super) fn arrival_clock(now: Now) -> Instant {
+    Instant::from_nanos(u64::try_from(now.utc.as_micros()).unwrap_or(0).saturating_mul(1_000))
+}
+
+/// By law (A, then mu), by voice (caller's, then agent's).
+fn tones() -> [[Payload; 2]; 2] {
+    [Codec::Pcma, Codec::Pcmu].map(|codec| {
+        TONES.map(|hz| {
+            let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
+            Tone::new(hz, 8_000.0).fill(&mut samples);
+            codec.encode(&samples, &mut payload);
+            payload
+        })
+    })
+}
+
+/// The recording's frames, by law; none for tones.
+fn speech(say: &Say) -> [Vec<Payload>; 2] {
+    let samples: &[i16] = match say {
+        Say::Tones => &[],
+        Say::Silence => &[0; FRAME_SAMPLES],
+        Say::Speech(samples) => samples,
+    };
+    [Codec::Pcma, Codec::Pcmu].map(|codec| {
+        let frames = samples.chunks_exact(FRAME_SAMPLES).map(|frame| {
+            let mut payload = [0; FRAME_SAMPLES];
+            codec.encode(frame, &mut payload);
+            payload
+        });
+        frames.collect()
+    })
+}
