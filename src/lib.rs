@@ -10,6 +10,7 @@
 //! | doors and windows | [`io`] | sockets, files, store, HTTP: the only room with tokio |
 //! | test bench | [`replay`] | phones that place and take real calls |
 //! | model house | [`sim`] | the same machines in simulated time: scenarios, days in seconds |
+//! | judge's desk | [`backtest`] | estimates of the wait judged on call logs |
 //! | hall | [`node`] | where exchange, SIP and media of one server meet |
 //! | ground floor | [`exchange`] | what a call may do: menus, queues, agents |
 //! | workshop | [`sip`], [`sdp`] | SIP and SDP without sockets |
@@ -28,6 +29,7 @@
     clippy::disallowed_types
 )]
 
+pub mod backtest;
 pub mod base;
 pub mod exchange;
 #[cfg(feature = "server")]

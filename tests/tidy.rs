@@ -18,15 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rtp", &["base"]),
     ("media", &["base", "rtp"]),
     ("node", &["base", "exchange", "sip", "sdp", "rtp", "media"]),
+    ("backtest", &["base", "exchange"]),
     ("sim", &["base", "exchange", "sip", "sdp", "rtp", "media", "node"]),
     ("io", &["base", "exchange", "sip", "sdp", "rtp", "media", "node"]),
     ("replay", &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "sim", "io"]),
-    ("cli", &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "sim", "io", "replay"]),
+    ("cli", &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "backtest", "sim", "io", "replay"]),
     ("main", &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "sim", "io", "replay", "cli"]),
 ];
 
 /// Rooms that decide: no clock, socket, thread, environment or file.
-const PURE: &[&str] = &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "sim"];
+const PURE: &[&str] = &["base", "exchange", "sip", "sdp", "rtp", "media", "node", "backtest", "sim"];
 
 /// What of the standard library touches the world.
 const WORLD: &[&str] = &[

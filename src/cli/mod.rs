@@ -1,5 +1,6 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
+mod backtest;
 mod check;
 mod explain;
 mod load;
@@ -39,6 +40,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Play a scenario's people against any server over real SIP and RTP, and measure what they meet.
     Replay(Box<replay::Replay>),
+    /// Judge estimates of the wait on a call log: ours against the published rules.
+    Backtest(backtest::Backtest),
     /// Play many phones against a running server and measure what they hear.
     Load(load::Load),
     /// Show the last calls of the running server, or one call's story.
@@ -58,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Explain(explain)) => explain.run(),
         Some(Command::Try(call)) => call.run(),
         Some(Command::Robots(robots)) => robots.run(),
+        Some(Command::Backtest(backtest)) => backtest.run(),
         Some(Command::Load(load)) => load.run(),
         Some(Command::Simulate(simulate)) => simulate.run(),
         Some(Command::Replay(replay)) => replay.run(),

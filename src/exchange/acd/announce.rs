@@ -5,7 +5,8 @@
 //! time has passed, that we do not know.
 use std::time::Duration;
 
-use super::estimate::{Estimate, Outlook, estimate};
+use super::Estimate;
+use super::estimate::{Outlook, formula};
 use super::timers::Timer;
 use super::waiting::Place;
 use super::{Acd, AcdOutput};
@@ -81,7 +82,9 @@ fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> 
     if o.agents == 0 {
         return Saying::Say(Told::NobodyYet);
     }
-    let Some(e) = estimate(o).filter(|e| e.high <= LONGEST_TOLD) else { return Saying::Say(Told::Unknown) };
+    let Some(e) = formula(o).map(|f| o.told(&f)).filter(|e| e.high <= LONGEST_TOLD) else {
+        return Saying::Say(Told::Unknown);
+    };
     if o.rivals == 0 && e.typical <= NEXT_WITHIN {
         return Saying::Say(Told::Next);
     }
@@ -105,8 +108,9 @@ fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> 
 
 /// The measured change that explains most of a rise, if any explains at least half of it.
 fn cause(o: &Outlook, e: &Estimate, urgent: u64, promise: &Promise, left: Duration) -> Option<RiseCause> {
-    let without =
-        |o: Outlook| estimate(&Outlook { first_per_s: None, ..o }).map(|was| e.high.saturating_sub(was.high));
+    let without = |o: Outlook| {
+        formula(&Outlook { first_per_s: None, ..o }).map(|was| e.high.saturating_sub(o.told(&was).high))
+    };
     let fewer = (o.agents < promise.agents).then(|| without(Outlook { agents: promise.agents, ..*o }));
     let longer = (o.handle_s >= promise.handle_s * LONGER)
         .then(|| without(Outlook { handle_s: promise.handle_s, ..*o }));

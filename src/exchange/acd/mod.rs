@@ -24,7 +24,9 @@ mod timers;
 mod waiting;
 
 pub(crate) use attendance::Attendances;
-pub use estimate::{Basis, Estimate};
+pub use estimate::{
+    Basis, Entry, Estimate, Estimator, Forecast, Learned, Sight, spread_by_steps, under_promise, words,
+};
 pub use machine::Acd;
 pub use message::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OfferWhy, OverflowCause};
 pub use plan::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Strategy};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::estimate::estimate;
+use super::estimate::formula;
 use super::roster::{Member, Profile};
 use super::waiting::{Place, Ticket};
 use super::{Acd, AgentState, Estimate, QueuePlan, ServiceFigures};
@@ -182,7 +182,7 @@ impl Acd {
             waited: ticket.waited(at),
             ringing: assignment.map(|a| a.agent.clone()),
             told: ticket.told.as_ref().map(|(told, when)| (told.clone(), at.since(*when))),
-            estimate: self.outlook(ticket).and_then(|o| estimate(&o)),
+            estimate: self.outlook(ticket).and_then(|o| formula(&o).map(|f| o.told(&f))),
         }
     }
 }

@@ -10,14 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Acd;
-use super::agent::Duty;
-use super::measured::Handling;
-use super::order::CLASS_LAST;
-use super::roster::{Member, Profile, ProfileId};
-use super::timers::Timer;
-use super::waiting::{Line, LineId, Place, Ticket};
-use crate::base::AgentId;
+use super::Forecast;
+use crate::exchange::acd::order::CLASS_LAST;
 
 /// An honest range for the wait that remains: not a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +39,6 @@ pub struct Basis {
     pub measured: f64,
 }
 
-/// Teams up to this size are looked at agent by agent: what each does now says when the first will be free.
-const SMALL_TEAM: u32 = 16;
 /// Places summed one by one; beyond, an integral.
 const EXACT: u32 = 12;
 /// Rounds to find how many more urgent callers come during a wait that they themselves lengthen.
@@ -77,8 +69,25 @@ pub(crate) struct Outlook {
     pub(crate) urgent: [(f64, f64); CLASS_LAST as usize],
 }
 
+/// The mean wait until `ahead` are gone and the next step is done, when one agent or another is free `rate` times a
+/// second and each of those ahead hangs up with rate `theta`, in seconds.
+pub(super) fn steps_s(ahead: f64, rate: f64, theta: f64) -> f64 {
+    line_ahead(ahead.max(0.0) + 1.0, rate, theta).0
+}
+
+/// Mean and range of a gamma distribution, in seconds.
+fn gamma(mean: f64, variance: f64) -> Forecast {
+    let at = |z| gamma_quantile(mean, variance, z);
+    Forecast { mean_s: mean, low_s: at(-Z90), typical_s: at(0.0), high_s: at(Z90) }
+}
+
+/// The range of a wait of which only a formula's mean is known, spread as if each step were exponential.
+pub fn spread_by_steps(ahead: f64, mean_s: f64) -> Forecast {
+    gamma(mean_s, mean_s * mean_s / (ahead.max(0.0) + 1.0).min(4.0))
+}
+
 /// The range for this outlook. `None`: nobody is at work, or nothing is known of how long a caller takes.
-pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
+pub(crate) fn formula(o: &Outlook) -> Option<Forecast> {
     if o.agents == 0 || o.handle_s <= 0.0 {
         return None;
     }
@@ -96,9 +105,26 @@ pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
         variance += overtaking / (served * served);
     }
     variance += mean * mean * o.spread / (o.measured + 10.0);
-    let at = |z| seconds(gamma_quantile(mean, variance, z));
-    let basis = Basis { ahead: o.ahead, agents: o.agents, handle_s: o.handle_s, measured: o.measured };
-    Some(Estimate { low: at(-Z90), typical: at(0.0), high: at(Z90), basis })
+    Some(gamma(mean, variance))
+}
+
+impl Outlook {
+    /// A forecast with what it rests on.
+    pub(crate) fn told(&self, f: &Forecast) -> Estimate {
+        let basis = Basis {
+            ahead: self.ahead,
+            agents: self.agents,
+            handle_s: self.handle_s,
+            measured: self.measured,
+        };
+        Estimate { low: seconds(f.low_s), typical: seconds(f.typical_s), high: seconds(f.high_s), basis }
+    }
+}
+
+/// The estimate by the formula alone.
+#[cfg(test)]
+pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
+    formula(o).map(|f| o.told(&f))
 }
 
 /// Mean and variance of the wait with so many more ahead.
@@ -150,116 +176,6 @@ fn gamma_quantile(mean: f64, variance: f64, z: f64) -> f64 {
 
 fn seconds(s: f64) -> Duration {
     Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of callers are far below 2^52")]
-fn float(n: usize) -> f64 {
-    n as f64
-}
-
-impl Acd {
-    /// What the wait of this caller depends on; `None` while a phone rings for him.
-    pub(super) fn outlook(&self, ticket: &Ticket) -> Option<Outlook> {
-        let (Place::InLine(id) | Place::Held(id, _)) = *ticket.place() else { return None };
-        let line = self.room.line(id)?;
-        let plan = self.plan.queues.get(line.queue())?;
-        let measured = &self.desks.get(line.queue())?.measured;
-        let handling = measured.handling(plan);
-        let agents = self.at_work(line.profiles());
-        let (ahead, rivals, urgent) = self.rivals(ticket, (id, line));
-        Some(Outlook {
-            ahead,
-            rivals,
-            agents,
-            handle_s: if handling.talk_s > 0.0 { handling.total_s() } else { 0.0 },
-            spread: handling.spread,
-            measured: handling.measured,
-            theta: measured.theta(),
-            first_per_s: (agents <= SMALL_TEAM).then(|| self.first_per_s(line, &handling)),
-            urgent,
-        })
-    }
-
-    /// Agents of these profiles who will take callers sooner or later.
-    fn at_work(&self, profiles: &[ProfileId]) -> u32 {
-        profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::at_work).sum()
-    }
-
-    /// Callers ahead under the real order, in all lines: weighted by the share of their agents that could serve this
-    /// caller too, and counted; and the more urgent who are still to come, by class, weighted alike.
-    fn rivals(
-        &self,
-        ticket: &Ticket,
-        (own, line): (LineId, &Line),
-    ) -> (f64, usize, [(f64, f64); CLASS_LAST as usize]) {
-        let (mut weighted, mut rivals) = (0.0, 0);
-        let (now, class) = (self.now.mono, ticket.rank().class);
-        let mut urgent = [(0.0, 0.0); CLASS_LAST as usize];
-        for (id, other) in self.room.lines() {
-            let ahead = other.ahead(ticket.rank());
-            if ahead == 0 && class == 0 {
-                continue;
-            }
-            let share = if id == own { 1.0 } else { self.share(other, line) };
-            if share > 0.0 {
-                weighted += share * float(ahead);
-                rivals += ahead;
-                for ((per_s, _), flow) in urgent.iter_mut().zip(other.flows()).take(usize::from(class)) {
-                    *per_s += share * flow.per_s(now);
-                }
-            }
-        }
-        for ((_, until), class) in urgent.iter_mut().zip(0..class) {
-            *until = ticket.yields_for(class, now).as_secs_f64();
-        }
-        (weighted, rivals, urgent)
-    }
-
-    /// Of the agents who can serve `other`, the share that can serve `line` too.
-    fn share(&self, other: &Line, line: &Line) -> f64 {
-        let all = self.at_work(other.profiles());
-        let both: u32 = other
-            .profiles()
-            .iter()
-            .filter(|id| line.profiles().binary_search(id).is_ok())
-            .filter_map(|id| self.roster.profile(*id))
-            .map(Profile::at_work)
-            .sum();
-        if all == 0 { 0.0 } else { f64::from(both) / f64::from(all) }
-    }
-
-    /// How often per second the first agent of a small team becomes free, from what each of them does now.
-    fn first_per_s(&self, line: &Line, handling: &Handling) -> f64 {
-        let profiles = line.profiles().iter().filter_map(|id| self.roster.profile(*id));
-        let members = profiles.flat_map(Profile::members).filter_map(|a| Some((a, self.roster.get(a)?)));
-        let working = members.filter(|(_, m)| m.agent().at_work());
-        working.map(|(agent, m)| 1.0 / self.busy_s(agent, m, handling).max(1.0)).sum()
-    }
-
-    /// For how many more seconds an agent is expected to be busy.
-    fn busy_s(&self, id: &AgentId, member: &Member, handling: &Handling) -> f64 {
-        let now = self.now.mono;
-        match member.agent().duty() {
-            Duty::Free if member.agent().offerable() => 0.0,
-            Duty::Free | Duty::SignedOut | Duty::Paused(_) | Duty::Ringing(_) => handling.total_s(),
-            Duty::Talking(a) => {
-                let since = self.offers.get(*a).and_then(|a| a.answered).unwrap_or(now);
-                handling.talk_left_s(now.since(since).as_secs_f64()) + handling.wrap_up_s
-            }
-            Duty::WrapUp => {
-                let until = self.timers.at(&Timer::WrapUp(id.clone())).unwrap_or(now);
-                until.since(now).as_secs_f64()
-            }
-        }
-    }
-
-    /// How many callers ever came who were before this class by right, in all lines that compete with this one.
-    pub(super) fn came_before(&self, ticket: &Ticket, class: u8) -> u64 {
-        let (Place::InLine(id) | Place::Held(id, _)) = *ticket.place() else { return 0 };
-        let Some(line) = self.room.line(id) else { return 0 };
-        let rivals = self.room.lines().filter(|(other, l)| *other == id || self.share(l, line) > 0.0);
-        rivals.map(|(_, l)| l.came_before(class)).sum()
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,23 @@
+//! How long a caller will still wait: a predictive distribution from the live state.
+//!
+//! The structural formula ([`formula`]) speaks from the first call on; what the queue then learns of its own waits
+//! ([`Learned`]) draws it to the truth. `docs/estimating.md` has the formulas and what they are worth on a real log.
+mod algebra;
+mod calibration;
+mod estimator;
+mod formula;
+mod learned;
+mod outlook;
+mod quantiles;
+mod residuals;
+mod sight;
+
+pub(in crate::exchange::acd) use calibration::lower_end;
+pub use calibration::{under_promise, words};
+pub use estimator::{Entry, Estimator};
+#[cfg(test)]
+pub(crate) use formula::estimate;
+pub use formula::{Basis, Estimate, spread_by_steps};
+pub(crate) use formula::{Outlook, formula};
+pub use learned::{Forecast, Learned};
+pub use sight::Sight;
