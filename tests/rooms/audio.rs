@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hotline::base::{Language, PromptId};
-use hotline::exchange::menu::{HOUSE_PROMPTS, PromptTexts};
+use hotline::exchange::menu::{HOUSE_PROMPTS, PromptTexts, QUIET_DB, SILENCE_MAX};
 use hotline::exchange::{EXCHANGE_PROMPTS, fragments};
-use hotline::media::decode_audio;
+use hotline::media::{decode_audio, listen_to};
 
 fn audio() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("audio")
@@ -97,6 +97,11 @@ fn every_recording_decodes_sounds_and_lasts_as_long_as_is_written() {
             let sound = decode_audio(&bytes, Duration::from_mins(2)).expect(&recording.file);
             let off = sound.duration().abs_diff(recording.length);
             assert!(off < Duration::from_millis(2), "{folder}/{id} is off by {off:?}");
+            let heard = listen_to(&sound);
+            let spoken = folder != "music";
+            assert!(!spoken || !heard.silent && !heard.clipped, "{folder}/{id}: {heard:?}");
+            assert!(!spoken || heard.level_db > QUIET_DB, "{folder}/{id}: {heard:?}");
+            assert!(!spoken || heard.pause.1 <= SILENCE_MAX, "{folder}/{id}: {heard:?}");
             let loudest = sound.samples.iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
             assert!(id == "pause" || (0.1..1.0).contains(&loudest), "{folder}/{id} peaks at {loudest}");
         }
