@@ -1,13 +1,14 @@
 //! What the commands about menus have in common: a folder of menus, the sounds that belong to it, all read and judged.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use hotline::base::{Language, PromptId};
 use hotline::exchange::menu::{
     Bounds, Diagnostic, Heard, MenuSet, PromptLengths, PromptTexts, Proof, Reading, Recording, Recordings,
-    judge_recordings, judge_words, prove,
+    Stage, judge_recordings, judge_words, prove,
 };
 use hotline::io::embedded::{self, Place};
 use hotline::io::menu_files::MenuFilesError;
@@ -137,4 +138,21 @@ fn listen(bytes: &[u8]) -> Recording {
         }
         Err(error) => Recording::Broken(error.to_string()),
     }
+}
+
+/// Menus without mistakes, ready to be called at an hour of the calendar's wall; now, where none is named.
+pub(crate) fn stage(menus: &MenuFolder, at: Option<&str>) -> Result<Stage, String> {
+    let read = menus.read().map_err(|e| e.to_string())?;
+    let Some(reading) = &read.reading else {
+        return Err("the menus have mistakes: `hotline check` shows them".to_owned());
+    };
+    let lengths = lengths(&read.recordings(), &read.texts);
+    let set = Arc::new(reading.set.clone());
+    let at = match at {
+        Some(text) => {
+            set.zone.parse(text).ok_or_else(|| format!("`{text}` is no time; write 2026-02-17T03:00"))?
+        }
+        None => hotline::io::Clock::start().now().utc,
+    };
+    Ok(Stage { set, lengths: Arc::new(lengths), texts: read.texts.clone(), at })
 }

@@ -3,6 +3,7 @@ mod ask;
 mod backtest;
 mod check;
 mod explain;
+mod graph;
 mod load;
 mod menus;
 mod replay;
@@ -11,6 +12,7 @@ mod serve;
 mod simulate;
 mod terminal;
 mod try_call;
+mod when;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,10 @@ enum Command {
     Explain(explain::Explain),
     /// Call the menus without a server: a phone in the terminal, with a clock of its own.
     Try(try_call::Try),
+    /// Draw the menus as a picture (SVG), with yesterday's callers on each way.
+    Graph(graph::Graph),
+    /// Tell what plays for callers of a number at an hour, and why.
+    When(when::When),
     /// Run an agent and a merchant who answer by themselves.
     Robots(robots::Robots),
     /// Run a scenario's day through menus, queues and agents in seconds; compare plans.
@@ -60,6 +66,8 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Check(check)) => check.run(),
         Some(Command::Explain(explain)) => explain.run(),
         Some(Command::Try(call)) => call.run(),
+        Some(Command::Graph(graph)) => graph.run(),
+        Some(Command::When(when)) => when.run(),
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Backtest(backtest)) => backtest.run(),
         Some(Command::Load(load)) => load.run(),

@@ -4,13 +4,11 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
-use hotline::base::UtcTime;
 use hotline::exchange::menu::{Act, Rehearsal, Stage, clock, lines};
 
-use super::menus::{MenuFolder, lengths};
+use super::menus::{MenuFolder, stage};
 use super::terminal::printable;
 
 const KEYPAD: &str = "\
@@ -48,7 +46,7 @@ macro_rules! say {
 impl Try {
     /// Exit status 0: as expected. 1: a script's expectation does not hold. 2: menus, number, time or keys cannot be read.
     pub(crate) fn run(self) -> ExitCode {
-        match self.stage().and_then(|stage| self.play(&stage)) {
+        match stage(&self.menus, self.at.as_deref()).and_then(|stage| self.play(&stage)) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(1),
             Err(why) => {
@@ -56,17 +54,6 @@ impl Try {
                 ExitCode::from(2)
             }
         }
-    }
-
-    fn stage(&self) -> Result<Stage, String> {
-        let read = self.menus.read().map_err(|e| e.to_string())?;
-        let Some(reading) = &read.reading else {
-            return Err("the menus have mistakes: `hotline check` shows them".to_owned());
-        };
-        let lengths = lengths(&read.recordings(), &read.texts);
-        let set = Arc::new(reading.set.clone());
-        let at = at(self.at.as_deref(), &set)?;
-        Ok(Stage { set, lengths: Arc::new(lengths), texts: read.texts.clone(), at })
     }
 
     fn play(&self, stage: &Stage) -> Result<bool, String> {
@@ -108,16 +95,6 @@ impl Try {
             }
         }
         Ok(good)
-    }
-}
-
-/// A time on the calendar's wall, or now.
-pub(crate) fn at(text: Option<&str>, set: &hotline::exchange::menu::MenuSet) -> Result<UtcTime, String> {
-    match text {
-        Some(text) => {
-            set.zone.parse(text).ok_or_else(|| format!("`{text}` is no time; write 2026-02-17T03:00"))
-        }
-        None => Ok(hotline::io::Clock::start().now().utc),
     }
 }
 

@@ -451,7 +451,7 @@ fn variations(base: &Folder) -> Vec<(String, Folder)> {
     let mut nobody = base.clone();
     nobody.files.remove("directory.toml");
     all.push(("no directory".to_owned(), nobody));
-    let news = base.clone().and("news.toml", "say = \"english\"\nthen = \"main\"\n");
+    let news = base.clone().and("news.toml", "say = \"main\"\nthen = \"main\"\n");
     all.push((
         "a menu more".to_owned(),
         news.with("numbers.toml", |t| format!("{t}\n[95100]\nmenu = \"news\"\n")),
@@ -467,6 +467,11 @@ fn variations(base: &Folder) -> Vec<(String, Folder)> {
 fn nothing_is_found_in_good_files() {
     let base = shipped();
     let all = variations(&base);
+    let texts = texts();
+    let reading = MenuSet::read(&base.files, &texts.known()).unwrap();
+    let proof = prove(&reading, &base.files, &PromptLengths::estimated(&texts), Bounds::default());
+    assert!(proof.hours >= 4 && (1_000..100_000).contains(&proof.states), "{}", proof.told());
+    println!("{}", proof.told());
     assert!(all.len() >= 30, "{}", all.len());
     for (name, folder) in all {
         let found = folder.found();

@@ -222,6 +222,11 @@ impl Rehearsal {
         self.language
     }
 
+    /// He listens to something that no key interrupts.
+    pub(super) fn must_hear(&self) -> bool {
+        self.mark().is_some_and(|(mark, _)| mark.does == super::run::Does::MustHear)
+    }
+
     /// The calendar stands still while the clock moves: for who walks all ways at one hour.
     pub(super) fn hold_hour(&mut self, at: UtcTime) {
         self.now.utc = at;

@@ -106,6 +106,20 @@ impl Store {
         Ok(Self { path: name, options, readers })
     }
 
+    /// Opens a store that is there, to read it alone: nothing is made, and its schema stays as it is.
+    pub async fn look(path: &Path) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .read_only(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        let readers = readers.map_err(|source| StoreError::Sqlite { path: name.clone(), source })?;
+        Ok(Self { path: name, options, readers })
+    }
+
     /// Closes calls that a stop cut off (cause `server_restart`), but for those that the journal will close, and says
     /// where numbering goes on.
     pub async fn resume(&self, but: &BTreeSet<CallId>) -> Result<Resume, StoreError> {

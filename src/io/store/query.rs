@@ -5,7 +5,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::fold::signed;
 use super::{Store, StoreError};
-use crate::base::CallId;
+use crate::base::{CallId, UtcTime};
+use crate::exchange::Fact;
 
 /// Which calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,6 +141,22 @@ impl Store {
             )
             .await?;
         Ok(Some(CallStory { call: row, tellings, offers, entries, facts }))
+    }
+
+    /// All facts of the calls that began from `from` up to and without `to`, call by call in their order. Facts that this
+    /// version cannot read are left out.
+    pub async fn facts_of_calls_begun(&self, from: UtcTime, to: UtcTime) -> Result<Vec<Fact>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT f.body FROM calls c JOIN facts f ON f.call = c.id
+             WHERE c.started_us >= ? AND c.started_us < ? ORDER BY f.call, f.seq, f.idx",
+        )
+        .bind(from.as_micros())
+        .bind(to.as_micros())
+        .try_map(|r: SqliteRow| r.try_get::<String, _>("body"))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.error(e))?;
+        Ok(rows.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
     }
 
     async fn call_rows(&self, filter: &CallFilter, one: Option<CallId>) -> Result<Vec<CallRow>, StoreError> {

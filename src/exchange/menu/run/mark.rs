@@ -37,14 +37,15 @@ pub(in crate::exchange::menu) enum Does {
 /// What decides the ways on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::exchange::menu) struct Mark {
-    pub(in crate::exchange::menu) menu: MenuId,
-    pub(in crate::exchange::menu) language: Language,
-    pub(in crate::exchange::menu) line: Option<QueueId>,
+    // What is compared fast comes first.
     pub(in crate::exchange::menu) stands: Stands,
     pub(in crate::exchange::menu) does: Does,
     pub(in crate::exchange::menu) mistakes: u8,
     pub(in crate::exchange::menu) digits: usize,
     pub(in crate::exchange::menu) pressed: Option<Key>,
+    pub(in crate::exchange::menu) language: Language,
+    pub(in crate::exchange::menu) menu: MenuId,
+    pub(in crate::exchange::menu) line: Option<QueueId>,
     pub(in crate::exchange::menu) held: Vec<Key>,
     /// Digits go to the vault.
     pub(in crate::exchange::menu) hides: bool,
@@ -81,7 +82,7 @@ impl MenuRun {
             stands: self.stage.into(),
             does: self.ear.into(),
             mistakes: self.mistakes,
-            digits: self.typed.digits.len().max(usize::from(self.typed.secret)),
+            digits: self.digits_that_matter(),
             pressed: pressed.map(|(_, key)| *key),
             held: self.held.iter().copied().collect(),
             hides: self.hidden != Hidden::No,
@@ -89,6 +90,16 @@ impl MenuRun {
             stale: self.hidden == Hidden::Stale,
             spare: self.typed.full.is_some_and(|at| now.mono.since(at) <= SPARE_HASH),
             saying: if playing { self.saying.iter().map(name).collect() } else { Vec::new() },
+        }
+    }
+
+    /// Once they are read back, how many there are matters no more; only the longest reading is told apart, since it
+    /// lasts longest.
+    fn digits_that_matter(&self) -> usize {
+        let typed = self.typed.digits.len().max(usize::from(self.typed.secret));
+        match &self.menu.step {
+            Step::Entry(entry) if self.stage == Stage::Confirming && typed < usize::from(entry.max) => 0,
+            Step::Entry(_) | Step::Choice(_) | Step::Announcement(_) => typed,
         }
     }
 

@@ -1,0 +1,155 @@
+//! What plays at an hour: which doors are open then and why, what the caller of a number hears first, and where each of
+//! his keys leads.
+//!
+//! Invariant: what is heard comes from the machine that serves callers; what is said about hours comes from the calendar.
+use std::fmt::Write as _;
+
+use super::hours::{Ground, Hours, Span};
+use super::rehearsal::{Act, Rehearsal, Scene};
+use super::set::{MenuSet, Opening, Step, Target};
+use super::story::{Stage, lines};
+use super::walk::is_open;
+use crate::base::{QueueId, UtcTime};
+
+/// How far ahead the next opening or closing is looked for, in days.
+const AHEAD: u16 = 60;
+
+/// What plays for callers of `number` at the hour of `stage`; `None` when callers cannot dial it.
+pub fn when(stage: &Stage, number: &str) -> Option<String> {
+    let (set, at) = (&stage.set, stage.at);
+    let entrance = set.entrance(number)?;
+    let mut caller = Rehearsal::dial(set, &stage.lengths, number, at)?;
+    let mut told = format!("{number} at {} ({})", set.zone.show(at), set.zone.name());
+    for line in day(set, at) {
+        write!(told, "; {line}").ok()?;
+    }
+    told.push('\n');
+    if let Some(open) = &entrance.open {
+        writeln!(told, "the number: {}", door(set, open, at)).ok()?;
+    }
+    // Announcements are heard until somebody is asked for something.
+    for _ in 0..=set.menus.len() {
+        let scenes = caller.take_scenes();
+        for line in scenes.iter().flat_map(|scene| lines(scene, &stage.texts)) {
+            writeln!(told, "{line}").ok()?;
+        }
+        let ends = scenes.iter().any(|s| matches!(s, Scene::Line { .. } | Scene::Ended(_)));
+        let announces = |menu| matches!(set.menus.get(menu).map(|m| &m.step), Some(Step::Announcement(_)));
+        if ends || !caller.menu().is_some_and(announces) {
+            break;
+        }
+        caller.act(Act::Listen);
+    }
+    if let Some(menu) = caller.menu().and_then(|menu| set.menus.get(menu)) {
+        told.push_str(&keys(set, menu, at));
+    }
+    if let Some(queue) = caller.line() {
+        told.push_str(&who(set, queue, at));
+    }
+    Some(told)
+}
+
+/// Whether the day is anything but a plain one.
+fn day(set: &MenuSet, at: UtcTime) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for (name, hours) in &set.hours {
+        let day = hours.zone.wall(at).0;
+        let line = match hours.ground(day) {
+            Ground::Date => format!("{name} has hours of its own on this date"),
+            Ground::Holiday(holiday) => format!("holiday: {holiday}"),
+            Ground::Workday(holiday) => format!("worked for {holiday}, with Monday's hours"),
+            Ground::Weekday => continue,
+        };
+        if !said.contains(&line) {
+            said.push(line);
+        }
+    }
+    said
+}
+
+fn keys(set: &MenuSet, menu: &super::set::Menu, at: UtcTime) -> String {
+    let mut told = String::new();
+    let mut add = |key: &str, to: String| told.push_str(&format!("  {key}  {to}\n"));
+    match &menu.step {
+        Step::Choice(choices) => {
+            for (key, target) in choices {
+                add(&key.to_string(), leads(set, target, &menu.human, at));
+            }
+            add("0", leads(set, &Target::Human, &menu.human, at));
+        }
+        Step::Entry(entry) => {
+            let digits = if entry.min == entry.max {
+                entry.min.to_string()
+            } else {
+                format!("{} to {}", entry.min, entry.max)
+            };
+            add(&format!("{digits} digits"), leads(set, &entry.then, &menu.human, at));
+            add("*", leads(set, &Target::Human, &menu.human, at));
+        }
+        Step::Announcement(then) => add("then", leads(set, then, &menu.human, at)),
+    }
+    told
+}
+
+/// Where a way leads at this hour, through closed doors.
+fn leads(set: &MenuSet, target: &Target, human: &QueueId, at: UtcTime) -> String {
+    let mut target = target.clone();
+    let mut told = String::new();
+    for _ in 0..=set.menus.len() + set.queues.len() {
+        let (name, open) = match &target {
+            Target::Menu(id) => (format!("menu {id}"), set.menus.get(id).and_then(|m| m.open.as_ref())),
+            Target::Queue(id) => (format!("queue {id}"), set.queues.get(id).and_then(|q| q.open.as_ref())),
+            Target::Human => (format!("a human, queue {human}"), None),
+            Target::HangUp => ("the end".to_owned(), None),
+        };
+        told.push_str(&name);
+        let Some(open) = open else { return told };
+        told.push_str(&format!(" ({})", door(set, open, at)));
+        if is_open(set, Some(open), at) {
+            return told;
+        }
+        told.push_str(" -> ");
+        target = open.closed.clone();
+    }
+    told
+}
+
+/// `loans-desk is closed: 10:00-18:00, holiday: Spring Festival; opens 2026-02-17T10:00`.
+fn door(set: &MenuSet, open: &Opening, at: UtcTime) -> String {
+    let Some(hours) = set.hours.get(&open.hours) else { return String::new() };
+    let (state, next) = if hours.is_open(at) { ("open", "closes") } else { ("closed", "opens") };
+    let change = hours.next_change(at, AHEAD);
+    let change = change.map(|change| format!("; {next} {}", hours.zone.show(change))).unwrap_or_default();
+    format!("{} is {state}: {}{change}", open.hours, today(hours, at))
+}
+
+fn today(hours: &Hours, at: UtcTime) -> String {
+    let day = hours.zone.wall(at).0;
+    let spans: Vec<String> = hours.of(day).iter().map(span).collect();
+    let spans = if spans.is_empty() { "closed all day".to_owned() } else { spans.join(" and ") };
+    match hours.ground(day) {
+        Ground::Date => format!("{spans}, this date's own"),
+        Ground::Holiday(name) => format!("{spans}, holiday: {name}"),
+        Ground::Workday(name) => format!("{spans}, worked for {name}"),
+        Ground::Weekday => spans,
+    }
+}
+
+fn span(span: &Span) -> String {
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    let to = if span.to == 24 * 60 { "24:00".to_owned() } else { clock(span.to) };
+    format!("{}-{to}", clock(span.from))
+}
+
+/// Who could answer in a queue at this hour, by the shifts.
+fn who(set: &MenuSet, queue: &QueueId, at: UtcTime) -> String {
+    let Some(plan) = set.acd.queues.get(queue) else { return String::new() };
+    let works =
+        |agent: &&crate::base::AgentId| set.shifts.get(*agent).is_none_or(|hours| set.is_open(hours, at));
+    let names: Vec<&str> =
+        set.agents_with(&plan.skills).filter(works).map(crate::base::AgentId::as_str).collect();
+    format!(
+        "  could be answered by: {}\n",
+        if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    )
+}
