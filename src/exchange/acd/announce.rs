@@ -6,21 +6,21 @@
 use std::time::Duration;
 
 use super::Estimate;
-use super::estimate::{Outlook, formula};
+use super::estimate::{Outlook, edge_above, formula, lower_end, under_promise, words};
 use super::timers::Timer;
-use super::waiting::Place;
+use super::waiting::{Place, Ticket};
 use super::{Acd, AcdOutput};
 use crate::base::{Instant, TicketId};
 use crate::exchange::{RiseCause, Told};
 
-/// Edges of the ranges spoken, in minutes; then by ten.
-const EDGES_MIN: [u64; 9] = [0, 1, 2, 3, 5, 10, 15, 20, 30];
 /// A longer wait than this is told as unknown.
 const LONGEST_TOLD: Duration = Duration::from_hours(2);
 /// "You are next" is said when the wait is typically shorter than this.
 const NEXT_WITHIN: Duration = Duration::from_secs(30);
 /// A rise is told when the estimate exceeds the promise by more than this, and by more than a quarter of what is left.
 const RISE_MIN: Duration = Duration::from_secs(30);
+/// A rise is told with this much room: twice is worse than once.
+const AFTER_RISE: f64 = 1.3;
 /// Talks last longer when their mean grew by at least this factor.
 const LONGER: f64 = 1.1;
 
@@ -39,33 +39,6 @@ pub(crate) struct Promise {
     pub(crate) came: u64,
 }
 
-/// The largest edge not above `d`.
-fn edge_below(d: Duration) -> Duration {
-    let minutes = d.as_secs() / 60;
-    let edge = EDGES_MIN.into_iter().rev().find(|e| *e <= minutes).unwrap_or(0);
-    Duration::from_secs(60 * if minutes >= 30 { minutes / 10 * 10 } else { edge })
-}
-
-/// The smallest edge not below `d`, at least a minute.
-fn edge_above(d: Duration) -> Duration {
-    let minutes = u64::try_from(d.as_nanos().div_ceil(60_000_000_000)).unwrap_or(u64::MAX / 600).max(1);
-    let edge = EDGES_MIN.into_iter().find(|e| *e >= minutes).unwrap_or(minutes.div_ceil(10) * 10);
-    Duration::from_secs(60 * edge)
-}
-
-/// A range in honest words, never empty. The upper end goes outward: it is what we are held to. The lower end goes to
-/// the nearer edge: to be served a little sooner than told is good news, and the range stays worth hearing.
-pub(crate) fn words(low: Duration, high: Duration) -> (Duration, Duration) {
-    let high = edge_above(high);
-    (lower_end(low, high), high)
-}
-
-fn lower_end(low: Duration, high: Duration) -> Duration {
-    let (below, above) = (edge_below(low), edge_above(low));
-    let nearer = if above.saturating_sub(low) < low.saturating_sub(below) { above } else { below };
-    nearer.min(edge_below(high.saturating_sub(Duration::from_secs(1))))
-}
-
 /// What to say.
 #[derive(Clone, Debug, PartialEq)]
 enum Saying {
@@ -77,30 +50,33 @@ enum Saying {
     Range { low: Duration, high: Duration, rose: Option<RiseCause> },
 }
 
-/// The choice of words, a pure function. `urgent` callers came before him by right since the promise.
-fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> Saying {
+/// The choice of words, a pure function of the outlook, the range that is honest now, and the promise. `urgent` callers
+/// came before him by right since the promise.
+fn choose(
+    now: Instant,
+    (o, e): (&Outlook, Option<Estimate>),
+    urgent: u64,
+    promise: Option<&Promise>,
+) -> Saying {
     if o.agents == 0 {
         return Saying::Say(Told::NobodyYet);
     }
-    let Some(e) = formula(o).map(|f| o.told(&f)).filter(|e| e.high <= LONGEST_TOLD) else {
-        return Saying::Say(Told::Unknown);
-    };
+    let Some(e) = e.filter(|e| e.high <= LONGEST_TOLD) else { return Saying::Say(Told::Unknown) };
     if o.rivals == 0 && e.typical <= NEXT_WITHIN {
         return Saying::Say(Told::Next);
     }
     let (low, high) = words(e.low, e.high);
     let Some(promise) = promise else { return Saying::Range { low, high, rose: None } };
-    if now + high <= promise.by {
-        return Saying::Range { low, high, rose: None };
-    }
     let left = promise.by.since(now);
-    let whole = Duration::from_secs(left.as_secs() / 60 * 60);
-    if e.high <= whole {
-        return Saying::Range { low: lower_end(e.low, whole), high: whole, rose: None };
+    if let Some(high) = under_promise(e.high, left) {
+        return Saying::Range { low: lower_end(e.low, high), high, rose: None };
     }
-    let worth_saying = e.high > left + (left / 4).max(RISE_MIN);
+    let worth_saying = e.high > left + (left / 4).max(RISE_MIN) && high > left;
     match cause(o, &e, urgent, promise, left).filter(|_| worth_saying) {
-        Some(cause) => Saying::Range { low, high, rose: Some(cause) },
+        Some(cause) => {
+            let high = edge_above(e.high.mul_f64(AFTER_RISE)).max(high);
+            Saying::Range { low, high, rose: Some(cause) }
+        }
         None if promise.by < now => Saying::Say(Told::Unknown),
         None => Saying::Nothing,
     }
@@ -108,9 +84,9 @@ fn choose(now: Instant, o: &Outlook, urgent: u64, promise: Option<&Promise>) -> 
 
 /// The measured change that explains most of a rise, if any explains at least half of it.
 fn cause(o: &Outlook, e: &Estimate, urgent: u64, promise: &Promise, left: Duration) -> Option<RiseCause> {
-    let without = |o: Outlook| {
-        formula(&Outlook { first_per_s: None, ..o }).map(|was| e.high.saturating_sub(o.told(&was).high))
-    };
+    let high = |o: Outlook| formula(&Outlook { first_per_s: None, ..o }).map(|f| f.high_s);
+    let is = high(*o)?;
+    let without = |o: Outlook| high(o).map(|was| e.high.mul_f64(((is - was) / is.max(1.0)).clamp(0.0, 1.0)));
     let fewer = (o.agents < promise.agents).then(|| without(Outlook { agents: promise.agents, ..*o }));
     let longer = (o.handle_s >= promise.handle_s * LONGER)
         .then(|| without(Outlook { handle_s: promise.handle_s, ..*o }));
@@ -135,7 +111,9 @@ impl Acd {
         let every = self.plan.queues.get(&ticket.joining().queue).map_or(Duration::ZERO, |q| q.tell_every);
         let promise = ticket.promise;
         let urgent = promise.map_or(0, |p| self.came_before(ticket, p.class).saturating_sub(p.came));
-        let saying = choose(self.now.mono, &outlook, urgent, promise.as_ref());
+        let estimate = self.honest(id, &outlook);
+        let Some(ticket) = self.room.ticket(id) else { return };
+        let saying = choose(self.now.mono, (&outlook, estimate), urgent, promise.as_ref());
         let class = ticket.rank().class;
         let (told, promise) = match saying {
             Saying::Nothing => (None, promise),
@@ -158,7 +136,35 @@ impl Acd {
             ticket.promise = promise;
             self.counters.rises += u64::from(ticket.rose().is_some());
         }
+        if let (Told::Wait { .. }, Some(promise)) = (&told, promise) {
+            self.promised(id, promise.by);
+        }
         self.outputs.push_back(AcdOutput::Tell { ticket: id, call, told });
+    }
+
+    /// The range that is honest now: the formula's, drawn by what was learned, its ends set by what was kept so far. At
+    /// entry it is noted, to learn from it once his wait is known.
+    fn honest(&mut self, id: TicketId, outlook: &Outlook) -> Option<Estimate> {
+        let formula = formula(outlook)?;
+        let ticket = self.room.ticket(id)?;
+        let entry = ticket.entered() == self.now.mono && ticket.entry.is_none();
+        let Some(sight) = self.sight(ticket, outlook) else { return Some(outlook.told(&formula)) };
+        let desk = self.desks.get_mut(&ticket.joining().queue)?;
+        let noted = desk.estimator.enter(&sight, &formula);
+        let range = desk.estimator.range(&sight, &formula);
+        if entry && let Some(ticket) = self.room.ticket_mut(id) {
+            ticket.entry = Some(Box::new(noted));
+        }
+        Some(outlook.told(&range))
+    }
+
+    /// How much longer a caller is expected to wait, without working out anything anew.
+    pub(super) fn expected(&self, ticket: &Ticket) -> Option<Estimate> {
+        let outlook = self.outlook(ticket)?;
+        let formula = formula(&outlook)?;
+        let desk = self.desks.get(&ticket.joining().queue)?;
+        let sight = self.sight(ticket, &outlook)?;
+        Some(outlook.told(&desk.estimator.range(&sight, &formula)))
     }
 
     fn said_unknown(&self, id: TicketId) -> bool {
@@ -193,12 +199,13 @@ impl Acd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::acd::Forecast;
 
     const NOW: Instant = Instant::from_secs(1000);
 
-    fn minutes(low: f64, high: f64) -> (u64, u64) {
-        let (low, high) = words(Duration::from_secs_f64(low * 60.0), Duration::from_secs_f64(high * 60.0));
-        (low.as_secs() / 60, high.as_secs() / 60)
+    /// What is said by the formula alone.
+    fn say(o: &Outlook, urgent: u64, promise: Option<&Promise>) -> Saying {
+        choose(NOW, (o, formula(o).map(|f| o.told(&f))), urgent, promise)
     }
 
     fn outlook(ahead: f64, agents: u32) -> Outlook {
@@ -220,42 +227,29 @@ mod tests {
     }
 
     #[test]
-    fn ranges_end_on_the_edges_people_use() {
-        assert_eq!(minutes(0.1, 0.5), (0, 1));
-        assert_eq!(minutes(0.2, 1.0), (0, 1));
-        assert_eq!(minutes(0.9, 1.01), (1, 2));
-        assert_eq!(minutes(2.9, 3.2), (3, 5));
-        assert_eq!(minutes(2.2, 8.0), (2, 10));
-        assert_eq!(minutes(9.0, 9.5), (5, 10), "never empty");
-        assert_eq!(minutes(17.0, 31.0), (15, 40));
-        assert_eq!(minutes(36.0, 80.0), (40, 80));
-    }
-
-    #[test]
     fn what_is_told_first_is_the_range_itself() {
-        let Saying::Range { low, high, rose: None } = choose(NOW, &outlook(4.0, 2), 0, None) else {
-            panic!()
-        };
-        assert_eq!((low, high), (Duration::from_mins(3), Duration::from_mins(15)));
+        let Saying::Range { low, high, rose: None } = say(&outlook(4.0, 2), 0, None) else { panic!() };
+        assert_eq!((low, high), (Duration::from_mins(4), Duration::from_mins(10)));
     }
 
     #[test]
     fn a_promise_that_still_holds_is_told_in_whole_minutes_that_remain() {
-        // 4 ahead of 2 agents: at most 719 s; promised for 780 s from now.
-        let saying = choose(NOW, &outlook(4.0, 2), 0, Some(&promise(780, 2)));
-        assert!(matches!(saying, Saying::Range { high, rose: None, .. } if high == Duration::from_mins(13)));
+        let o = outlook(4.0, 2);
+        let forecast = Forecast { mean_s: 300.0, low_s: 100.0, typical_s: 280.0, high_s: 522.0 };
+        let saying = choose(NOW, (&o, Some(o.told(&forecast))), 0, Some(&promise(570, 2)));
+        assert!(matches!(saying, Saying::Range { high, rose: None, .. } if high == Duration::from_mins(9)));
     }
 
     #[test]
     fn without_a_cause_nothing_later_is_said_and_after_the_promise_that_we_do_not_know() {
-        assert_eq!(choose(NOW, &outlook(4.0, 2), 0, Some(&promise(300, 2))), Saying::Nothing);
+        assert_eq!(say(&outlook(4.0, 2), 0, Some(&promise(300, 2))), Saying::Nothing);
         let broken = Promise { by: NOW - Duration::from_secs(1), ..promise(0, 2) };
-        assert_eq!(choose(NOW, &outlook(4.0, 2), 0, Some(&broken)), Saying::Say(Told::Unknown));
+        assert_eq!(say(&outlook(4.0, 2), 0, Some(&broken)), Saying::Say(Told::Unknown));
     }
 
     #[test]
     fn a_rise_names_the_measured_change_that_explains_most_of_it() {
-        let rose = |o: &Outlook, urgent, promise: &Promise| match choose(NOW, o, urgent, Some(promise)) {
+        let rose = |o: &Outlook, urgent, promise: &Promise| match say(o, urgent, Some(promise)) {
             Saying::Range { rose, .. } => rose,
             Saying::Nothing | Saying::Say(_) => None,
         };
@@ -270,18 +264,15 @@ mod tests {
     #[test]
     fn he_is_next_only_when_nobody_is_ahead_and_agents_are_close() {
         let first = Outlook { rivals: 0, ..outlook(0.0, 10) };
-        assert_eq!(choose(NOW, &first, 0, None), Saying::Say(Told::Next));
+        assert_eq!(say(&first, 0, None), Saying::Say(Told::Next));
         let far = Outlook { rivals: 0, ..outlook(0.0, 1) };
-        assert!(matches!(choose(NOW, &far, 0, None), Saying::Range { .. }));
+        assert!(matches!(say(&far, 0, None), Saying::Range { .. }));
     }
 
     #[test]
     fn we_say_when_we_do_not_know() {
-        assert_eq!(choose(NOW, &outlook(1.0, 0), 0, None), Saying::Say(Told::NobodyYet));
-        assert_eq!(
-            choose(NOW, &Outlook { handle_s: 0.0, ..outlook(1.0, 2) }, 0, None),
-            Saying::Say(Told::Unknown)
-        );
-        assert_eq!(choose(NOW, &outlook(200.0, 1), 0, None), Saying::Say(Told::Unknown), "beyond two hours");
+        assert_eq!(say(&outlook(1.0, 0), 0, None), Saying::Say(Told::NobodyYet));
+        assert_eq!(say(&Outlook { handle_s: 0.0, ..outlook(1.0, 2) }, 0, None), Saying::Say(Told::Unknown));
+        assert_eq!(say(&outlook(200.0, 1), 0, None), Saying::Say(Told::Unknown), "beyond two hours");
     }
 }

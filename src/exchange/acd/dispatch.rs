@@ -10,7 +10,7 @@ use super::strategy::{Candidate, Candidates};
 use super::timers::Timer;
 use super::waiting::{Line, Place, Ticket};
 use super::{Acd, AcdOutput, Offer, OfferWhy};
-use crate::base::{AgentId, AssignmentId, TicketId};
+use crate::base::{AgentId, AssignmentId, Instant, TicketId};
 use crate::exchange::Cause;
 
 /// Candidates and callers passed over that an offer's record names at most.
@@ -156,14 +156,23 @@ impl Acd {
         let rang = self.now.mono.since(assignment.offered);
         self.offers.answer(id, self.now.mono);
         self.timers.cancel(&Timer::Lease(id));
-        if let Some(ticket) = self.remove_ticket(ticket) {
-            let waited = ticket.waited(self.now.mono);
+        let line = self.room.ticket(ticket).and_then(|t| self.room.find(t.joining()));
+        if let Some(mut ticket) = self.remove_ticket(ticket) {
+            let (now, waited) = (self.now.mono, ticket.waited(self.now.mono));
             let target = self.plan.queues.get(&queue).map_or_else(Default::default, |q| q.service_target);
             let here = self.now.mono.since(ticket.entered());
             self.at_desk(&queue, |desk| {
                 desk.measured.answered(rang, here);
+                desk.recent.answered(now, here);
+                desk.promises.over(&ticket.promised, now, true);
+                if let Some(entry) = ticket.entry.take() {
+                    desk.estimator.served(now.since(Instant::ZERO).as_secs_f64(), &entry, here);
+                }
                 desk.service.answered(waited, target);
             });
+            if let Some(line) = line.and_then(|id| self.room.line_mut(id)) {
+                line.recent.answered(now, here);
+            }
         }
         self.roster.set_last_queue(&agent, &queue);
         self.change_agent(&agent, AgentEvent::Answered);

@@ -23,7 +23,11 @@ impl Acd {
         let Some(queue) = plan.queues.get(&joining.queue) else {
             return self.overflowed(&joining, OverflowCause::NoSuchQueue);
         };
-        self.at_desk(&joining.queue, |desk| desk.service.entered());
+        let now = self.now.mono;
+        self.at_desk(&joining.queue, |desk| {
+            desk.service.entered();
+            desk.recent.joined.note(now);
+        });
         let line = self.line_for(&joining, queue);
         if let Some(why) = self.turned_away(&joining, queue, line) {
             self.at_desk(&joining.queue, |desk| desk.service.overflowed());
@@ -200,9 +204,11 @@ impl Acd {
     /// Forgets a caller who left by himself.
     pub(super) fn gone(&mut self, id: TicketId) {
         if let Some(ticket) = self.remove_ticket(id) {
-            let waited = self.now.mono.since(ticket.entered());
+            let (now, waited) = (self.now.mono, self.now.mono.since(ticket.entered()));
             self.at_desk(&ticket.joining().queue, |desk| {
                 desk.measured.left(waited);
+                desk.recent.left.note(now);
+                desk.promises.over(&ticket.promised, now, false);
                 desk.service.left();
             });
         }

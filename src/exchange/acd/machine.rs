@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::agent::AgentEvent;
+use super::estimate::{Estimator, Recent};
 use super::measured::Measured;
 use super::offers::Offers;
 use super::order::Rank;
+use super::promises::Promises;
 use super::roster::Roster;
 use super::service::Service;
 use super::timers::{Timer, Timers};
@@ -49,6 +51,9 @@ pub struct Acd {
 pub(super) struct Desk {
     pub(super) measured: Measured,
     pub(super) service: Service,
+    pub(super) recent: Recent,
+    pub(super) estimator: Estimator,
+    pub(super) promises: Promises,
 }
 
 impl Acd {

@@ -13,6 +13,7 @@ mod message;
 mod offers;
 mod order;
 mod plan;
+mod promises;
 mod roster;
 mod service;
 mod snapshot;
@@ -30,5 +31,6 @@ pub use estimate::{
 pub use machine::Acd;
 pub use message::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OfferWhy, OverflowCause};
 pub use plan::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Strategy};
+pub use promises::PromiseFigures;
 pub use service::{ServiceFigures, Spread};
 pub use snapshot::{AcdCounters, AcdSnapshot, AgentSnapshot, AgentTimes, QueueSnapshot, TicketSnapshot};

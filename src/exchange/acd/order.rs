@@ -78,6 +78,14 @@ impl Ranks {
             peers.iter().map(move |(since, ticket)| Rank { class, since: *since, ticket: *ticket })
         })
     }
+    /// How many are of a class before `class`.
+    pub(crate) fn before_class(&self, class: u8) -> usize {
+        self.by_class.iter().take(usize::from(class)).map(VecDeque::len).sum()
+    }
+    /// The earliest clock of all.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.by_class.iter().filter_map(|peers| peers.front()).map(|(since, _)| *since).min()
+    }
     /// How many are ahead of `rank`.
     pub(crate) fn ahead(&self, rank: Rank) -> usize {
         let class = usize::from(rank.class);

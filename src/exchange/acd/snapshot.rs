@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::estimate::formula;
 use super::roster::{Member, Profile};
 use super::waiting::{Place, Ticket};
-use super::{Acd, AgentState, Estimate, QueuePlan, ServiceFigures};
+use super::{Acd, AgentState, Estimate, PromiseFigures, QueuePlan, ServiceFigures};
 use crate::base::{AgentId, CallId, Instant, Language, Now, QueueId, TicketId};
 use crate::exchange::Told;
 
@@ -38,6 +37,9 @@ pub struct QueueSnapshot {
     pub agents_ready: usize,
     /// Service level, hang-ups, waits and talks so far.
     pub service: ServiceFigures,
+    /// What became of the waits that were promised, by half-hour of the day.
+    #[serde(default)]
+    pub promises: Vec<PromiseFigures>,
 }
 
 /// One caller who waits.
@@ -163,6 +165,7 @@ impl Acd {
             agents_signed_in: able.iter().map(|p| usize::try_from(p.signed_in()).unwrap_or(usize::MAX)).sum(),
             agents_ready: able.iter().map(|p| p.ready().by_name.len()).sum(),
             service: self.desks.get(id).map(|d| d.service.figures()).unwrap_or_default(),
+            promises: self.desks.get(id).map(|d| d.promises.figures()).unwrap_or_default(),
         }
     }
 
@@ -182,7 +185,7 @@ impl Acd {
             waited: ticket.waited(at),
             ringing: assignment.map(|a| a.agent.clone()),
             told: ticket.told.as_ref().map(|(told, when)| (told.clone(), at.since(*when))),
-            estimate: self.outlook(ticket).and_then(|o| formula(&o).map(|f| o.told(&f))),
+            estimate: self.expected(ticket),
         }
     }
 }

@@ -57,6 +57,7 @@ impl Acd {
         let Some(assignment) = self.offers.close(id) else { return };
         self.at_desk(&assignment.queue, |desk| {
             desk.measured.talked(talked);
+            desk.recent.talked(talked);
             desk.service.talked(talked);
         });
         let agent = assignment.agent;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::Joining;
 use super::announce::Promise;
+use super::estimate::{Entry, LineRecent};
 use super::measured::Flow;
 use super::order::{CLASS_LAST, Rank, Ranks, class_at, next_step};
+use super::promises::Promised;
 use super::roster::ProfileId;
 use crate::base::{AgentId, AssignmentId, Instant, Language, QueueId, SkillId, TicketId};
 use crate::exchange::{RiseCause, Told};
@@ -67,6 +69,10 @@ pub(crate) struct Ticket {
     pub(crate) told: Option<(Told, Instant)>,
     /// The upper end that was told, as a time of day, and what it rested on.
     pub(crate) promise: Option<Promise>,
+    /// What was predicted when he came, until it is known how true it was.
+    pub(crate) entry: Option<Box<Entry>>,
+    /// Ends that were promised, with the moments at which they were.
+    pub(crate) promised: Vec<Promised>,
     /// When he is due to be told again, while a phone rings for him.
     pub(crate) tell_due: Option<Instant>,
 }
@@ -85,6 +91,8 @@ impl Ticket {
             free_for_all: false,
             told: None,
             promise: None,
+            entry: None,
+            promised: Vec::new(),
             tell_due: None,
         }
     }
@@ -146,6 +154,8 @@ pub(crate) struct Line {
     held: Ranks,
     entered: [u64; CLASS_LAST as usize + 1],
     flows: [Flow; CLASS_LAST as usize + 1],
+    /// What happened in it lately.
+    pub(crate) recent: LineRecent,
 }
 
 impl Line {
@@ -172,6 +182,14 @@ impl Line {
     /// How many of its callers are ahead of `rank`.
     pub(crate) fn ahead(&self, rank: Rank) -> usize {
         self.waiting.ahead(rank) + self.held.ahead(rank)
+    }
+    /// How many of its callers are of a class before `class`.
+    pub(crate) fn before_class(&self, class: u8) -> usize {
+        self.waiting.before_class(class) + self.held.before_class(class)
+    }
+    /// The earliest clock of its callers.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.waiting.oldest().into_iter().chain(self.held.oldest()).min()
     }
     /// How many ever came with a class before `class`.
     pub(crate) fn came_before(&self, class: u8) -> u64 {
@@ -236,6 +254,7 @@ impl WaitingRoom {
             held: Ranks::default(),
             entered: [0; CLASS_LAST as usize + 1],
             flows: [Flow::new(now); CLASS_LAST as usize + 1],
+            recent: LineRecent::default(),
         };
         self.lines.insert(id, line);
         id

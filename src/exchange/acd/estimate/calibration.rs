@@ -145,22 +145,19 @@ mod tests {
     fn what_is_said_holds_as_often_as_it_claims_even_when_the_forecast_is_wrong() {
         let mut calibration = Calibration::default();
         let mut rng = Rng::from_number(4);
-        let wrong = Forecast { mean_s: 300.0, low_s: 280.0, typical_s: 300.0, high_s: 320.0 };
+        let narrow = Forecast { mean_s: 300.0, low_s: 200.0, typical_s: 300.0, high_s: 400.0 };
         let (mut held, mut judged) = (0, 0);
-        for i in 0..4000 {
+        for i in 0..5000 {
             let waited = Duration::from_secs_f64(600.0 * rng.unit());
-            let (low, high) = calibration.range(&wrong, 40_000.0);
+            let (low, high) = calibration.range(&narrow, 40_000.0);
             let said = words(low, high);
             calibration.learn(said, waited, 40_000.0);
-            let (low, high) = calibration.range(&Forecast { low_s: 0.0, high_s: 600.0, ..wrong }, 40_000.0);
             if i > 1000 {
-                let said = words(low, high);
-                calibration.learn(said, waited, 40_000.0);
                 judged += 1;
                 held += i32::from(said.0 <= waited && waited <= said.1);
             }
         }
         let share = f64::from(held) / f64::from(judged);
-        assert!((0.7..=0.9).contains(&share), "{share}");
+        assert!((0.77..=0.83).contains(&share), "{share}");
     }
 }

@@ -12,7 +12,7 @@ use super::residuals::Residuals;
 use super::sight::{FEATURES, Features, Sight};
 
 /// How many numbers the second stage has.
-pub(super) const SECOND: usize = 31;
+pub(super) const SECOND: usize = 32;
 /// Outcomes before the first regression.
 const FIRST: u32 = 80;
 /// Outcomes between two regressions.

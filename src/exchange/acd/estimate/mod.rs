@@ -9,15 +9,17 @@ mod formula;
 mod learned;
 mod outlook;
 mod quantiles;
+mod recent;
 mod residuals;
+mod seen;
 mod sight;
 
-pub(in crate::exchange::acd) use calibration::lower_end;
+pub(in crate::exchange::acd) use calibration::{edge_above, lower_end};
 pub use calibration::{under_promise, words};
 pub use estimator::{Entry, Estimator};
-#[cfg(test)]
-pub(crate) use formula::estimate;
 pub use formula::{Basis, Estimate, spread_by_steps};
 pub(crate) use formula::{Outlook, formula};
 pub use learned::{Forecast, Learned};
+pub(in crate::exchange::acd) use recent::{LineRecent, Recent};
+pub(in crate::exchange::acd) use residuals::half_hour;
 pub use sight::Sight;

@@ -156,7 +156,7 @@ fn spot(knot: u8, (urgent, kind, day_s): (bool, u8, f64)) -> Spot {
 }
 
 /// Which half-hour of the day.
-pub(super) fn half_hour(day_s: f64) -> u8 {
+pub(in crate::exchange::acd) fn half_hour(day_s: f64) -> u8 {
     let slot = (day_s / 1800.0).clamp(0.0, f64::from(SLOTS - 1));
     (0..SLOTS).rev().find(|s| f64::from(*s) <= slot).unwrap_or(0)
 }
