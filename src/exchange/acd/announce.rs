@@ -20,7 +20,7 @@ const NEXT_WITHIN: Duration = Duration::from_secs(30);
 /// A rise is told when the estimate exceeds the promise by more than this, and by more than a quarter of what is left.
 const RISE_MIN: Duration = Duration::from_secs(30);
 /// A rise is told with this much room: twice is worse than once.
-const AFTER_RISE: f64 = 1.3;
+const AFTER_RISE: f64 = 1.5;
 /// Talks last longer when their mean grew by at least this factor.
 const LONGER: f64 = 1.1;
 
@@ -37,6 +37,8 @@ pub(crate) struct Promise {
     pub(crate) class: u8,
     /// Callers who had come before that class by right.
     pub(crate) came: u64,
+    /// It was a rise: another is told only once this promise is over.
+    pub(crate) rose: bool,
 }
 
 /// What to say.
@@ -71,8 +73,11 @@ fn choose(
     if let Some(high) = under_promise(e.high, left) {
         return Saying::Range { low: lower_end(e.low, high), high, rose: None };
     }
-    let worth_saying = e.high > left + (left / 4).max(RISE_MIN) && high > left;
-    match cause(o, &e, urgent, promise, left).filter(|_| worth_saying) {
+    let again = promise.rose && !left.is_zero();
+    let worth_saying = !again && e.high > left + (left / 4).max(RISE_MIN) && high > left;
+    // Those who came before him by right are no fall of capacity: said only once the promise is over.
+    let fell = |cause: &RiseCause| *cause != RiseCause::UrgentCallers || left.is_zero();
+    match cause(o, &e, urgent, promise, left).filter(|c| worth_saying && fell(c)) {
         Some(cause) => {
             let high = edge_above(e.high.mul_f64(AFTER_RISE)).max(high);
             Saying::Range { low, high, rose: Some(cause) }
@@ -123,7 +128,10 @@ impl Acd {
                 let came = self.came_before(ticket, class);
                 let by = self.now.mono + high;
                 let (agents, handle_s) = (outlook.agents, outlook.handle_s);
-                (Some(Told::Wait { low, high, rose }), Some(Promise { by, agents, handle_s, class, came }))
+                (
+                    Some(Told::Wait { low, high, rose }),
+                    Some(Promise { by, agents, handle_s, class, came, rose: rose.is_some() }),
+                )
             }
         };
         if !every.is_zero() {
@@ -223,7 +231,14 @@ mod tests {
     }
 
     fn promise(by_s: u64, agents: u32) -> Promise {
-        Promise { by: NOW + Duration::from_secs(by_s), agents, handle_s: 180.0, class: 5, came: 0 }
+        Promise {
+            by: NOW + Duration::from_secs(by_s),
+            agents,
+            handle_s: 180.0,
+            class: 5,
+            came: 0,
+            rose: false,
+        }
     }
 
     #[test]
@@ -254,7 +269,7 @@ mod tests {
             Saying::Nothing | Saying::Say(_) => None,
         };
         assert_eq!(rose(&outlook(4.0, 2), 0, &promise(300, 6)), Some(RiseCause::FewerAgents));
-        assert_eq!(rose(&outlook(8.0, 2), 6, &promise(300, 2)), Some(RiseCause::UrgentCallers));
+        assert_eq!(rose(&outlook(8.0, 2), 6, &promise(0, 2)), Some(RiseCause::UrgentCallers));
         let short = Promise { handle_s: 60.0, ..promise(300, 2) };
         assert_eq!(rose(&outlook(4.0, 2), 0, &short), Some(RiseCause::LongerTalks));
         assert_eq!(rose(&outlook(40.0, 2), 1, &promise(300, 2)), None, "one caller does not explain so much");
