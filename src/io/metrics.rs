@@ -100,13 +100,6 @@ impl Sheet {
         gauge.set(real(value));
         self.0.register(name, help, gauge);
     }
-    fn many(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
-        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels).set(real(value));
-        }
-        self.0.register(name, help, family);
-    }
     /// Counters: `name` without `_total`, which the text adds.
     fn tally(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
         let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
@@ -181,13 +174,7 @@ impl Metrics {
         let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
         sheet.put("calls", "Calls by stage", stages(view));
         sheet.one("legs", "Legs that SIP knows", view.legs as u64);
-        sheet.many(
-            "held",
-            "Things in memory: what stays when calls are over is a leak",
-            view.held.iter().map(|(what, n)| (by("what", what), *n as u64)),
-        );
-        sheet.one("phones_answering", "Agents' phones that answer when asked", view.phones_answering as u64);
-        sheet.one("phones_silent", "Agents' phones that do not any more", view.phones_silent as u64);
+        held(sheet, view);
         sheet.one("rtp_ports_ready", "RTP ports bound ahead of need", view.ports_ready as u64);
         sheet.tally_one("inputs", "Inputs numbered", view.board.seq.0);
         sheet.tally_one("inputs_ignored", "Inputs that made no sense where they arrived", view.board.ignored);
@@ -355,6 +342,17 @@ impl Metrics {
         );
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
+}
+
+/// What is in memory now.
+fn held(sheet: &mut Sheet, view: &NodeView) {
+    sheet.put(
+        "held",
+        "Things in memory: what stays when calls are over is a leak",
+        view.held.iter().map(|(what, n)| (by("what", what), count(*n))),
+    );
+    sheet.one("phones_answering", "Agents' phones that answer when asked", view.phones_answering as u64);
+    sheet.one("phones_silent", "Agents' phones that do not any more", view.phones_silent as u64);
 }
 
 fn user_agent(sheet: &mut Sheet, view: &NodeView) {
