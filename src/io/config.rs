@@ -318,6 +318,17 @@ mod tests {
     }
 
     #[test]
+    fn phones_are_asked_as_often_as_is_said_or_never() {
+        let read = |text: &str| Settings::read("hotline.toml", text);
+        assert_eq!(Settings::default().ask_phones, Duration::from_secs(10));
+        for (word, every) in [("30s", 30), ("0s", 0)] {
+            let text = format!("[sip]\nask_phones = \"{word}\"\n");
+            assert_eq!(read(&text).unwrap().0.ask_phones, Duration::from_secs(every));
+        }
+        assert!(read("[sip]\nask_phones = \"2h\"\n").is_err());
+    }
+
+    #[test]
     fn an_empty_file_is_the_loopback_defaults() {
         let (s, found) = Settings::read("hotline.toml", "").unwrap();
         assert!(found.is_empty());

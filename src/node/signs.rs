@@ -43,13 +43,18 @@ pub(super) struct Signs {
     cut_off: bool,
     /// A question is under way.
     asked: bool,
+    /// The silence that sound was told to complain of.
+    watched: Duration,
 }
 
 impl Node {
     /// From now on silence is a sign of death.
     pub(super) fn watch(&mut self, leg: LegId) {
-        let silence = Some(self.quiet_after(leg));
-        self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence }));
+        let silence = self.quiet_after(leg);
+        if let Some(node_leg) = self.legs.get_mut(leg) {
+            node_leg.signs.watched = silence;
+        }
+        self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence: Some(silence) }));
     }
 
     /// Silence that is noticed.
@@ -67,14 +72,15 @@ impl Node {
 
     /// No sound came for as long as is watched.
     pub(super) fn on_quiet(&mut self, leg: LegId) {
-        let (now, after) = (self.now().mono, self.quiet_after(leg));
-        let left = self.settings.exchange.silence.saturating_sub(after);
+        let (now, most) = (self.now().mono, self.settings.exchange.silence);
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        let after = node_leg.signs.watched;
+        let left = most.saturating_sub(after);
         let since = *node_leg.signs.quiet.get_or_insert(now - after);
         if left.is_zero() {
             return self.silent_too_long(leg);
         }
-        self.legs.start_silence(leg, since + self.settings.exchange.silence);
+        self.legs.start_silence(leg, since + most);
         self.probe(leg);
     }
 
@@ -82,8 +88,12 @@ impl Node {
     pub(super) fn on_sound_back(&mut self, leg: LegId) {
         self.legs.stop_silence(leg);
         self.legs.stop_probe(leg);
-        if let Some(node_leg) = self.legs.get_mut(leg) {
-            (node_leg.signs.quiet, node_leg.signs.asked) = (None, false);
+        let wanted = self.quiet_after(leg);
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
+        (node_leg.signs.quiet, node_leg.signs.asked) = (None, false);
+        // What gave reason to doubt may be over: silence is given its usual time again.
+        if node_leg.signs.watched != wanted {
+            self.watch(leg);
         }
     }
 
@@ -185,7 +195,6 @@ impl Node {
         let was = self.legs.get_mut(leg).is_some_and(|l| std::mem::take(&mut l.signs.cut_off));
         if was {
             self.on_sound_back(leg);
-            self.watch(leg);
         }
     }
 
