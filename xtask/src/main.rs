@@ -20,7 +20,7 @@ cargo xtask bench [NAME]... run the benches (or those named); fails where a budg
 cargo xtask kills [--kills N] [--seed N] [--within MS] [--debug]
                             kill -9 at N moments (200), each within MS (1500) of the round's beginning, under load, release
                             build: nothing acknowledged may be lost
-cargo xtask soak [--calls N] [--rate N]
+cargo xtask soak [--calls N] [--rate N] [--built]
                             N calls (200000), so many a second (800), against a release server: memory and files stay flat
 cargo xtask fuzz [S] [NAME]... fuzz all that reads bytes from outside (or the targets named), S seconds each (60)
 cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed

@@ -33,20 +33,26 @@ struct Measure {
     held: BTreeMap<String, u64>,
 }
 
-/// `words`: `--calls N`, `--rate N`.
+/// `words`: `--calls N`, `--rate N`, `--built` for the release build that is there.
 pub fn soak(words: &[String]) -> Result {
-    let (mut calls, mut rate) = (200_000, 800);
+    let (mut calls, mut rate, mut build) = (200_000, 800, true);
     let mut words = words.iter();
     while let Some(word) = words.next() {
+        if word == "--built" {
+            build = false;
+            continue;
+        }
         let number =
             words.next().and_then(|n| n.parse::<u64>().ok()).ok_or(format!("{word} wants a number"))?;
         match word.as_str() {
             "--calls" => calls = number,
             "--rate" => rate = number,
-            other => return Err(format!("what is {other:?}? --calls N, --rate N")),
+            other => return Err(format!("what is {other:?}? --calls N, --rate N, --built")),
         }
     }
-    run(cargo(&["build", "--release", "--bin", "hotline"]))?;
+    if build {
+        run(cargo(&["build", "--release", "--bin", "hotline"]))?;
+    }
     let server = Server::start()?;
     let fresh = server.measure()?;
     tell("fresh", &fresh);
