@@ -103,3 +103,51 @@ fn looks_drawn(shot: &Path) {
     assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
     assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
 }
+
+#[test]
+fn a_deep_run_writes_a_capture_that_wiresharks_tools_read() {
+    let folder = scratch();
+    let pcap = folder.join("day.pcap");
+    let scenario = folder.join("short.toml");
+    std::fs::write(&scenario, SHORT).unwrap();
+    let output =
+        simulate(&[scenario.to_str().unwrap(), "--deep", "--calls", "3", "--pcap", pcap.to_str().unwrap()]);
+    let text = said(&output);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("broken invariants: 0"), "{text}");
+    let shark = |filter: &str| {
+        let output = Command::new("tshark")
+            .args(["-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-r"])
+            .arg(&pcap)
+            .args(["-Y", filter, "-T", "fields", "-e", "frame.number", "-d", "udp.port==30000,rtp"])
+            .output()
+            .unwrap_or_else(|e| panic!("tshark cannot be started ({e}); `cargo xtask test` installs it"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        said(&output).lines().count()
+    };
+    assert!(shark("sip.Method == \"INVITE\"") >= 3);
+    assert!(shark("sip.Status-Code == 200") >= 3);
+    assert!(shark("rtp") > 200);
+    assert!(shark("rtpevent") >= 3, "keys");
+    let wrong = "_ws.malformed or ip.checksum.status == 0 or udp.checksum.status == 0";
+    assert_eq!(shark(wrong), 0, "malformed packets or wrong checksums");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Three callers within a minute.
+const SHORT: &str = r#"
+title  = "short"
+begins = "2026-11-10T10:00+08:00"
+lasts  = "2m"
+[arrivals]
+per_half_hour = [120]
+[callers.all]
+number   = "95188"
+keys     = ["0"]
+think    = "2s"
+patience = "1m"
+talk     = "5s"
+[agents.all]
+count   = 2
+pick_up = "1s"
+"#;

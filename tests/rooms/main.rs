@@ -4,6 +4,7 @@ mod audio;
 mod call_chaos;
 mod call_scripts;
 mod call_stages;
+mod deep_day;
 mod flat;
 mod lost_places;
 mod media_formats;

@@ -178,3 +178,19 @@ fn a_drawn_caller_is_the_same_on_any_machine() {
         @r#"83910 13945198491 1@5667 6@2651 2@400 35967 [0.3759915721561654, 0.28202852135543555]"#
     );
 }
+
+/// The reference's own example.
+#[test]
+fn the_example_of_the_documentation_is_a_scenario() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/simulating.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut files = one(example);
+    assert_eq!(Scenario::logs_of("a.toml", example), ["calls.csv"]);
+    let row = "1,0,PS,90000,90010,90010,90050,40,HANG,,,,";
+    let head = "call_id,priority,service,menu_entered_s,menu_left_s,queue_joined_s,queue_left_s,queue_wait_s,outcome,service_started_s,service_ended_s,talk_s,agent";
+    files.insert("calls.csv".into(), format!("{head}\n{row}\n"));
+    let (scenario, warnings) =
+        Scenario::read(&files, "a.toml", &[]).unwrap_or_else(|f| panic!("{:#?}", lines(&f)));
+    assert_eq!((lines(&warnings), scenario.arrivals.log.len()), (Vec::new(), 1));
+}
