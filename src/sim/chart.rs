@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use super::report::escape;
 
 const WIDTH: f64 = 1_040.0;
-const HEIGHT: f64 = 260.0;
+const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 24.0;
-const BOTTOM: f64 = 56.0;
+const BOTTOM: f64 = 76.0;
 /// Names under the axis at most.
 const NAMES: usize = 26;
 

@@ -46,7 +46,7 @@ pub struct ToldTrue {
     pub inside: u64,
     /// Whose wait was longer than its upper end.
     pub longer: u64,
-    /// The first of them, one by one.
+    /// Some of them, one by one, over the whole day.
     pub points: Vec<ToldPoint>,
 }
 

@@ -9,7 +9,7 @@ use crate::exchange::acd::AgentState;
 use crate::exchange::{Cause, Fact, Told};
 
 const HALF_HOUR: Duration = Duration::from_mins(30);
-/// Tellings kept one by one for the picture.
+/// Most tellings kept one by one for the picture.
 const POINTS: usize = 1_500;
 
 pub(super) use super::figures::MachineFigures as Machine;
@@ -59,6 +59,8 @@ pub(super) struct Tally {
     keys: BTreeMap<(MenuId, Key), u64>,
     agents: Vec<(Work, Duration)>,
     told: ToldTrue,
+    /// One telling of so many is kept for the picture.
+    every: u64,
     visits: u64,
     refused: u64,
     pub(super) redials: u64,
@@ -78,6 +80,7 @@ impl Tally {
             keys: BTreeMap::new(),
             agents: vec![(Work::Away, Duration::ZERO); agents],
             told: ToldTrue::default(),
+            every: 1,
             visits: 0,
             refused: 0,
             redials: 0,
@@ -156,13 +159,22 @@ impl Tally {
             self.told.told += 1;
             self.told.inside += u64::from(inside);
             self.told.longer += u64::from(left > high);
-            if self.told.points.len() < POINTS {
+            if self.told.told % self.every == 0 {
                 let point = ToldPoint {
                     low_s: low.as_secs_f64(),
                     high_s: high.as_secs_f64(),
                     true_s: left.as_secs_f64(),
                 };
                 self.told.points.push(point);
+                // Every second one goes when there are too many, so that the whole day is seen.
+                if self.told.points.len() > POINTS {
+                    let mut keep = false;
+                    self.told.points.retain(|_| {
+                        keep = !keep;
+                        keep
+                    });
+                    self.every *= 2;
+                }
             }
         }
         let (at, queue) = (*at, queue.clone());
