@@ -79,8 +79,8 @@ fn every_prompt_has_a_recording_of_its_words_in_each_of_its_languages() {
         };
         for (folder, text) in folders {
             let recording = lock.get(folder).and_then(|entries| entries.get(id.as_str()));
-            let recording = recording.unwrap_or_else(|| panic!("{folder}/{id}: run `cargo xtask audio`"));
-            assert!(text.is_none_or(|t| *t == recording.text), "{folder}/{id}: run `cargo xtask audio`");
+            let recording = recording.unwrap_or_else(|| panic!("{folder}/{id}: run `cargo xtask voice`"));
+            assert!(text.is_none_or(|t| *t == recording.text), "{folder}/{id}: run `cargo xtask voice`");
             assert!(!recording.licence.is_empty(), "{folder}/{id} has no licence");
             wanted.insert((folder.to_owned(), id.as_str().to_owned()));
         }

@@ -1,4 +1,5 @@
-//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | soak | fuzz | audio`. CI runs the same.
+//! The developer's commands of hotline: `cargo xtask lint | test | bench | kills | soak | fuzz | voice |
+//! listen`. CI runs the same, all but the last two.
 //!
 //! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
 mod audio;
@@ -23,7 +24,10 @@ cargo xtask kills [--kills N] [--seed N] [--within MS] [--debug]
 cargo xtask soak [--calls N] [--rate N] [--built]
                             N calls (200000), so many a second (800), against a release server: memory and files stay flat
 cargo xtask fuzz [S] [NAME]... fuzz all that reads bytes from outside (or the targets named), S seconds each (60)
-cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
+cargo xtask voice [--all]   speak the prompts of audio/manifest.toml that are new or have changed, by a neural voice
+cargo xtask listen [WORD]...
+                            have the prompts (or those whose names begin with a WORD: zh/, en/d-) understood by a
+                            recogniser as a telephone carries them, and write what it got wrong into target/voice/heard.md
 ";
 
 fn main() -> ExitCode {
@@ -36,7 +40,8 @@ fn main() -> ExitCode {
         "kills" => kills::kills(rest),
         "soak" => soak::soak(rest),
         "fuzz" => fuzz::fuzz(rest),
-        "audio" => audio::audio(rest),
+        "voice" => audio::voice(rest),
+        "listen" => audio::listen(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

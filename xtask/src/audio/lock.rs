@@ -14,6 +14,8 @@ pub(super) struct Recording {
     pub(super) spoken: String,
     /// The file, from `audio/`.
     pub(super) file: String,
+    /// Who speaks, and how fast; empty for a mere sound.
+    pub(super) voice: String,
     /// Its length, in milliseconds.
     pub(super) ms: u64,
     /// Its licence, by its SPDX name.
@@ -23,7 +25,10 @@ pub(super) struct Recording {
 impl Recording {
     /// Whether the other would sound the same.
     pub(super) fn same_words(&self, other: &Self) -> bool {
-        self.text == other.text && self.spoken == other.spoken && self.file == other.file
+        self.text == other.text
+            && self.spoken == other.spoken
+            && self.file == other.file
+            && self.voice == other.voice
     }
 }
 
@@ -50,8 +55,9 @@ impl Lock {
     }
 
     pub(super) fn write(&self) -> String {
-        let mut out =
-            String::from("# Made by `cargo xtask audio`: what each file says, its length, its licence.\n");
+        let mut out = String::from(
+            "# Made by `cargo xtask voice`: what each file says, who speaks, its length, its licence.\n",
+        );
         let mut before = None;
         for ((folder, id), r) in &self.0 {
             if before != Some(folder) {
@@ -60,6 +66,9 @@ impl Lock {
             }
             let _ =
                 write!(out, "{id} = {{ ms = {}, licence = \"{}\", file = \"{}\", ", r.ms, r.licence, r.file);
+            if !r.voice.is_empty() {
+                let _ = write!(out, "voice = \"{}\", ", r.voice);
+            }
             let _ = write!(out, "text = \"{}\"", r.text);
             if r.spoken != r.text {
                 let _ = write!(out, ", spoken = \"{}\"", r.spoken);
@@ -79,6 +88,7 @@ fn recording(table: &Table) -> Option<Recording> {
         text: text("text")?,
         spoken: text("spoken").or_else(|| text("text"))?,
         file: text("file")?,
+        voice: text("voice").unwrap_or_default(),
         ms: text("ms")?.parse().ok()?,
         licence: text("licence")?,
     })
@@ -94,6 +104,7 @@ mod tests {
             text: "还款".into(),
             spoken: spoken.into(),
             file: "zh/pay.flac".into(),
+            voice: if spoken == "还款" { String::new() } else { "zf_xiaobei x1.0".into() },
             ms: 812,
             licence: "CC0-1.0".into(),
         };

@@ -1,17 +1,18 @@
-//! The voice: espeak-ng speaks, sox resamples and trims, we level, flac packs.
+//! From sentences to a prompt: sox resamples and trims, we join and level, flac packs.
 //!
 //! A sentence of the other script is spoken by the other language's voice: "For English, press 9." among Mandarin.
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use super::loudness::loudness;
+use super::neural::{self, Speakers};
+use super::pipe::piped;
 use super::toml::{self, Value};
-use crate::run::{Result, command};
+use crate::run::{Result, command, output};
 
 /// Samples a second of what is made.
 pub(super) const RATE: u32 = 16_000;
-/// The loudness of speech while it sounds: -20 dB below full scale.
-const LOUDNESS: f64 = 0.1;
+/// How loud each is, in LUFS: what a telephone carries well, with room for its peaks.
+const LOUDNESS: f64 = -21.0;
 /// No sample is above this.
 const PEAK: f64 = 0.8;
 /// Between two sentences of one prompt, in samples: 300 ms.
@@ -52,14 +53,14 @@ impl Voice {
     }
 }
 
-/// Speaks `spoken`; samples at [`RATE`].
-pub(super) fn speak(language: &str, spoken: &str) -> Result<Vec<i16>> {
+/// Joins the sentences of `spoken`, which are all kept; samples at [`RATE`].
+pub(super) fn speak(language: &str, spoken: &str, speakers: &Speakers) -> Result<Vec<i16>> {
     let mut sound = Vec::new();
     for (language, sentence) in sentences(language, spoken) {
         if !sound.is_empty() {
             sound.resize(sound.len() + BETWEEN, 0.0);
         }
-        sound.extend(sentence_sound(language, &sentence)?);
+        sound.extend(sentence_sound(&neural::kept(language, speakers.of(language)?, &sentence))?);
     }
     if sound.is_empty() {
         return Err(format!("nothing was spoken for {spoken:?}"));
@@ -67,51 +68,42 @@ pub(super) fn speak(language: &str, spoken: &str) -> Result<Vec<i16>> {
     Ok(level(&sound))
 }
 
-/// Sentences that follow one another in one language are spoken together.
-fn sentences<'l>(language: &'l str, text: &str) -> Vec<(&'l str, String)> {
-    let mut out: Vec<(&str, String)> = Vec::new();
-    for sentence in text.split_inclusive(['。', '.', '？', '?', '！', '!']) {
-        let mandarin = sentence.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-        // Pinyin in a spelling has its tone right behind it: `huan2`.
-        let tones =
-            sentence.as_bytes().windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_digit());
-        let letters = sentence.chars().any(|c| c.is_ascii_alphabetic());
-        let spoken_in = match (mandarin || tones, letters) {
-            (true, _) => "zh",
-            (false, true) => "en",
-            (false, false) => language,
-        };
-        match out.last_mut() {
-            Some((before, words)) if *before == spoken_in => words.push_str(sentence),
-            _ if sentence.trim().is_empty() => {}
-            _ => out.push((spoken_in, sentence.into())),
-        }
-    }
-    out
+/// The sentences of a text, each with the language of its script; one that stands in many prompts is spoken once.
+pub(super) fn sentences<'l>(language: &'l str, text: &str) -> Vec<(&'l str, String)> {
+    let sentences = text.split_inclusive(['。', '.', '？', '?', '！', '!']).map(str::trim);
+    sentences.filter(|s| !s.is_empty()).map(|s| (script(language, s), s.to_owned())).collect()
 }
 
-/// One language's words as samples between -1 and 1, without silence at either end.
-fn sentence_sound(language: &str, words: &str) -> Result<Vec<f64>> {
-    let (voice, speed) = if language == "zh" { ("cmn-latn-pinyin", "170") } else { ("en-us", "150") };
-    let wav =
-        piped(command("espeak-ng", &["-v", voice, "-s", speed, "--stdin", "--stdout"]), words.as_bytes())?;
+fn script<'l>(language: &'l str, sentence: &str) -> &'l str {
+    let mandarin = sentence.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    // Pinyin in a spelling has its tone right behind it: `huan2`.
+    let tones = sentence.as_bytes().windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_digit());
+    match (mandarin || tones, sentence.chars().any(|c| c.is_ascii_alphabetic())) {
+        (true, _) => "zh",
+        (false, true) => "en",
+        (false, false) => language,
+    }
+}
+
+/// A sentence as it was kept, as samples between -1 and 1, without silence at either end.
+fn sentence_sound(kept: &Path) -> Result<Vec<f64>> {
+    let file = kept.to_string_lossy().into_owned();
     let silence = ["silence", "1", "0.005", "0.3%", "reverse"];
-    let mut steps = vec!["-V1", "-t", "wav", "--ignore-length", "-", "-r", "16000", "-c", "1", "-b", "16"];
-    steps.extend([
-        "-e", "signed", "-L", "-t", "raw", "-", "highpass", "150", "lowpass", "4500", "lowpass", "4500",
-    ]);
+    let mut steps =
+        vec!["-V1", &file, "-r", "16000", "-c", "1", "-b", "16", "-e", "signed", "-L", "-t", "raw", "-"];
+    // Below is what no telephone carries; sound is dithered nowhere, so that it comes out the same each time.
+    steps.extend(["highpass", "120"]);
     steps.extend(silence.iter().chain(&silence));
-    let raw = piped(command("sox", &steps), &wav)?;
+    let raw = output(command("sox", &[&["-D"], steps.as_slice()].concat()))?;
     Ok(raw.chunks_exact(2).map(|b| f64::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect())
 }
 
-/// Levels by the loudness of what sounds, fades the ends, and keeps the 12 bits that a telephone can carry: half the
-/// size, and nobody hears the rest.
+/// Levels by EBU R 128, fades the ends, and keeps the 12 bits that a telephone can carry: half the size, and nobody hears
+/// the rest.
 pub(super) fn level(sound: &[f64]) -> Vec<i16> {
-    let loud: Vec<f64> = sound.iter().copied().filter(|s| s.abs() > 0.01).collect();
-    let power = loud.iter().map(|s| s * s).sum::<f64>() / loud.len().max(1) as f64;
     let peak = sound.iter().fold(0.0_f64, |peak, s| peak.max(s.abs()));
-    let gain = if power > 0.0 { (LOUDNESS / power.sqrt()).min(PEAK / peak) } else { 1.0 };
+    let gain =
+        loudness(sound, RATE).map_or(1.0, |loud| 10_f64.powf((LOUDNESS - loud) / 20.0).min(PEAK / peak));
     let fade = |i: usize| (i.min(sound.len() - 1 - i) as f64 / FADE as f64).min(1.0);
     sound.iter().enumerate().map(|(i, s)| twelve_bits(s * gain * fade(i))).collect()
 }
@@ -131,19 +123,6 @@ pub(super) fn write_flac(path: &Path, samples: &[i16]) -> Result {
     piped(command("flac", &words), &bytes).map(drop)
 }
 
-/// Runs a command with `input`, hands back its output.
-fn piped(mut command: Command, input: &[u8]) -> Result<Vec<u8>> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |e: &dyn std::fmt::Display| format!("{program}: {e}");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| failed(&e))?;
-    let mut stdin = child.stdin.take().ok_or_else(|| failed(&"no input"))?;
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let done = child.wait_with_output().map_err(|e| failed(&e))?;
-    writer.join().map_err(|_| failed(&"its input broke"))?.map_err(|e| failed(&e))?;
-    if done.status.success() { Ok(done.stdout) } else { Err(failed(&done.status)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +131,7 @@ mod tests {
     fn each_sentence_is_spoken_in_the_language_of_its_script() {
         let text = "普通话，请按 1。For English, press 2. 重听，请按 3。";
         let expected =
-            [("zh", "普通话，请按 1。"), ("en", "For English, press 2."), ("zh", " 重听，请按 3。")];
+            [("zh", "普通话，请按 1。"), ("en", "For English, press 2."), ("zh", "重听，请按 3。")];
         assert_eq!(sentences("zh", text), expected.map(|(l, s)| (l, s.to_owned())));
         assert_eq!(sentences("zh", "huan2kuan3")[0].0, "zh");
         assert_eq!(sentences("en", "1")[0].0, "en");
