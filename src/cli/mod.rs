@@ -54,6 +54,8 @@ enum Command {
     Calls(ask::Calls),
     /// Draw the SIP of a call as a ladder.
     Ladder(ask::LadderOf),
+    /// Show what became of the waits that were promised, by queue and half-hour.
+    Promises(ask::Promises),
     /// Show the ways to the outside: registered or not, where they lead, who answers.
     Trunks(ask::Trunks),
 }
@@ -75,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
+        Some(Command::Promises(promises)) => promises.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),
     }
 }

@@ -419,6 +419,16 @@ fn queues(sheet: &mut Sheet, view: &NodeView) {
             .collect::<Vec<_>>(),
     );
     sheet.put("queue_wait_mean_seconds", "Mean true wait", each(&|q| q.service.wait.mean.as_secs_f64()));
+    let promises = queues.iter().flat_map(|q| {
+        q.promises.iter().flat_map(move |p| {
+            let half = format!("{:02}:{:02}", p.half_hour / 2, p.half_hour % 2 * 30);
+            [("kept", p.kept), ("late", p.late), ("broken", p.broken)].map(|(outcome, n)| {
+                let labels = [("queue", q.queue.to_string()), ("half_hour", half.clone())];
+                ([&labels[..], &[("outcome", outcome.to_owned())]].concat(), real(n))
+            })
+        })
+    });
+    sheet.tally("promises", "Waits promised, by what became of them and the half-hour (UTC)", promises);
     sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
 }
 

@@ -1,6 +1,7 @@
 //! Behaviours of the pure rooms, in simulated time: also compiled and run without the `server` feature.
 mod agent_transfers;
 mod audio;
+mod backtest;
 mod call_chaos;
 mod call_scripts;
 mod call_stages;

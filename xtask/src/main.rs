@@ -3,6 +3,7 @@
 //!
 //! Invariant: the standard library alone, so that it builds in a second on a fresh machine.
 mod audio;
+mod backtest;
 mod bench;
 mod fuzz;
 mod kills;
@@ -28,6 +29,8 @@ cargo xtask voice [--all]   speak the prompts of audio/manifest.toml that are ne
 cargo xtask listen [WORD]...
                             have the prompts (or those whose names begin with a WORD: zh/, en/d-) understood by a
                             recogniser as a telephone carries them, and write what it got wrong into target/voice/heard.md
+cargo xtask backtest FILE   judge the estimates of the wait on a call log: fails where they miss the acceptance
+cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::fuzz(rest),
         "voice" => audio::voice(rest),
         "listen" => audio::listen(rest),
+        "backtest" => backtest::backtest(rest),
+        "audio" => audio::audio(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
