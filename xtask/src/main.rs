@@ -30,7 +30,6 @@ cargo xtask listen [WORD]...
                             have the prompts (or those whose names begin with a WORD: zh/, en/d-) understood by a
                             recogniser as a telephone carries them, and write what it got wrong into target/voice/heard.md
 cargo xtask backtest FILE   judge the estimates of the wait on a call log: fails where they miss the acceptance
-cargo xtask audio [--all]   speak the prompts of audio/manifest.toml that are new or have changed
 ";
 
 fn main() -> ExitCode {
@@ -46,7 +45,6 @@ fn main() -> ExitCode {
         "voice" => audio::voice(rest),
         "listen" => audio::listen(rest),
         "backtest" => backtest::backtest(rest),
-        "audio" => audio::audio(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
