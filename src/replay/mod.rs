@@ -8,6 +8,7 @@ mod engine;
 mod line;
 pub mod load;
 pub mod measure;
+mod mirror;
 mod phone;
 pub mod robots;
 mod target;
@@ -15,6 +16,7 @@ mod voice;
 
 pub use capacity::{Capacity, Next, Phase, Search, SearchSettings, Trial, Verdict};
 pub use ear::Ear;
+pub use mirror::Mirror;
 pub use phone::{Phone, PhoneError, PhoneEvent, PhoneSettings, PhoneTls};
 pub use target::{Target, TargetError};
 pub use voice::Voice;

@@ -24,6 +24,7 @@ mod name_server;
 mod network;
 mod page;
 mod record;
+mod replay;
 mod ringing;
 mod service_class;
 mod simulate_command;

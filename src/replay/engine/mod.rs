@@ -16,6 +16,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::time::TimeSpec;
 
 use crate::base::{Instant, Now, Rng};
@@ -75,6 +76,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn open(at: SocketAddrV4, name: &str, sockets: Sockets, rng: &Rng) -> io::Result<Self> {
+        raise_limit();
         let socket = wire::udp(at, BUFFER)?;
         let SocketAddr::V4(local) = socket.local_addr()? else {
             return Err(io::Error::other("not an address of IPv4"));
@@ -279,5 +281,13 @@ impl Engine {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(e.into()),
         }
+    }
+}
+
+/// As many open files as the machine grants: a phone of its own sockets has two. Where it grants fewer, calls without a
+/// socket are counted.
+fn raise_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
     }
 }
