@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use super::engine::{AT_ONCE, Engine, SLOTS, Sockets};
@@ -48,19 +48,21 @@ impl Mirror {
     /// # Errors
     /// When there is no socket or no thread.
     pub fn start(at: SocketAddrV4) -> io::Result<Self> {
-        let rng = Rng::from_number(1);
-        let engine = Engine::open(at, "mirror", Sockets::Own, &rng)?;
-        let address = engine.local;
         let (stop, standing_max) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, most) = (Arc::clone(&stop), Arc::clone(&standing_max));
-        let mut glass = Glass { engine, rng, sounds: BTreeMap::new(), calls: Vec::new(), free: Vec::new() };
+        let (tell, told) = mpsc::channel();
+        // Its sockets are made on the thread that uses them.
         let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
+            let mut glass = Glass::open(at)?;
+            // Whoever asked may be gone.
+            tell.send(glass.engine.local).ok();
             while !stopped.load(Ordering::Relaxed) {
                 glass.step()?;
                 most.fetch_max(glass.sounds.len() as u64, Ordering::Relaxed);
             }
             Ok(())
         })?;
+        let address = told.recv().map_err(|_| io::Error::other("the mirror found no socket"))?;
         Ok(Self { address, stop, standing_max, thread: Some(thread) })
     }
 
@@ -81,6 +83,12 @@ impl Drop for Mirror {
 }
 
 impl Glass {
+    fn open(at: SocketAddrV4) -> io::Result<Self> {
+        let rng = Rng::from_number(1);
+        let engine = Engine::open(at, "mirror", Sockets::Own, &rng)?;
+        Ok(Self { engine, rng, sounds: BTreeMap::new(), calls: Vec::new(), free: Vec::new() })
+    }
+
     fn step(&mut self) -> io::Result<()> {
         for _ in 0..AT_ONCE {
             if !self.engine.take_sip()? {

@@ -75,8 +75,11 @@ impl Town {
         let Some(seat) = self.dial(now, at, part, (&phone, &number), None) else { return };
         self.calling += 1;
         self.of_phone.insert(phone, seat);
-        // Whoever is not even answered waits no longer than that.
-        self.wish(at + patience, Wish::Enough(seat));
+        // Whoever is not even answered waits no longer than that; where calls are held for a time, the server has its own
+        // time to answer, and takes too long only by the rules of SIP.
+        if self.settings.hold.is_none() {
+            self.wish(at + patience, Wish::Enough(seat));
+        }
     }
 
     fn patience(&self, caller: &Caller) -> Duration {

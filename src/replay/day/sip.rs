@@ -90,6 +90,7 @@ impl Town {
         }
         if !usable {
             tracing::debug!("an answer that cannot be used");
+            self.gauges.counts.broken += u64::from(is_caller);
             self.hang_up(now.mono, seat);
         }
     }

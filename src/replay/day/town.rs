@@ -157,12 +157,17 @@ impl Town {
                 told = now.mono.as_millis() / 500;
                 watch(&self.progress(now.mono));
             }
-            if matches!(self.phase, Phase::Night(by) if self.of_invite.is_empty() || by <= now.mono) {
+            if matches!(self.phase, Phase::Night(by) if self.is_quiet() || by <= now.mono) {
                 self.ended = now.mono;
                 return Ok(self.report());
             }
             self.engine.wait()?;
         }
+    }
+
+    /// Every call is over, and every BYE was answered.
+    fn is_quiet(&self) -> bool {
+        self.of_invite.is_empty() && self.engine.tap.as_ref().is_none_or(|tap| tap.unanswered_byes() == 0)
     }
 
     fn progress(&self, now: Instant) -> Progress {
