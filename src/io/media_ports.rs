@@ -181,12 +181,13 @@ impl PortPool {
         self.resting.push_back((now + QUARANTINE, bound));
     }
 
-    /// When a refill would find more than now; `None` when all that are wanted are ready.
+    /// When a refill would find more than now, or close what nobody wants; `None` when all that are wanted are ready and
+    /// no other is bound.
     pub(super) fn next_refill(&self) -> Option<Instant> {
-        if self.ready.len() >= AHEAD {
-            return None;
-        }
         let rested = self.resting.front().map(|(at, _)| *at);
+        if self.ready.len() >= AHEAD {
+            return rested;
+        }
         let busy = self.busy.front().map(|(at, _)| *at);
         [self.retry_at, rested, busy].into_iter().flatten().min()
     }
@@ -303,6 +304,24 @@ mod tests {
         assert_eq!(pool.refill(Instant::from_millis(2_999)), [] as [u16; 0]);
         assert_eq!(pool.next_refill(), Some(Instant::from_secs(3)));
         assert_eq!(pool.refill(Instant::from_secs(3)), [45_100]);
+    }
+
+    #[test]
+    fn what_a_crowd_used_is_closed_again_once_it_has_rested() {
+        let mut pool = ports(45_200, 45_999);
+        let mut used = Vec::new();
+        while used.len() < 2 * AHEAD {
+            let bound = pool.refill(Instant::ZERO);
+            used.extend(bound.into_iter().filter_map(|port| pool.take(port)));
+        }
+        while pool.ready.len() < AHEAD {
+            pool.refill(Instant::ZERO);
+        }
+        used.into_iter().for_each(|bound| pool.rest(Instant::ZERO, bound));
+        let rested = Instant::ZERO + QUARANTINE;
+        assert_eq!(pool.next_refill(), Some(rested), "nobody calls, and still they are looked after");
+        pool.refill(rested);
+        assert_eq!((pool.ready.len(), pool.resting.len(), pool.next_refill()), (AHEAD, 0, None));
     }
 
     #[test]

@@ -21,6 +21,8 @@ const KEPT_HZ: f64 = 2_500.0;
 const BACK_HZ: f64 = 2_800.0;
 /// A group is gathered for 20 ms at most; the rest is the disk's, on a busy machine.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// A caller is in line, and was promised his place, within this time of his call, in milliseconds.
+const PROMISED_MS: u64 = 4_000;
 /// Callers who wait in each round.
 const WAITING: usize = 4;
 /// Callers who ring, stay a moment and hang up, over and over.
@@ -359,6 +361,6 @@ fn killed_at_any_moment_it_is_ready_again_and_nothing_acknowledged_is_lost() {
     );
     assert!(worst < Duration::from_secs(15), "ready again after {worst:?}");
     // A dozen points over four seconds: some callers are far enough to have been promised something.
-    assert!(kills < 12 || sum.promised > 0, "nobody was promised anything");
+    assert!(kills < 12 || within_ms < PROMISED_MS || sum.promised > 0, "nobody was promised anything");
     drop(server);
 }

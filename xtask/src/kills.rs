@@ -3,8 +3,8 @@ use crate::run::{Result, cargo, run};
 
 /// Points at which the plug is pulled, unless another number is asked for.
 const KILLS: &str = "200";
-/// Each within this time of its round's beginning, in milliseconds: two hundred rounds end in a quarter of an hour.
-const WITHIN_MS: &str = "1500";
+/// Each within this time of its round's beginning, in milliseconds: two hundred rounds end in twenty minutes.
+const WITHIN_MS: &str = "4000";
 
 /// `words`: `--kills N`, `--seed N`, `--within MS`, `--debug` or `--release`.
 pub fn kills(words: &[String]) -> Result {

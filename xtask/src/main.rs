@@ -20,7 +20,7 @@ cargo xtask lint            format, clippy and docs with warnings denied, featur
 cargo xtask test            install the real peers that are missing, then run every test
 cargo xtask bench [NAME]... run the benches (or those named); fails where a budget is exceeded
 cargo xtask kills [--kills N] [--seed N] [--within MS] [--debug]
-                            kill -9 at N moments (200), each within MS (1500) of the round's beginning, under load, release
+                            kill -9 at N moments (200), each within MS (4000) of the round's beginning, under load, release
                             build: nothing acknowledged may be lost
 cargo xtask soak [--calls N] [--rate N] [--built]
                             N calls (200000), so many a second (800), against a release server: memory and files stay flat

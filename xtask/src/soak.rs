@@ -72,8 +72,8 @@ pub fn soak(words: &[String]) -> Result {
     if grown > room {
         return Err(format!("memory grew by {grown} KiB over {calls} calls"));
     }
-    if after.files > before.files + FILES {
-        return Err(format!("{} files are open, {} were", after.files, before.files));
+    if after.files > fresh.files + FILES {
+        return Err(format!("{} files are open, {} were", after.files, fresh.files));
     }
     let left: Vec<_> = after.held.iter().filter(|(what, n)| before.held.get(*what) < Some(n)).collect();
     if left.is_empty() { Ok(()) } else { Err(format!("of calls that are over there are left: {left:?}")) }
