@@ -18,7 +18,7 @@ pub fn fuzz(words: &[String]) -> Result {
     if cargo(&["fuzz", "--version"]).output().is_ok_and(|o| !o.status.success()) {
         run(cargo(&["install", "--locked", "cargo-fuzz"]))?;
     }
-    run(cargo(&["run", "--quiet", "--manifest-path", "fuzz/Cargo.toml", "--bin", "seeds"]))?;
+    run(cargo(&["run", "--quiet", "--manifest-path", "fuzz/Cargo.toml", "--example", "seeds"]))?;
     let time = format!("-max_total_time={seconds}");
     for target in all.iter().filter(|t| named.is_empty() || named.contains(t)) {
         // The coverage counters are a compiler flag that the stable compiler wants to be asked for twice. Without
