@@ -190,11 +190,9 @@ fn trunk_lines(trunk: &Value) {
     say!("{} {} {state}; calls {calls}", fit(&cell(trunk, "trunk"), 16), fit(&cell(trunk, "address"), 32));
     for target in trunk.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
         let is = |what| target.get(what).and_then(Value::as_bool).unwrap_or(false);
-        let state = match (is("down"), is("doubted")) {
-            (true, _) => "down",
-            (false, true) => "was silent for a call",
-            (false, false) => "",
-        };
+        let states =
+            [("off", "wants no calls for a while"), ("down", "down"), ("doubted", "was silent for a call")];
+        let state = states.iter().find(|(what, _)| is(what)).map_or("", |(_, state)| *state);
         say!("    {} {state}", cell(target, "at"));
     }
 }

@@ -460,6 +460,7 @@ fn trunks(sheet: &mut Sheet, view: &NodeView) {
             ("limited_out", f.limited_out),
             ("limited_in", f.limited_in),
             ("unanswered", f.unanswered),
+            ("put_off", f.put_off),
             ("fell", f.fell),
             ("unregistered", f.unregistered),
         ];

@@ -26,7 +26,10 @@ impl Node {
             }
             SipEvent::Progress { invite, status, sdp } => self.on_progress(invite, status, sdp.as_deref()),
             SipEvent::Answered { invite, sdp } => self.on_answered(invite, sdp.as_deref()),
-            SipEvent::Failed { invite, status, contacts } => self.on_failed(invite, status, &contacts),
+            SipEvent::Failed { invite, status, contacts, retry_after } => {
+                self.put_off(invite, status, retry_after);
+                self.on_failed(invite, status, &contacts);
+            }
             SipEvent::EarlyAnswer { invite, sdp } => self.on_early_answer(invite, &sdp),
             SipEvent::EarlyOffer { invite, fork, offer } => self.on_early_offer((invite, fork), &offer),
             SipEvent::Refreshed { invite, sdp } => self.on_refreshed(invite, &sdp),

@@ -14,7 +14,7 @@ use super::status;
 use super::trunks::{self, Candidate, told};
 use crate::base::{LegId, PartyId, TrunkId};
 use crate::exchange::{Cause, Input};
-use crate::sip::{Identity, Status};
+use crate::sip::{Identity, InviteId, Status};
 
 /// What is left to try for a leg, and how.
 #[derive(Debug)]
@@ -42,6 +42,9 @@ impl Node {
     pub(super) fn ring_over(&mut self, (trunks, number): (&[TrunkId], &str), called: Called) {
         let now = self.now().mono;
         let mut left: VecDeque<Candidate> = self.trunks.candidates(now, &mut self.sip, trunks).into();
+        if left.is_empty() && self.trunks.are_off(now, trunks) {
+            return self.later.push_back(Input::LegEnded { leg: called.leg, cause: Cause::Overload });
+        }
         let (current, way) = match self.next_way(&mut left, number, &called) {
             Ok(found) => found,
             Err(cause) => return self.later.push_back(Input::LegEnded { leg: called.leg, cause }),
@@ -63,6 +66,11 @@ impl Node {
         let now = self.now().mono;
         let mut cause = Cause::Unreachable;
         while let Some(next) = left.pop_front() {
+            // It may have asked for rest since this call began.
+            if self.trunks.is_off(now, &next) {
+                cause = Cause::Overload;
+                continue;
+            }
             let Some(trunk) = self.trunks.settings(&next.trunk) else { continue };
             let Some(to) = self.sip.destination(next.target, &trunk.listeners) else { continue };
             // A registrar knows us under its own name.
@@ -127,6 +135,16 @@ impl Node {
         }
         self.on_its_way(Route { current: next, rang: false, ..*route }, Some(after));
         true
+    }
+
+    /// A server on the way is not available, and said for how long: nothing more is sent to it until then (RFC 3261
+    /// section 21.5.4).
+    pub(super) fn put_off(&mut self, invite: InviteId, status: Status, wait: Option<Duration>) {
+        let now = self.now().mono;
+        let route = self.legs.of_invite(invite).and_then(|(_, leg)| leg.route.as_ref());
+        if let (Some(route), Some(wait), Status::SERVICE_UNAVAILABLE) = (route, wait, status) {
+            self.trunks.put_off(now, &route.current, wait);
+        }
     }
 
     /// The INVITE of a leg was refused, timed out, or could not be sent. `true`: it goes on by another way.

@@ -247,6 +247,8 @@ pub enum SipEvent {
         status: Status,
         /// Where the peer sends us (3xx): its Contacts, the best first (RFC 3261 section 8.1.3.4).
         contacts: Vec<ReferTarget>,
+        /// How long the peer wants no other request (Retry-After, RFC 3261 section 20.33), as it said it.
+        retry_after: Option<Duration>,
     },
     /// The peer asks that its place be taken by somebody else (REFER): answer at once with `accept_referral`, and tell
     /// of it with `tell_referral`; or refuse with `refuse_referral`.

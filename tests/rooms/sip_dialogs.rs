@@ -301,7 +301,10 @@ fn a_redirection_is_a_failure_and_a_proxy_may_ask_for_digest() {
     let contacts = vec![elsewhere];
     assert_eq!(
         p.events(),
-        [SipEvent::Failed { invite: id, status: Status::MOVED_TEMPORARILY, contacts }, ended]
+        [
+            SipEvent::Failed { invite: id, status: Status::MOVED_TEMPORARILY, contacts, retry_after: None },
+            ended
+        ]
     );
 
     let credentials = Credentials { user: "t".into(), password: "p".into(), realm: Some("trunk".into()) };
@@ -345,7 +348,12 @@ fn beyond_its_limit_calls_are_refused_with_retry_after() {
     assert_eq!(
         p.events(),
         [
-            SipEvent::Failed { invite: id, status: Status::SERVICE_UNAVAILABLE, contacts: vec![] },
+            SipEvent::Failed {
+                invite: id,
+                status: Status::SERVICE_UNAVAILABLE,
+                contacts: vec![],
+                retry_after: None
+            },
             SipEvent::Ended { invite: id, why: EndReason::Refused }
         ]
     );

@@ -424,7 +424,25 @@ fn our_invite_asks_for_a_session_and_a_422_is_answered_once_with_the_longer_one(
     p.respond(again, "422 Session Interval Too Small", "t", "Min-SE: 7200");
     let status = Status::SESSION_INTERVAL_TOO_SMALL;
     let ended = SipEvent::Ended { invite: id, why: EndReason::Refused };
-    assert_eq!(p.events(), [SipEvent::Failed { invite: id, status, contacts: Vec::new() }, ended]);
+    assert_eq!(
+        p.events(),
+        [SipEvent::Failed { invite: id, status, contacts: Vec::new(), retry_after: None }, ended]
+    );
+}
+
+#[test]
+fn a_peer_that_always_wants_a_longer_session_does_not_keep_us_asking() {
+    let mut p = Peer::new(|_| ());
+    let (_, invite) = called(&mut p);
+    let (mut last, mut tries) = (Some(invite), 0);
+    while let Some(invite) = last {
+        tries += 1;
+        let sent =
+            p.respond(&invite, "422 Session Interval Too Small", "t", &format!("Min-SE: {}", 2_000 + tries));
+        last = sent.into_iter().find(|s| s.first_line().starts_with("INVITE"));
+    }
+    assert_eq!(tries, 6);
+    assert!(matches!(p.events().as_slice(), [SipEvent::Failed { .. }, SipEvent::Ended { .. }]));
 }
 
 #[test]

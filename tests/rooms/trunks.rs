@@ -35,6 +35,8 @@ fn at(last: u8) -> HostWanted {
 enum Manner {
     Answers,
     Refuses(u16),
+    /// It refuses with 503 and wants nothing for so many seconds.
+    Rests(u32),
     RingsThenRefuses(u16),
     RingsOn,
     /// Nothing reaches it, or nothing comes back.
@@ -89,6 +91,9 @@ impl Phone {
                         }
                         Manner::Refuses(code) => {
                             self.ua.reject(now.mono, incoming.invite, status(code), None);
+                        }
+                        Manner::Rests(seconds) => {
+                            self.ua.reject(now.mono, incoming.invite, status(503), Some(seconds));
                         }
                         Manner::RingsThenRefuses(code) => {
                             self.ua.ring(now.mono, incoming.invite);
@@ -347,6 +352,41 @@ fn a_silent_trunk_costs_its_patience_and_not_the_partys_ring_time() {
     w.press(AGENT, "*4");
     w.wait(Duration::from_secs(100));
     assert_eq!((w.trunk("a").calls_out, w.trunk("b").calls_out), (0, 0));
+}
+
+#[test]
+fn a_target_that_wants_rest_gets_nothing_until_then_and_not_for_longer_than_ten_minutes() {
+    for (asked, rest) in [(60, 60), (1_000_000, 600)] {
+        let mut w = World::talking(two(watched), [Manner::Rests(asked), Manner::RingsOn]);
+        let tries = |w: &mut World| {
+            w.facts.clear();
+            w.press(AGENT, "*21#");
+            let tried: Vec<String> = w.tried().into_iter().map(|(trunk, _)| trunk).collect();
+            w.press(AGENT, "*4");
+            tried.join(" ")
+        };
+        assert_eq!(tries(&mut w), "a b");
+        assert!(w.trunk("a").targets[0].off && w.trunk("a").figures.put_off == 1, "{:?}", w.trunk("a"));
+        w.phones[A].heard.clear();
+        w.phones[A].manner = Manner::RingsOn;
+        w.wait(Duration::from_secs(rest - 2));
+        assert_eq!(tries(&mut w), "b", "not a second chance before the time");
+        assert_eq!(w.phones[A].heard, Vec::<String>::new(), "neither calls nor OPTIONS");
+        w.wait(Duration::from_secs(2));
+        assert_eq!(tries(&mut w), "a", "and no longer");
+    }
+    // Where there is nobody else, the call fails at once, and nobody is asked.
+    let mut w = World::talking(two(plain), [Manner::Rests(60), Manner::Rests(60)]);
+    w.press(AGENT, "*21#");
+    assert_eq!(w.party_left(), Some(Cause::Overload));
+    for phone in [A, B] {
+        w.phones[phone].heard.clear();
+    }
+    w.wait(Duration::from_secs(5));
+    w.facts.clear();
+    w.press(AGENT, "*21#");
+    assert_eq!((w.tried().len(), w.party_left()), (0, Some(Cause::Overload)));
+    assert!(w.phones[A].heard.is_empty() && w.phones[B].heard.is_empty());
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct Life {
     failures: u32,
     down: bool,
     doubted_until: Option<Instant>,
+    /// It wants no request before then.
+    off_until: Option<Instant>,
     /// The OPTIONS under way.
     asked: Option<RequestId>,
 }
@@ -46,6 +48,16 @@ impl Life {
     }
     pub(super) fn is_doubted(&self, now: Instant) -> bool {
         self.doubted_until.is_some_and(|end| end > now)
+    }
+
+    pub(super) fn is_off(&self, now: Instant) -> bool {
+        self.off_until.is_some_and(|end| end > now)
+    }
+
+    /// It said that it wants no request until then (503 with Retry-After). What it says later of something else does not
+    /// take that back.
+    pub(super) fn put_off(&mut self, until: Instant) {
+        self.off_until = self.off_until.max(Some(until));
     }
 
     /// An OPTIONS was sent. One before it that was not answered counts as a failure.

@@ -141,6 +141,7 @@ impl Line {
             at: told(*t),
             down: self.targets.get(t).is_some_and(Life::is_down),
             doubted: self.targets.get(t).is_some_and(|l| l.is_doubted(now)),
+            off: self.targets.get(t).is_some_and(|l| l.is_off(now)),
             failures: self.targets.get(t).map_or(0, Life::failures),
         };
         TrunkView {

@@ -32,6 +32,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 const LOOK_LONGEST: Duration = Duration::from_hours(1);
 /// How long the server waits at its end for registrars to answer.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// The longest time for which a target keeps calls off by Retry-After: a slip of a digit there is not a lost day here.
+const REST_LONGEST: Duration = Duration::from_mins(10);
 /// Ways tried for one call at most.
 const CANDIDATES: usize = 8;
 
@@ -214,7 +216,7 @@ impl Trunks {
     }
 
     /// The ways to try for a call over these trunks, best first: those in order, then those that were silent a moment
-    /// ago; those that are down, or not registered, only where there is no other.
+    /// ago; those that are down, or not registered, only where there is no other; those that asked for rest, never.
     pub(super) fn candidates(&self, now: Instant, sip: &mut UserAgent, trunks: &[TrunkId]) -> Vec<Candidate> {
         let (mut good, mut doubted, mut down) = (Vec::new(), Vec::new(), Vec::new());
         for line in trunks.iter().filter_map(|id| self.lines.get(id)) {
@@ -225,6 +227,9 @@ impl Trunks {
             for target in targets {
                 let life = line.targets.get(&target);
                 let candidate = Candidate { trunk: line.id.clone(), target };
+                if life.is_some_and(|l| l.is_off(now)) {
+                    continue;
+                }
                 if !line.is_usable() || life.is_some_and(life::Life::is_down) {
                     down.push(candidate);
                 } else if life.is_some_and(|l| l.is_doubted(now)) {
@@ -238,6 +243,29 @@ impl Trunks {
         let mut all = if good.is_empty() { down } else { good };
         all.truncate(CANDIDATES);
         all
+    }
+
+    /// A target wants no call for so long.
+    pub(super) fn put_off(&mut self, now: Instant, candidate: &Candidate, wait: Duration) {
+        let Some(line) = self.lines.get_mut(&candidate.trunk) else { return };
+        let Some(life) = line.targets.get_mut(&candidate.target) else { return };
+        line.figures.put_off += 1;
+        let wait = wait.min(REST_LONGEST);
+        let (trunk, target) = (&candidate.trunk, candidate.target.address);
+        tracing::warn!(%trunk, %target, ?wait, "a trunk's target wants no calls for a while");
+        life.put_off(now + wait);
+    }
+
+    /// Whether a target wants no call now.
+    pub(super) fn is_off(&self, now: Instant, candidate: &Candidate) -> bool {
+        let line = self.lines.get(&candidate.trunk);
+        line.and_then(|l| l.targets.get(&candidate.target)).is_some_and(|life| life.is_off(now))
+    }
+
+    /// Whether one of these trunks has a target that wants no call now.
+    pub(super) fn are_off(&self, now: Instant, trunks: &[TrunkId]) -> bool {
+        let lines = trunks.iter().filter_map(|id| self.lines.get(id));
+        lines.flat_map(|line| line.targets.values()).any(|life| life.is_off(now))
     }
 
     /// The settings of a trunk.
@@ -323,6 +351,10 @@ impl Trunks {
         let Some(health) = line.settings.health else { return };
         let uri = format!("sip:{}", line.settings.host);
         for target in line.order.clone() {
+            // Who asked for rest is asked nothing meanwhile.
+            if line.targets.get(&target).is_some_and(|life| life.is_off(now)) {
+                continue;
+            }
             let Some(to) = sip.destination(target, &line.settings.listeners) else { continue };
             let request = sip.options(now, &uri, to);
             self.questions.insert(request, (id.clone(), target));

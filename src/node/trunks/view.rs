@@ -35,6 +35,8 @@ pub struct TargetView {
     pub down: bool,
     /// A call found it silent a moment ago: the others are tried before it.
     pub doubted: bool,
+    /// It wants no calls for a while (503 with Retry-After), and gets none.
+    pub off: bool,
     /// Failures in a row.
     pub failures: u32,
 }
@@ -52,6 +54,8 @@ pub struct TrunkFigures {
     pub limited_in: u64,
     /// OPTIONS that were not answered, or with 408 or 503.
     pub unanswered: u64,
+    /// Times that a target asked for rest: 503 with Retry-After.
+    pub put_off: u64,
     /// Times that a target fell.
     pub fell: u64,
     /// Times that the registration was lost.

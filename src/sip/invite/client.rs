@@ -80,7 +80,7 @@ impl Invites {
     /// A number for an INVITE that is not sent: reported as failed at once.
     pub(crate) fn fail_at_once(&mut self, station: &mut Station, status: Status) -> InviteId {
         let id = self.new_id();
-        station.report(SipEvent::Failed { invite: id, status, contacts: Vec::new() });
+        station.report(SipEvent::Failed { invite: id, status, contacts: Vec::new(), retry_after: None });
         station.report_ended(id, EndReason::Refused);
         id
     }

@@ -23,6 +23,7 @@ mod table;
 mod update;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use client::address_of_identity;
 pub(crate) use refer::refused_outside;
@@ -211,7 +212,10 @@ impl Invite {
             }
             Effect::ReportFailed => {
                 let contacts = cargo.response.map(redirected).unwrap_or_default();
-                station.report(SipEvent::Failed { invite: self.id, status: cargo.status, contacts });
+                let seconds = cargo.response.and_then(|r| r.headers.number(HeaderName::RetryAfter));
+                let retry_after = seconds.map(|s| Duration::from_secs(s.into()));
+                let (invite, status) = (self.id, cargo.status);
+                station.report(SipEvent::Failed { invite, status, contacts, retry_after });
             }
             Effect::ReportEnded => station.report_ended(self.id, cargo.why),
         }
