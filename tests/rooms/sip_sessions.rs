@@ -411,7 +411,7 @@ fn a_reinvite_of_the_peer_refreshes_too() {
 // Session timers: we called.
 
 #[test]
-fn our_invite_asks_for_a_session_and_a_422_is_answered_once_with_the_longer_one() {
+fn our_invite_asks_for_a_session_and_each_422_is_answered_with_a_longer_one_within_reason() {
     let mut p = Peer::new(|s| s.session.interval = Duration::from_mins(20));
     let (id, invite) = called(&mut p);
     assert_eq!((invite.field("Session-Expires"), invite.fields("Min-SE").len()), ("1200", 0));
@@ -421,6 +421,10 @@ fn our_invite_asks_for_a_session_and_a_422_is_answered_once_with_the_longer_one(
     assert_eq!((again.field("Session-Expires"), again.field("Min-SE")), ("3600", "3600"));
     assert_eq!((again.field("CSeq"), again.field("Call-ID")), ("2 INVITE", invite.field("Call-ID")));
     assert_eq!(p.events(), []);
+    // A second proxy wants more than the first; one that wants what it has got is not believed.
+    let sent = p.respond(again, "422 Session Interval Too Small", "t", "Min-SE: 7200");
+    let again = sent.iter().find(|s| s.first_line().starts_with("INVITE")).unwrap();
+    assert_eq!((again.field("Session-Expires"), again.field("Min-SE")), ("7200", "7200"));
     p.respond(again, "422 Session Interval Too Small", "t", "Min-SE: 7200");
     let status = Status::SESSION_INTERVAL_TOO_SMALL;
     let ended = SipEvent::Ended { invite: id, why: EndReason::Refused };

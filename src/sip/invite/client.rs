@@ -148,6 +148,8 @@ impl Invite {
         let (tx, request) = station.start(now, again, to, Owner::Invite(self.id, Role::InviteClient));
         self.open += 1;
         self.opening = Opening::Outgoing { tx, request: Arc::new(request), to };
+        // Early dialogs and the count of their provisionals belong to the INVITE before.
+        self.forks.clear();
         self.state = State::Calling;
         true
     }

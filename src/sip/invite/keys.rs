@@ -38,8 +38,12 @@ fn relay_press(body: &str) -> Option<Press> {
     Some(Press { key, duration_ms })
 }
 
-/// What an INFO presses; otherwise how it is answered.
-fn press_in(request: &Request) -> Result<Press, Status> {
+/// What an INFO presses, if it says anything at all; otherwise how it is answered.
+fn press_in(request: &Request) -> Result<Option<Press>, Status> {
+    if request.body.is_empty() {
+        // Whether the call is there is all that it asks: RFC 2976 section 2.2.
+        return Ok(None);
+    }
     let kind = request.headers.content_type();
     let body = std::str::from_utf8(&request.body).map_err(|_| Status::BAD_REQUEST)?;
     let press = match kind {
@@ -49,7 +53,7 @@ fn press_in(request: &Request) -> Result<Press, Status> {
         }
         Some(_) | None => return Err(Status::UNSUPPORTED_MEDIA_TYPE),
     };
-    press.ok_or(Status::BAD_REQUEST)
+    press.map(Some).ok_or(Status::BAD_REQUEST)
 }
 
 impl Invite {
@@ -70,9 +74,11 @@ impl Invite {
             return station.refuse(now, *tx, request, Status::NO_SUCH_TRANSACTION);
         }
         match press_in(request) {
-            Ok(Press { key, duration_ms }) => {
+            Ok(press) => {
                 station.refuse(now, *tx, request, Status::OK);
-                station.report(SipEvent::Key { invite: self.id, key, duration_ms });
+                if let Some(Press { key, duration_ms }) = press {
+                    station.report(SipEvent::Key { invite: self.id, key, duration_ms });
+                }
             }
             Err(status) => {
                 let mut response = station.response(request, status);
@@ -100,27 +106,28 @@ mod tests {
     use super::*;
     use crate::sip::uri::AddrSpec;
 
-    fn info(kind: &str, body: &str) -> Result<(char, u32), Status> {
+    fn info(kind: &str, body: &str) -> Result<Option<(char, u32)>, Status> {
         let uri = AddrSpec::sip(None, "h", None);
         let request = Request::new(Method::Info, uri).with_body(kind, body.as_bytes().to_vec());
-        press_in(&request).map(|p| (p.key.as_char(), p.duration_ms))
+        press_in(&request).map(|press| press.map(|p| (p.key.as_char(), p.duration_ms)))
     }
 
     #[test]
     fn keys_are_read_as_phones_write_them() {
-        assert_eq!(info("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n"), Ok(('5', 160)));
-        assert_eq!(info("application/dtmf-relay", "Signal= *\nDuration= 250"), Ok(('*', 250)));
-        assert_eq!(info("application/dtmf-relay", "duration=1\r\nsignal=#"), Ok(('#', 1)));
-        assert_eq!(info("Application/DTMF-Relay;x=y", "Signal=11\r\n"), Ok(('#', 0)));
-        assert_eq!(info("application/dtmf", "7\r\n"), Ok(('7', 0)));
-        assert_eq!(info("application/dtmf", "Signal=7\r\nDuration=90"), Ok(('7', 90)));
+        assert_eq!(info("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n"), Ok(Some(('5', 160))));
+        assert_eq!(info("application/dtmf-relay", "Signal= *\nDuration= 250"), Ok(Some(('*', 250))));
+        assert_eq!(info("application/dtmf-relay", "duration=1\r\nsignal=#"), Ok(Some(('#', 1))));
+        assert_eq!(info("Application/DTMF-Relay;x=y", "Signal=11\r\n"), Ok(Some(('#', 0))));
+        assert_eq!(info("application/dtmf", "7\r\n"), Ok(Some(('7', 0))));
+        assert_eq!(info("application/dtmf", "Signal=7\r\nDuration=90"), Ok(Some(('7', 90))));
     }
 
     #[test]
     fn what_is_no_key_reports_none() {
         assert_eq!(info("application/dtmf-relay", "Signal=55\r\n"), Err(Status::BAD_REQUEST));
-        assert_eq!(info("application/dtmf-relay", ""), Err(Status::BAD_REQUEST));
-        assert_eq!(info("application/dtmf", "12"), Err(Status::BAD_REQUEST).or(Ok(('A', 0))));
+        assert_eq!(info("application/dtmf-relay", "Duration=160"), Err(Status::BAD_REQUEST));
+        assert_eq!(info("application/dtmf-relay", ""), Ok(None), "nothing is said");
+        assert_eq!(info("application/dtmf", "55"), Err(Status::BAD_REQUEST));
         assert_eq!(info("text/plain", "5"), Err(Status::UNSUPPORTED_MEDIA_TYPE));
     }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Invite {
     session: Option<Session>,
     /// The interval that a 422 of the peer asked for, in seconds; 0: none did.
     least_s: u32,
+    /// How often a 422 raised it.
+    raised: u8,
     /// Our latest SDP, kept while there is a session: a re-INVITE that refreshes it says the same.
     said: Vec<u8>,
     /// Whether the peer takes UPDATE, as far as it said so after its INVITE.
@@ -140,6 +142,7 @@ impl Invite {
             forks: Vec::new(),
             session: None,
             least_s: 0,
+            raised: 0,
             said: Vec::new(),
             takes_update: None,
         }

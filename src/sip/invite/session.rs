@@ -21,6 +21,8 @@ use crate::sip::station::{InviteTimer, Station};
 
 /// No interval is shorter, section 4; what Min-SE means where it is not said.
 const LEAST_S: u32 = 90;
+/// How often one dialog's interval is raised by a 422.
+const RAISED_MAX: u8 = 5;
 /// How long before the end whoever does not refresh says BYE, at most, section 10.
 const BEFORE_THE_END: Duration = Duration::from_secs(32);
 
@@ -124,13 +126,17 @@ impl Invite {
         }
     }
 
-    /// The same request with the interval that a 422 wants, once, section 7.3. `None`: nothing more to say.
+    /// The same request with the interval that a 422 wants, section 7.3: each proxy on the way may want a longer one
+    /// than the one before it. `None`: nothing more to say.
     pub(super) fn with_longer_interval(&mut self, request: &Request, response: &Response) -> Option<Request> {
-        if response.status != Status::SESSION_INTERVAL_TOO_SMALL || self.least_s > 0 {
+        if response.status != Status::SESSION_INTERVAL_TOO_SMALL || self.raised >= RAISED_MAX {
             return None;
         }
         let least = response.headers.number(HeaderName::MinSe)?.max(LEAST_S);
-        self.least_s = least;
+        if least <= self.least_s {
+            return None;
+        }
+        (self.least_s, self.raised) = (least, self.raised.saturating_add(1));
         let mut again = request.clone();
         let asked = said(&request.headers);
         let interval = asked.map_or(least, |said| said.interval_s.max(least));
