@@ -16,11 +16,6 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// Tell an incoming leg that we are working on it (180), without sound.
-    Alert {
-        /// The leg.
-        leg: LegId,
-    },
     /// Refuse an incoming leg that was not answered. `LegEnded` follows.
     Reject {
         /// The leg.

@@ -231,7 +231,6 @@ impl Switchboard {
                     }
                 }
                 Command::Answer { .. }
-                | Command::Alert { .. }
                 | Command::Reject { .. }
                 | Command::Ring { .. }
                 | Command::Hangup { .. }

@@ -57,8 +57,6 @@ pub(super) struct NodeLeg {
     pub(super) reoffer: Reoffer,
     /// Offer and answer are settled before the 200, which says nothing about sound.
     pub(super) agreed_early: bool,
-    /// Made no offer and wants reliable ringing, which must hold ours (RFC 3262 section 5).
-    pub(super) rings_by_offer: bool,
     /// The far end put us on hold.
     pub(super) held_by_peer: bool,
     /// While we ring it: whom else it may name in its place.
@@ -87,7 +85,6 @@ impl NodeLeg {
             late_offer: false,
             reoffer: Reoffer::No,
             agreed_early: false,
-            rings_by_offer: false,
             held_by_peer: false,
             calling: None,
             agent: None,

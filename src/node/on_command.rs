@@ -58,7 +58,6 @@ impl Node {
     pub(super) fn on_command(&mut self, command: Command) {
         match command {
             Command::Answer { leg } => self.answer(leg),
-            Command::Alert { leg } => self.alert(leg),
             Command::Reject { leg, cause } => self.reject(leg, cause),
             Command::Ring { leg, call, target, card, ring_for, transfer } => {
                 let call = Called { leg, call, ring_for, transfer, card: *card };
@@ -118,17 +117,6 @@ impl Node {
         self.sip.answer(now, node_leg.invite, sdp);
         self.tell_remote(leg);
         self.watch(leg);
-    }
-
-    fn alert(&mut self, leg: LegId) {
-        let now = self.now().mono;
-        let Some(node_leg) = self.legs.get_mut(leg) else { return };
-        if std::mem::take(&mut node_leg.rings_by_offer) {
-            let offer = node_leg.sound.offer();
-            self.sip.progress(now, node_leg.invite, offer);
-        } else {
-            self.sip.ring(now, node_leg.invite);
-        }
     }
 
     fn reject(&mut self, leg: LegId, cause: Cause) {

@@ -170,7 +170,6 @@ impl Node {
         let mut node_leg = NodeLeg::new(invite, incoming.sip_call_id.clone(), Progress::Arrived, sound);
         let Source { listener, remote, conn, .. } = incoming.source;
         node_leg.flow = conn.map(|_| (listener, remote));
-        node_leg.rings_by_offer = incoming.wants_reliable && incoming.offer.is_none();
         if let Peer::Trunk(trunk) = &peer {
             node_leg.trunk = Some((trunk.clone(), Way::In));
         }

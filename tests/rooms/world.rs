@@ -345,7 +345,6 @@ impl World {
                 self.phone(*leg).state = PhoneState::Up;
                 format!("answer {}", self.name(*leg))
             }
-            Command::Alert { leg } => format!("alert {}", self.name(*leg)),
             Command::Reject { leg, cause } => {
                 self.phone(*leg).state = PhoneState::Ending;
                 format!("reject {}: {}", self.name(*leg), cause.as_str())
