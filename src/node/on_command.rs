@@ -155,7 +155,7 @@ impl Node {
     /// What the far end is told beside the request itself. `trunk`: over which; `None`: an agent's phone.
     pub(super) fn headers_for(&self, called: &Called, trunk: Option<&TrunkId>) -> Vec<(String, String)> {
         let mut headers = card_headers(&called.card, called.call);
-        headers.extend(self.vouched_headers(&called.card, trunk));
+        headers.extend(self.vouched_headers(called, trunk));
         headers.extend(self.transfer_headers(called.transfer, trunk));
         headers
     }

@@ -46,6 +46,10 @@ impl Node {
         };
         match asked {
             Ok((leg, to)) => {
+                let mut referral = referral;
+                if !self.is_believed(leg) {
+                    referral.user_to_user.clear();
+                }
                 let transfer = self.transfers.begin(invite, referral);
                 self.input(Input::TransferAsked { leg, transfer, to });
             }
@@ -55,6 +59,12 @@ impl Node {
                 self.sip.refuse_referral(now, invite, status);
             }
         }
+    }
+
+    /// Whether what the far end of a leg says of others is handed on: a proved agent's, a trusted trunk's.
+    fn is_believed(&self, leg: LegId) -> bool {
+        let trunk = self.legs.get(leg).and_then(|l| l.trunk.as_ref());
+        trunk.is_none_or(|(id, _)| self.settings.trunks.get(id).is_some_and(|t| t.trusted))
     }
 
     /// What became of a transfer.

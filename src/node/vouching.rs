@@ -4,9 +4,10 @@
 //! Invariant: what a trunk that is not trusted, or anybody else, says of a caller is forgotten here; what a trusted one
 //! said goes to trusted trunks as it is, and to an agent's phone as text, but for what the caller wants hidden.
 use super::machine::Node;
+use super::on_command::Called;
 use crate::base::TransferId;
 use crate::base::TrunkId;
-use crate::exchange::{CallCard, Peer, Vouched};
+use crate::exchange::{Peer, Vouched};
 use crate::sip::{AddrSpec, Identity, Incoming, NameAddr};
 
 type Fields = Vec<(String, String)>;
@@ -48,8 +49,12 @@ impl Node {
     }
 
     /// What the phone that we ring is told of it.
-    pub(super) fn vouched_headers(&self, card: &CallCard, trunk: Option<&TrunkId>) -> Fields {
-        let said = &card.vouched;
+    pub(super) fn vouched_headers(&self, called: &Called, trunk: Option<&TrunkId>) -> Fields {
+        let said = &called.card.vouched;
+        // What is said with a transfer takes the place of what was said with the call.
+        let referral = called.transfer.and_then(|id| self.transfers.referral(id));
+        let with_transfer = referral.map(|r| &r.user_to_user).filter(|said| !said.is_empty());
+        let user_to_user = with_transfer.unwrap_or(&said.user_to_user);
         let mut fields = Fields::new();
         let trusted = trunk.is_some_and(|id| self.settings.trunks.get(id).is_some_and(|t| t.trusted));
         if trusted && !said.identity.is_empty() {
@@ -60,15 +65,15 @@ impl Node {
         if trusted && said.private {
             fields.push(field("Privacy", "id"));
         }
-        if trusted && !said.user_to_user.is_empty() {
-            fields.push(field("User-to-User", &said.user_to_user));
+        if trusted && !user_to_user.is_empty() {
+            fields.push(field("User-to-User", user_to_user));
         }
         if trunk.is_none() {
             if !said.identity.is_empty() && !said.private {
                 fields.push(field("X-Hotline-Asserted", &said.identity));
             }
-            if !said.user_to_user.is_empty() {
-                fields.push(field("X-Hotline-User-To-User", &said.user_to_user));
+            if !user_to_user.is_empty() {
+                fields.push(field("X-Hotline-User-To-User", user_to_user));
             }
         }
         fields

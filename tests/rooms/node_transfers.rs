@@ -173,6 +173,105 @@ fn another_agents_phone_takes_over_a_leg_and_only_the_right_one() {
 }
 
 #[test]
+fn a_third_party_moves_its_leg_to_another_phone_of_its_own_only_where_its_trunk_is_trusted() {
+    for trusted in [true, false] {
+        let mut w = World::talking_with(|t| t.trusted = trusted);
+        w.press(AGENT, "*21#");
+        w.press(AGENT, "*3");
+        let named =
+            |line: &Line| format!("{};to-tag={};from-tag={}", line.call_id, line.their_tag, line.our_tag);
+        let own = named(&w.lines(MERCHANT).pop().unwrap());
+        for other in [CALLER, AGENT] {
+            let foreign = named(&w.lines(other).pop().unwrap());
+            assert_eq!(w.replacing(MERCHANT, None, &foreign), 403, "trusted: {trusted}");
+        }
+        assert_eq!(w.replacing(CALLER, None, &own), 403, "a stranger, who names it right");
+        w.assert_two_way(CALLER, MERCHANT);
+        let calls = w.live_calls_of(MERCHANT);
+        assert_eq!(w.replacing(MERCHANT, None, &own), if trusted { 200 } else { 403 });
+        let over = w.lines(MERCHANT);
+        assert_eq!(
+            (over.len() > 1, w.live_calls_of(MERCHANT)),
+            (trusted, calls),
+            "one leg of it, old or new"
+        );
+        w.assert_two_way(CALLER, MERCHANT);
+        w.assert_two_way(CALLER, AGENT);
+        w.assert_two_way(MERCHANT, AGENT);
+    }
+}
+
+#[test]
+fn what_a_referrer_wants_said_is_said_if_he_is_believed_and_only_where_it_may_be() {
+    let refer_to = |uri: &str| format!("Refer-To: <{uri}?User-to-User=4f72646572%3Bencoding%3Dhex>");
+    // An agent's word, to a third party over a trunk.
+    for trusted in [true, false] {
+        let mut w = World::talking_with(|t| t.trusted = trusted);
+        assert_eq!(w.refer_raw(AGENT, &refer_to("sip:7001@192.0.2.1")), 202);
+        let invite = w.invites_to(MERCHANT).pop().unwrap();
+        assert_eq!(invite.contains("\r\nUser-to-User: 4f72646572;encoding=hex\r\n"), trusted, "{invite}");
+    }
+    // A third party's word, to another behind the same trunk: only a trusted one's. It takes the caller's place.
+    let mut w = World::talking_with(|t| t.trusted = false);
+    w.press(AGENT, "*21#");
+    w.press(AGENT, "*3");
+    w.mark();
+    assert_eq!(w.refer_raw(MERCHANT, &refer_to("sip:7002@192.0.2.9")), 202);
+    let invite = w.invites_to(MERCHANT).pop().unwrap();
+    assert!(!invite.contains("4f72646572"), "{invite}");
+    let mut w = World::new(|t| t.trusted = true);
+    w.sign_in(AGENT);
+    w.dial_with(MERCHANT, "95188", vec![("User-to-User".into(), "00".into())]);
+    w.press(MERCHANT, "0");
+    assert_eq!(w.refer_raw(AGENT, &refer_to("sip:7001@192.0.2.1")), 202);
+    let invite = w.invites_to(MERCHANT).pop().unwrap();
+    assert_eq!(invite.matches("\r\nUser-to-User: ").count(), 1, "{invite}");
+    assert!(invite.contains("\r\nUser-to-User: 4f72646572;encoding=hex\r\n"), "{invite}");
+}
+
+#[test]
+fn an_agents_keys_by_info_pass_to_the_third_party_and_to_nobody_else() {
+    let mut w = World::talking();
+    w.press(AGENT, "4");
+    assert_eq!(w.keys_sent(), [], "there is nobody to whom they could pass");
+    w.press(AGENT, "*21#");
+    w.press(AGENT, "52#");
+    assert_eq!(w.keys_sent(), [(MERCHANT, '5'), (MERCHANT, '2'), (MERCHANT, '#')], "in private");
+    w.press(AGENT, "*3");
+    w.press(AGENT, "9");
+    assert_eq!(w.keys_sent()[3..], [(MERCHANT, '9')], "among three, and commands are not passed on");
+}
+
+#[test]
+fn a_redirecting_agents_phone_leads_to_his_other_phone_and_to_nobody_else() {
+    let open =
+        |t: &mut hotline::node::Trunk| t.permit = Permit { prefixes: vec!["0085".into()], per_hour: 9 };
+    let mut w = World::new(open);
+    w.register(OTHER, "8002");
+    w.sign_in(AGENT);
+    let moved = "302 Moved Temporarily\nContact: <sip:00851@192.0.2.9>;q=0.9, <sip:00852@192.0.2.1>;q=0.8, \
+                 <sip:8002@192.0.2.66:5060>;q=0.7, <sip:8001@192.0.2.4:5060>;q=0.6, <sip:8002@192.0.2.4:5060>;q=0.1";
+    w.answers.insert("8002@192.0.2.3".into(), moved.into());
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, OTHER);
+    // Neither the permit list nor an agent's registration is his phone's to use.
+    assert!(w.invites_to(MERCHANT).is_empty());
+    let figures = w.figures();
+    assert_eq!((figures.redirects_followed, figures.redirects_refused), (1, 4));
+    // Where there is no other phone, it is a refusal like any other: the caller waits on.
+    let mut w = World::new(open);
+    w.sign_in(AGENT);
+    w.answers.insert("8002".into(), "302 Moved Temporarily\nContact: <sip:00851@192.0.2.9>".into());
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    assert_eq!(w.status_of_calls(), ["waiting"]);
+    let rung = u64::try_from(w.invites_to(AGENT).len()).unwrap();
+    assert!(w.invites_to(MERCHANT).is_empty() && rung > 0, "{rung}");
+    assert_eq!(w.figures().redirects_refused, rung);
+}
+
+#[test]
 fn requests_with_a_wrong_name_of_a_dialog_move_no_sound() {
     let mut w = World::talking();
     let before = (w.media.len(), w.figures());

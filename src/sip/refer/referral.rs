@@ -3,6 +3,7 @@
 //!
 //! Invariant: exactly one Refer-To that can be read; text from outside is cut and without control characters.
 use super::Replaces;
+use super::vouched::printable_user_to_user;
 use crate::sip::event::{Identity, identity_of, outside_text};
 use crate::sip::header::Headers;
 use crate::sip::message::{Method, Request, method_text};
@@ -32,6 +33,8 @@ pub struct Referral {
     pub by_invite: bool,
     /// The dialog whose place should be taken there: an attended transfer.
     pub replaces: Option<Replaces>,
+    /// What it wants said to whoever is called (RFC 7433, among the headers of the URI); empty: nothing.
+    pub user_to_user: String,
     /// Who wants it by his own word.
     pub referred_by: Option<Identity>,
     /// It wants to hear how it went (RFC 4488: unless `Refer-Sub: false`).
@@ -72,6 +75,9 @@ impl Referral {
         Ok(Self {
             by_invite: method.is_none_or(|m| m == method_text(Method::Invite)),
             replaces: embedded_replaces(&to.uri)?,
+            user_to_user: embedded(&to.uri, HeaderName::UserToUser)?
+                .and_then(|value| printable_user_to_user(&value).map(str::to_owned))
+                .unwrap_or_default(),
             referred_by: by.map(|by| identity_of(Some(&by))),
             wants_news: !refuses_news(headers),
             target: ReferTarget::of(&to.uri),
@@ -85,21 +91,18 @@ fn refuses_news(headers: &Headers) -> bool {
     value.is_some_and(|v| v.trim().eq_ignore_ascii_case("false"))
 }
 
+/// The one field of this name among the headers of a URI, unescaped; an error for several.
+fn embedded(uri: &AddrSpec, name: HeaderName) -> Result<Option<String>, ()> {
+    let Some(sip) = uri.as_sip() else { return Ok(None) };
+    let fields = sip.headers.split('&').filter_map(|field| field.split_once('='));
+    let mut found = fields.filter(|(n, _)| unescaped(n).eq_ignore_ascii_case(name.as_str()));
+    let first = found.next().map(|(_, value)| unescaped(value));
+    if found.next().is_some() { Err(()) } else { Ok(first) }
+}
+
 /// The Replaces among the headers of a URI.
 fn embedded_replaces(uri: &AddrSpec) -> Result<Option<Replaces>, ()> {
-    let Some(sip) = uri.as_sip() else { return Ok(None) };
-    let mut found = None;
-    for field in sip.headers.split('&') {
-        let Some((name, value)) = field.split_once('=') else { continue };
-        if !unescaped(name).eq_ignore_ascii_case(HeaderName::Replaces.as_str()) {
-            continue;
-        }
-        let replaces = Replaces::parse(&unescaped(value)).ok_or(())?;
-        if found.replace(replaces).is_some() {
-            return Err(());
-        }
-    }
-    Ok(found)
+    embedded(uri, HeaderName::Replaces)?.map(|value| Replaces::parse(&value).ok_or(())).transpose()
 }
 
 #[cfg(test)]
@@ -138,6 +141,17 @@ mod tests {
         assert_eq!((replaces.call_id.as_str(), replaces.to_tag.as_str()), ("12@h", "7"));
         assert!(replaces.early_only);
         assert!(to("<sip:a@h?Replaces=12%40h>").is_err(), "without tags");
+    }
+
+    #[test]
+    fn an_embedded_user_to_user_is_one_printable_line() {
+        let said = |uri: &str| to(uri).map(|asked| asked.user_to_user);
+        let hex = "<sip:a@h?User-to-User=56a390%3Bencoding%3Dhex&Subject=x>";
+        assert_eq!(said(hex).as_deref(), Ok("56a390;encoding=hex"));
+        assert_eq!(said("<sip:a@h?user-to-user=a%0d%0aRoute%3A%20x>").as_deref(), Ok(""), "a second line");
+        assert_eq!(said(&format!("<sip:a@h?User-to-User={}>", "a".repeat(400))).as_deref(), Ok(""));
+        assert_eq!(said("<sip:a@h>").as_deref(), Ok(""));
+        assert!(said("<sip:a@h?User-to-User=1&User-to-User=2>").is_err());
     }
 
     #[test]

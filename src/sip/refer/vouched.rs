@@ -42,15 +42,15 @@ fn asserted(headers: &Headers) -> Vec<Identity> {
 fn user_to_user(headers: &Headers) -> String {
     let mut values = headers.all(HeaderName::UserToUser);
     match (values.next(), values.next()) {
-        (Some(value), None) if value.len() <= USER_TO_USER_MAX && value.bytes().all(is_plain) => {
-            lex::trim(value).to_owned()
-        }
+        (Some(value), None) => printable_user_to_user(value).unwrap_or_default().to_owned(),
         _ => String::new(),
     }
 }
 
-const fn is_plain(b: u8) -> bool {
-    matches!(b, b' '..=b'~')
+/// A value that can be handed on: short, and one line of printable characters.
+pub(super) fn printable_user_to_user(value: &str) -> Option<&str> {
+    let fits = value.len() <= USER_TO_USER_MAX && value.bytes().all(|b| matches!(b, b' '..=b'~'));
+    fits.then(|| lex::trim(value))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(crate) struct World {
     pub(crate) media: Vec<MediaCommand>,
     /// Every message to and from the node: the phone's address, whether the node sent it, its text.
     pub(crate) wire: Vec<(SocketAddr, bool, String)>,
-    /// How an INVITE to a user is answered instead: the status line's rest, then fields.
+    /// How an INVITE to a user, or to `user@address`, is answered instead: the status line's rest, then fields.
     pub(crate) answers: BTreeMap<String, String>,
     /// The bodies of the NOTIFYs that phones got.
     pub(crate) notified: Vec<String>,
@@ -291,8 +291,9 @@ impl World {
             return;
         }
         let user = text.strip_prefix("INVITE sip:").and_then(|rest| rest.split('@').next());
-        let odd =
-            user.and_then(|user| self.answers.get(user)).filter(|_| !field(text, "To").contains(";tag="));
+        let odd = user.filter(|_| !field(text, "To").contains(";tag=")).and_then(|user| {
+            self.answers.get(&format!("{user}@{}", to.ip())).or_else(|| self.answers.get(user))
+        });
         if text.starts_with("NOTIFY ") {
             self.notified.push(text.split("\r\n\r\n").nth(1).unwrap().trim().to_owned());
             self.by_hand.push((to, respond(text, "200 OK")));
@@ -365,11 +366,31 @@ impl World {
         }
     }
 
+    /// A phone registers as `user`, who may have others.
+    pub(crate) fn register(&mut self, who: usize, user: &str) {
+        self.phones[who].ua.register(self.now.mono, node_parts::registration(user, to_node()));
+        self.carry();
+    }
+
+    /// The keys that the node sends, each with the phone that gets it, among sound or by INFO.
+    pub(crate) fn keys_sent(&self) -> Vec<(usize, char)> {
+        let among_sound = self.media.iter().filter_map(|command| match command {
+            MediaCommand::SendKey { leg, key } => Some((self.whose(*leg).unwrap(), key.as_char())),
+            _ => None,
+        });
+        let by_info =
+            self.wire[self.mark..].iter().filter(|(_, by_node, text)| *by_node && text.starts_with("INFO "));
+        let by_info = by_info.map(|(to, _, text)| {
+            let signal = text.split("Signal=").nth(1).unwrap().chars().next().unwrap();
+            (self.phones.iter().position(|p| p.at == *to).unwrap(), signal)
+        });
+        among_sound.chain(by_info).collect()
+    }
+
     /// Registers an agent's phone and signs him in.
     pub(crate) fn sign_in(&mut self, who: usize) {
         let user = PLACES[who].1;
-        self.phones[who].ua.register(self.now.mono, node_parts::registration(user, to_node()));
-        self.carry();
+        self.register(who, user);
         self.dial(who, "*81");
         let phone = &mut self.phones[who];
         phone.ua.end(self.now.mono, phone.newest.unwrap());
@@ -479,13 +500,16 @@ impl World {
         ears
     }
 
+    /// The phone at the far end of an open leg.
+    fn whose(&self, leg: LegId) -> Option<usize> {
+        let ip = self.ears().get(&leg)?.0?;
+        self.phones.iter().position(|p| p.at.ip() == ip)
+    }
+
     /// Whom a phone hears, by their places.
     pub(crate) fn hears(&self, who: usize) -> Vec<usize> {
         let ears = self.ears();
-        let place = |leg: &LegId| {
-            let ip = ears.get(leg)?.0?;
-            self.phones.iter().position(|p| p.at.ip() == ip)
-        };
+        let place = |leg: &LegId| self.whose(*leg);
         let own = ears.iter().filter(|(leg, _)| place(leg) == Some(who));
         let mut heard: Vec<usize> =
             own.flat_map(|(_, (_, sources))| sources.iter().filter_map(place)).collect();
