@@ -7,13 +7,14 @@ use crate::cast::{
     AGENT_HZ, CALLER_HZ, OTHER_AGENT_HZ, OTHER_CALLER_HZ, Phase, answer, last_words, no_wrap_up, nothing,
     only, over, play, rings, steady,
 };
-use crate::house::{House, MUSIC_HZ, PROMPT_HZ, SOON, runtime};
+use crate::house::{House, MUSIC_HZ, PROMPT_HZ, SOON, hears, runtime};
 
 #[test]
 fn each_hears_whom_he_should_from_menu_to_bridge_and_hold() {
     play("", async |cast| {
         let idle = cast.house.agent("8005", Voice::Tone(OTHER_AGENT_HZ)).await;
-        only("the caller in the menu", &cast.caller, &[PROMPT_HZ]).await;
+        hears("the caller in the menu", &cast.caller, &[PROMPT_HZ], &[MUSIC_HZ, CALLER_HZ, OTHER_AGENT_HZ])
+            .await;
         cast.queue().await;
         tokio::join!(
             only("the waiting caller", &cast.caller, &[MUSIC_HZ]),

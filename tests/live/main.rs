@@ -29,6 +29,7 @@ mod ringing;
 mod service_class;
 mod simulate_command;
 mod sipp;
+mod stalls;
 mod stopped;
 mod store_contract;
 mod strangers;
