@@ -1,6 +1,8 @@
 //! SIP over TLS and sound over SRTP, with baresip, openssl and phones of our own; certificates that change under calls.
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hotline::replay::{Phone, PhoneEvent, PhoneSettings, PhoneTls, Voice};
@@ -128,10 +130,8 @@ fn baresip_works_as_an_agent_over_tls_and_srtp() {
     });
 }
 
-/// What `openssl s_client` prints, with `more` arguments and `says` typed in.
-fn s_client(at: SocketAddr, certificates: &Certificates, more: &[&str], says: &str) -> String {
-    use std::io::Write as _;
-    let mut child = Command::new("timeout")
+fn openssl(at: SocketAddr, certificates: &Certificates, more: &[&str]) -> Child {
+    Command::new("timeout")
         .args(["20", "openssl", "s_client", "-connect", &at.to_string(), "-CAfile"])
         .arg(certificates.authority_file())
         .args(more)
@@ -139,36 +139,100 @@ fn s_client(at: SocketAddr, certificates: &Certificates, more: &[&str], says: &s
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(says.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+        .unwrap()
+}
+
+/// What `openssl s_client` prints, with `more` arguments and nothing typed in.
+fn s_client(at: SocketAddr, certificates: &Certificates, more: &[&str]) -> String {
+    let output = openssl(at, certificates, more).wait_with_output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
+/// Whether a server follows `openssl s_client` into a second handshake within a connection; what was said of it.
+fn negotiates_anew(at: SocketAddr, certificates: &Certificates) -> (bool, String) {
+    let mut child = openssl(at, certificates, &["-tls1_2"]);
+    // Open until the end: its own end would end the connection first.
+    let mut commands = child.stdin.take().unwrap();
+    let (mut said, mut asked) = (String::new(), false);
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        said += &format!("{line}\n");
+        if line.contains("RENEGOTIATING") {
+            asked = true;
+            // It begins with the next byte that it has to send.
+            commands.write_all(b"x\n").unwrap();
+        }
+        // The certificate is looked at in each handshake.
+        if line.starts_with("depth=0") && asked {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return (true, said);
+        }
+        if line.starts_with("verify return") && !asked {
+            commands.write_all(b"R\n").unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(asked, "nothing was asked: {said}");
+    (false, said)
+}
+
 #[test]
-fn old_versions_are_refused_and_nothing_is_negotiated_anew() {
+fn old_versions_are_refused() {
     let (certificates, _house, at) = house("offer", "");
     for old in ["-tls1", "-tls1_1"] {
-        let said = s_client(at, &certificates, &[old, "-cipher", "ALL:@SECLEVEL=0"], "");
+        let said = s_client(at, &certificates, &[old, "-cipher", "ALL:@SECLEVEL=0"]);
         assert!(
             said.contains("SSL alert number") && said.contains("no peer certificate available"),
             "{old}: {said}"
         );
     }
-    let speaks = |new: &str, says: &str| {
-        let said = s_client(at, &certificates, &[new], says);
+    let speaks = |new: &str| {
+        let said = s_client(at, &certificates, &[new]);
         assert!(said.contains("Cipher is ") && !said.contains("Cipher is (NONE)"), "{new}: {said}");
     };
-    speaks("-tls1_2", "");
-    speaks("-tls1_3", "");
-    // Whoever wants to negotiate anew is not followed, and the door is open still.
-    speaks("-tls1_2", "R\nQ\n");
-    speaks("-tls1_3", "");
+    speaks("-tls1_2");
+    speaks("-tls1_3");
+}
+
+#[test]
+fn whoever_wants_to_negotiate_anew_is_not_followed_and_the_door_stays_open() {
+    let (certificates, _house, at) = house("offer", "");
+    let (followed, said) = negotiates_anew(at, &certificates);
+    assert!(!followed && said.contains("no renegotiation"), "{said}");
+    let said = s_client(at, &certificates, &["-tls1_2"]);
+    assert!(said.contains("Cipher is ECDHE"), "{said}");
+    // A server that does follow, so that the question is known to be one.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let file = |name: &str| certificates.folder.join(name);
+    let mut willing = Command::new("timeout")
+        .args(["20", "openssl", "s_server", "-quiet", "-tls1_2", "-client_renegotiation", "-accept"])
+        .arg(free.to_string())
+        .args([
+            OsStr::new("-cert"),
+            file("chain.pem").as_os_str(),
+            OsStr::new("-key"),
+            file("key.pem").as_os_str(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + SOON;
+    while TcpStream::connect(free).is_err() {
+        assert!(Instant::now() < end, "openssl s_server does not listen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (followed, said) = negotiates_anew(free, &certificates);
+    willing.kill().unwrap();
+    willing.wait().unwrap();
+    assert!(followed, "{said}");
 }
 
 /// The serial number of the certificate that is shown now.
 fn serial(at: SocketAddr, certificates: &Certificates) -> String {
-    let said = s_client(at, certificates, &["-showcerts"], "");
+    let said = s_client(at, certificates, &["-showcerts"]);
     let pem = said.split_once("-----BEGIN").and_then(|(_, rest)| rest.split_once("-----END"));
     pem.unwrap_or_else(|| panic!("{said}")).0.to_owned()
 }
