@@ -1,6 +1,7 @@
 //! `Ledger`: what must survive a stop at any moment, as a fold over the journal: which calls stand, who waits where since
-//! when, which agent is in which state since when, whose place in line is kept. Far smaller than the machines whose
-//! journal it reads; a copy of it opens each segment of the journal, so that no more than a segment is read at a start.
+//! when, which agent is in which state since when, whose place in line is kept, what queues were measured by. Far smaller
+//! than the machines whose journal it reads; a copy of it opens each segment of the journal, so that no more than a
+//! segment is read at a start.
 //!
 //! Invariant: the same entries give the same ledger, whether they are folded one by one or from any copy on.
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::acd::{AcdInput, Attendances};
+use super::acd::{AcdInput, Attendances, Measures};
 use super::case::is_cut_off;
 use super::recall::{LostPlace, Recall, Recalls};
 use super::{Arrival, Cause, Entry, Fact, Happening, Input};
@@ -30,6 +31,8 @@ pub struct Ledger {
     last_assignment: AssignmentId,
     calls: BTreeMap<CallId, Standing>,
     agents: Attendances,
+    #[serde(default)]
+    measures: Measures,
     recalls: Recalls,
 }
 
@@ -89,6 +92,11 @@ impl Ledger {
         &self.agents
     }
 
+    /// What queues were measured by.
+    pub(super) const fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
     /// Callers who were cut off.
     pub(super) const fn recalls(&self) -> &Recalls {
         &self.recalls
@@ -140,6 +148,7 @@ impl Ledger {
     }
 
     fn fact(&mut self, at: Instant, fact: &Fact) {
+        self.measures.fact(at, fact);
         match fact {
             Fact::CallStarted { call, arrival, .. } => {
                 self.last_call = self.last_call.max(*call);

@@ -56,6 +56,7 @@ impl Switchboard {
         }
         let now = self.lift(now);
         self.acd.restore(now, after.agents());
+        self.acd.remember(after.measures());
         self.exchange.restore(after.recalls().clone(), self.acd.signed_in().cloned().collect());
         self.drain();
         self.run(now);

@@ -108,6 +108,49 @@ fn each_call_that_stood_ends_once_at_the_last_moment_known() {
 }
 
 #[test]
+fn what_was_measured_of_queues_is_known_after_a_restart() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    // Four are served, each in his own time, wrap-ups among them; one gives up.
+    for (n, talked) in [5_u64, 12, 3, 9].into_iter().enumerate() {
+        let name = format!("talks{n}");
+        world.dial(&name, "95188", &format!("1{n}"), Peer::Stranger);
+        press(&mut world, &name, "0");
+        world.wait(Duration::from_secs(4));
+        let phone = world.leg("8001");
+        world.answer(phone);
+        world.wait(Duration::from_secs(talked));
+        let leg = world.leg(&name);
+        world.end(leg, Cause::HungUp);
+        world.wait(Duration::from_secs(60));
+    }
+    world.dial("gives up", "95188", "20", Peer::Stranger);
+    press(&mut world, "gives up", "0");
+    world.wait(Duration::from_secs(2));
+    let leg = world.leg("gives up");
+    world.end(leg, Cause::HungUp);
+    world.wait(Duration::from_secs(1));
+    // Who waits now is told the same before a stop and after it.
+    let told = |world: &mut World| {
+        world.dial("talks on", "95188", "30", Peer::Stranger);
+        press(world, "talks on", "0");
+        let phone = world.leg("8001");
+        world.answer(phone);
+        world.dial("asks", "95188", "31", Peer::Stranger);
+        press(world, "asks", "0");
+        let acd = world.board.view(world.now).acd;
+        let waiting = acd.queues.iter().flat_map(|q| &q.waiting).next_back().unwrap().clone();
+        format!("{:?}", waiting.estimate.unwrap().basis)
+    };
+    let mut next = restarted(&world, Duration::from_secs(30));
+    let mut fresh = World::new(menus(), ExchangeSettings::default());
+    fresh.sign_in("8001");
+    let before = told(&mut world);
+    assert_eq!(told(&mut next), before);
+    assert_ne!(told(&mut fresh), before, "measured, not expected by the plan");
+}
+
+#[test]
 fn agents_are_where_they_were_and_sign_in_no_second_time() {
     let mut world = World::new(menus(), ExchangeSettings::default());
     for name in ["8001", "8002", "8003"] {

@@ -4,6 +4,8 @@
 //! the figures are the same on every machine.
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::QueuePlan;
 use crate::base::Instant;
 
@@ -19,11 +21,27 @@ const RING_S: f64 = 5.0;
 const PATIENCE_S: f64 = 900.0;
 
 /// A mean and a spread that fade.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Fading {
+    #[serde(with = "bits")]
     weight: f64,
+    #[serde(with = "bits")]
     sum: f64,
+    #[serde(with = "bits")]
     squares: f64,
+}
+
+/// A number on disk as it is in memory: read as text it could differ in its last digit.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+    pub(super) fn serialize<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
+        x.to_bits().serialize(to)
+    }
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
 }
 
 impl Fading {
@@ -77,13 +95,16 @@ fn fade(now: Instant, then: Instant) -> f64 {
 }
 
 /// One queue's measurements.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     talk: Fading,
     wrap_up: Fading,
     ring: Fading,
+    #[serde(with = "bits")]
     vain_s: f64,
+    #[serde(with = "bits")]
     left: f64,
+    #[serde(with = "bits")]
     waited_s: f64,
 }
 

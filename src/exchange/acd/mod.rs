@@ -9,6 +9,7 @@ mod install;
 mod invariants;
 mod machine;
 mod measured;
+mod measures;
 mod message;
 mod offers;
 mod order;
@@ -29,6 +30,7 @@ pub use estimate::{
     Basis, Entry, Estimate, Estimator, Forecast, Learned, Sight, spread_by_steps, under_promise, words,
 };
 pub use machine::Acd;
+pub(crate) use measures::Measures;
 pub use message::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OfferWhy, OverflowCause};
 pub use plan::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Strategy};
 pub use promises::PromiseFigures;
