@@ -62,7 +62,6 @@ impl Day {
                 self.after(Duration::from_millis(100), Event::Ends(leg, Cause::HungUp));
             }
             Command::Transfer { .. }
-            | Command::Alert { .. }
             | Command::Hear { .. }
             | Command::SignalHold { .. }
             | Command::SendKey { .. }
