@@ -81,7 +81,7 @@ fn legend(svg: &mut String, names: impl Iterator<Item = (&'static str, &'static 
 
 fn names_below(svg: &mut String, names: &[&str], x: impl Fn(usize) -> f64) {
     let every = names.len().div_ceil(NAMES).max(1);
-    for (n, name) in names.iter().enumerate().filter(|(n, _)| n % every == 0) {
+    for (n, name) in names.iter().enumerate().filter(|(n, _)| n.is_multiple_of(every)) {
         let (x, y) = (x(n), HEIGHT - BOTTOM + 12.0);
         write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\" transform=\"rotate(-45 {x:.1} {y:.1})\">{}</text>", escape(name)).ok();
     }

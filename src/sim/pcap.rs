@@ -65,7 +65,7 @@ fn udp_head(from: SocketAddrV4, to: SocketAddrV4, length: u16, payload: &[u8]) -
 fn checksum(bytes: impl Iterator<Item = u8>) -> u16 {
     let mut sum = 0_u32;
     for (n, byte) in bytes.enumerate() {
-        let shift = if n % 2 == 0 { 8 } else { 0 };
+        let shift = if n.is_multiple_of(2) { 8 } else { 0 };
         sum = sum.wrapping_add(u32::from(byte) << shift);
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -159,7 +159,7 @@ impl Tally {
             self.told.told += 1;
             self.told.inside += u64::from(inside);
             self.told.longer += u64::from(left > high);
-            if self.told.told % self.every == 0 {
+            if self.told.told.is_multiple_of(self.every) {
                 let point = ToldPoint {
                     low_s: low.as_secs_f64(),
                     high_s: high.as_secs_f64(),
