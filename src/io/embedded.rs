@@ -28,7 +28,7 @@ pub fn scenarios() -> BTreeMap<String, String> {
     files.filter_map(|name| Some((name.to_string(), text(Scenarios::get(&name)?.data)))).collect()
 }
 
-/// How long each prompt is: what `cargo xtask audio` wrote beside the manifest; empty if nobody did.
+/// How long each prompt is: what `cargo xtask voice` wrote beside the manifest; empty if nobody did.
 pub fn lengths(place: &Place) -> String {
     match place {
         Place::Folder(folder) => {

@@ -6,8 +6,8 @@ use crate::base::{Language, PromptId};
 /// A short silence between groups of digits: a sound of the manifest, not words.
 pub(super) const PAUSE: &str = "pause";
 
-/// Fragments with their words in Mandarin and in English; empty where a language does not use one. Numbers and digits
-/// are not here: [`words_of`] makes theirs.
+/// Fragments with their words in Mandarin and in English; empty where a language does not use one. Numbers, digits
+/// and the parts of dates are not here: [`words_of`] makes theirs.
 const WORDS: &[(&str, &str, &str)] = &[
     ("two-of", "两", ""),
     ("hundred", "百", "hundred"),
@@ -35,14 +35,32 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("ahead-before", "您前面还有", "there are"),
     ("ahead-one", "", "there is one caller ahead of you"),
     ("ahead-after", "位来电者", "callers ahead of you"),
+    ("before-dawn", "凌晨", ""),
+    ("early-morning", "早上", ""),
+    ("before-noon", "上午", ""),
+    ("noon", "中午", "noon"),
+    ("midnight", "", "midnight"),
+    ("in-the-morning", "", "in the morning"),
+    ("in-the-afternoon", "下午", "in the afternoon"),
+    ("in-the-evening", "晚上", "in the evening"),
+    ("at-night", "", "at night"),
+    ("o-clock", "点", "o'clock"),
+    ("half-past", "点半", ""),
+    ("oh", "", "oh"),
+    ("yuan", "元", "yuan"),
+    ("jiao", "角", ""),
+    ("fen", "分", "fen"),
 ];
 
 /// Every fragment of a language with the words that are recorded for it.
 pub fn fragments(language: Language) -> Vec<(PromptId, String)> {
     let numbers = (0..100).map(|n| format!("n-{n}"));
     let digits = (0..10).map(|d| format!("d-{d}"));
+    let months = (1..=12).map(|m| format!("month-{m}"));
+    let dates = (1..=31).map(|d| format!("date-{d}"));
     let named = WORDS.iter().map(|(id, ..)| (*id).to_owned());
-    let all = numbers.chain(digits).chain(named).map(|id| (words_of(language, &id), id));
+    let all =
+        numbers.chain(digits).chain(months).chain(dates).chain(named).map(|id| (words_of(language, &id), id));
     all.filter(|(words, _)| !words.is_empty()).map(|(words, id)| (PromptId::new(id), words)).collect()
 }
 
@@ -51,6 +69,12 @@ fn words_of(language: Language, id: &str) -> String {
     let number = |prefix: &str| id.strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok());
     if let Some(n) = number("n-") {
         return below_hundred(language, n);
+    }
+    if let Some(m) = number("month-") {
+        return month(language, m);
+    }
+    if let Some(d) = number("date-") {
+        return date(language, d);
     }
     match (number("d-"), language) {
         (Some(1), Language::Mandarin) => return "幺".into(),
@@ -109,6 +133,52 @@ fn below_hundred(language: Language, n: u32) -> String {
             (tens, ones) => format!("{}-{}", word(&TENS, tens), word(&ENGLISH, ones)),
         },
     }
+}
+
+const MONTHS: [&str; 13] = [
+    "",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// 二月, February.
+fn month(language: Language, m: u32) -> String {
+    match language {
+        Language::Mandarin => below_hundred(language, m) + "月",
+        Language::English => word(&MONTHS, m).to_owned(),
+    }
+}
+
+/// The ordinals that do not end in "th" behind the number as it is.
+const ORDINALS: [(&str, &str); 8] = [
+    ("one", "first"),
+    ("two", "second"),
+    ("three", "third"),
+    ("five", "fifth"),
+    ("eight", "eighth"),
+    ("nine", "ninth"),
+    ("twelve", "twelfth"),
+    ("ty", "tieth"),
+];
+
+/// 二十一日, the twenty-first of.
+fn date(language: Language, d: u32) -> String {
+    let number = below_hundred(language, d);
+    if language == Language::Mandarin {
+        return number + "日";
+    }
+    let odd = ORDINALS.iter().find_map(|(end, ordinal)| Some(number.strip_suffix(end)?.to_owned() + ordinal));
+    format!("the {} of", odd.unwrap_or(number + "th"))
 }
 
 fn word(words: &[&'static str], i: u32) -> &'static str {

@@ -67,7 +67,7 @@ fn digits(n: u32, front: bool, speech: &mut Speech) {
 }
 
 /// A number before a measure word.
-fn counted(n: u32, speech: &mut Speech) {
+pub(super) fn counted(n: u32, speech: &mut Speech) {
     if n == 2 { speech.put("two-of") } else { number(n, speech) }
 }
 

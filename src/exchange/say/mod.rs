@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Language, PromptId};
 use crate::exchange::{RiseCause, Told};
 
+mod clock;
 mod english;
 mod fragment;
 mod mandarin;
@@ -50,6 +51,27 @@ pub enum Phrase {
     Ahead(u32),
     /// A length of time in whole minutes: "three minutes".
     Minutes(u32),
+    /// A time of the day: "five thirty in the afternoon".
+    Time {
+        /// 0-23.
+        hour: u8,
+        /// 0-59.
+        minute: u8,
+    },
+    /// A day of the year: "the thirty-first of December".
+    Date {
+        /// 1-12.
+        month: u8,
+        /// 1-31.
+        day: u8,
+    },
+    /// A sum of money: "twelve yuan and five fen".
+    Money {
+        /// Whole yuan.
+        yuan: u32,
+        /// Hundredths, 0-99.
+        fen: u8,
+    },
     /// The wait that remains: "your expected wait is between three and five minutes". `low` zero: "less than" the upper
     /// end. Spoken in half minutes up to three, in minutes up to two hours, in half hours beyond; `low` is rounded down
     /// and `high` up, so that what is said is never narrower than what is meant.
@@ -113,6 +135,9 @@ fn speak(language: Language, phrase: &Phrase, speech: &mut Speech) {
         (Phrase::Prompt(id), _) => speech.prompt(id),
         (Phrase::Digits(text), _) => digits(text, speech),
         (Phrase::Position(0 | 1) | Phrase::Ahead(0), _) => speech.put(YOU_ARE_NEXT),
+        (Phrase::Time { hour, minute }, _) => clock::time(language, (*hour, *minute), speech),
+        (Phrase::Date { month, day }, _) => clock::date(language, (*month, *day), speech),
+        (Phrase::Money { yuan, fen }, _) => clock::money(language, (*yuan, *fen), speech),
         (Phrase::Number(n), Language::Mandarin) => mandarin::number(*n, speech),
         (Phrase::Number(n), Language::English) => english::number(*n, speech),
         (Phrase::Position(n), Language::Mandarin) => mandarin::position(*n, speech),

@@ -141,6 +141,75 @@ fn places_lengths_and_digits_sound_right() {
 }
 
 #[test]
+fn times_sound_right() {
+    let rows = [
+        ((0, 0), "凌晨零点", "midnight"),
+        ((0, 30), "凌晨零点半", "twelve thirty at night"),
+        ((2, 5), "凌晨两点零五分", "two oh five at night"),
+        ((5, 0), "凌晨五点", "five o'clock in the morning"),
+        ((8, 0), "早上八点", "eight o'clock in the morning"),
+        ((10, 10), "上午十点十分", "ten ten in the morning"),
+        ((12, 0), "中午十二点", "noon"),
+        ((12, 2), "中午十二点零二分", "twelve oh two in the afternoon"),
+        ((14, 22), "下午两点二十二分", "two twenty-two in the afternoon"),
+        ((17, 30), "下午五点半", "five thirty in the afternoon"),
+        ((18, 0), "晚上六点", "six o'clock in the evening"),
+        ((22, 45), "晚上十点四十五分", "ten forty-five at night"),
+        ((23, 59), "晚上十一点五十九分", "eleven fifty-nine at night"),
+        ((24, 0), "", ""),
+        ((7, 60), "", ""),
+    ];
+    for ((hour, minute), mandarin, english) in rows {
+        assert_eq!(sounds(&Phrase::Time { hour, minute }), [mandarin, english], "{hour}:{minute}");
+    }
+}
+
+#[test]
+fn dates_sound_right() {
+    let rows = [
+        ((1, 1), "一月一日", "the first of January"),
+        ((2, 2), "二月二日", "the second of February"),
+        ((2, 17), "二月十七日", "the seventeenth of February"),
+        ((3, 3), "三月三日", "the third of March"),
+        ((5, 5), "五月五日", "the fifth of May"),
+        ((8, 8), "八月八日", "the eighth of August"),
+        ((9, 9), "九月九日", "the ninth of September"),
+        ((10, 12), "十月十二日", "the twelfth of October"),
+        ((10, 13), "十月十三日", "the thirteenth of October"),
+        ((11, 20), "十一月二十日", "the twentieth of November"),
+        ((12, 22), "十二月二十二日", "the twenty-second of December"),
+        ((12, 31), "十二月三十一日", "the thirty-first of December"),
+        ((13, 1), "", ""),
+        ((0, 1), "", ""),
+        ((1, 0), "", ""),
+        ((1, 32), "", ""),
+    ];
+    for ((month, day), mandarin, english) in rows {
+        assert_eq!(sounds(&Phrase::Date { month, day }), [mandarin, english], "{month}-{day}");
+    }
+}
+
+#[test]
+fn money_sounds_right() {
+    let rows = [
+        ((0, 0), "零元", "zero yuan"),
+        ((0, 5), "五分", "five fen"),
+        ((0, 20), "两角", "twenty fen"),
+        ((0, 55), "五角五分", "fifty-five fen"),
+        ((2, 0), "两元", "two yuan"),
+        ((2, 22), "两元二角二分", "two yuan and twenty-two fen"),
+        ((12, 5), "十二元零五分", "twelve yuan and five fen"),
+        ((12, 50), "十二元五角", "twelve yuan and fifty fen"),
+        ((205, 0), "二百零五元", "two hundred and five yuan"),
+        ((20_000, 0), "两万元", "twenty thousand yuan"),
+        ((1, 100), "", ""),
+    ];
+    for ((yuan, fen), mandarin, english) in rows {
+        assert_eq!(sounds(&Phrase::Money { yuan, fen }), [mandarin, english], "{yuan}.{fen:02}");
+    }
+}
+
+#[test]
 fn the_cause_of_a_rise_is_said_before_the_wait() {
     let rise = |rose| {
         let minutes = |m: u64| Duration::from_secs(60 * m);
@@ -187,6 +256,10 @@ fn phrase() -> impl Strategy<Value = Phrase> {
         ".*".prop_map(Phrase::Digits),
         (0u64..20_000, 0u64..20_000).prop_map(|(low, more)| wait(low, low + more)),
         any::<(u64, u64)>().prop_map(|(low, high)| wait(low, high)),
+        any::<(u8, u8)>().prop_map(|(hour, minute)| Phrase::Time { hour, minute }),
+        (0u8..24, 0u8..60).prop_map(|(hour, minute)| Phrase::Time { hour, minute }),
+        (0u8..15, 0u8..33).prop_map(|(month, day)| Phrase::Date { month, day }),
+        any::<(u32, u8)>().prop_map(|(yuan, fen)| Phrase::Money { yuan, fen }),
     ]
 }
 
