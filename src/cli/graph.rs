@@ -23,7 +23,7 @@ pub(crate) struct Graph {
     /// The language of what is said in the picture: zh or en.
     #[arg(long, default_value = "zh")]
     language: String,
-    /// The records (calls.sqlite of the store): each way is as thick as it was trodden.
+    /// The record (`hotline.db` of the store): each way is as thick as it was trodden.
     #[arg(long)]
     records: Option<PathBuf>,
     /// The day of the records, on the calendar's wall: 2026-03-02. By default yesterday.

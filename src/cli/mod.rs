@@ -8,6 +8,7 @@ mod load;
 mod menus;
 mod replay;
 mod robots;
+mod schema;
 mod serve;
 mod simulate;
 mod terminal;
@@ -36,6 +37,8 @@ enum Command {
     Explain(explain::Explain),
     /// Call the menus without a server: a phone in the terminal, with a clock of its own.
     Try(try_call::Try),
+    /// Write the JSON Schemas of the menus' files, for editors.
+    Schema(schema::Schema),
     /// Draw the menus as a picture (SVG), with yesterday's callers on each way.
     Graph(graph::Graph),
     /// Tell what plays for callers of a number at an hour, and why.
@@ -68,6 +71,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Check(check)) => check.run(),
         Some(Command::Explain(explain)) => explain.run(),
         Some(Command::Try(call)) => call.run(),
+        Some(Command::Schema(schema)) => schema.run(),
         Some(Command::Graph(graph)) => graph.run(),
         Some(Command::When(when)) => when.run(),
         Some(Command::Robots(robots)) => robots.run(),

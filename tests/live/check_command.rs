@@ -59,3 +59,81 @@ fn a_folder_that_is_not_there_is_another_failure() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no-such-folder"));
 }
+
+fn hotline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_counter_example_is_printed_as_keys_that_try_plays() {
+    let folder = damaged("check-shown", "0 = \"queue general\"\n", "");
+    let queues = folder.join("queues.toml");
+    let text = std::fs::read_to_string(&queues).unwrap();
+    std::fs::write(&queues, text.replace("[complaints]", "[complaints]\noverflow = \"complaint\"")).unwrap();
+    let output = check(&[folder.to_str().unwrap(), "--json", "--audio", "audio"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = json.as_array().unwrap().iter().find(|d| d["code"] == "HL0905").unwrap();
+    let word = |name: &str| found["shown_by"][name].as_str().unwrap().to_owned();
+    let played = hotline(&[
+        "try",
+        folder.to_str().unwrap(),
+        "--audio",
+        "audio",
+        "--number",
+        &word("dial"),
+        "--at",
+        &word("at"),
+        "--keys",
+        &word("keys"),
+    ]);
+    assert!(played.status.success(), "{played:?}");
+    assert!(told(&played).matches("in the queue complaints").count() >= 2, "{}", told(&played));
+}
+
+#[test]
+fn the_spring_festival_night_is_tried_and_asked_for() {
+    let night = hotline(&["try", "--number", "95188", "--at", "2026-02-17T03:00", "--keys", "2~~~"]);
+    let story = told(&night);
+    assert!(
+        story.contains("menu night") && story.contains("waits for a human, in the queue general"),
+        "{story}"
+    );
+    assert!(story.contains("> zh") && story.contains("en  "), "both languages: {story}");
+    let when = told(&hotline(&["when", "95188", "--at", "2026-02-17T03:00"]));
+    assert!(when.contains("holiday: Spring Festival") && when.contains("opens 2026-02-17T10:00"), "{when}");
+    let worked = told(&hotline(&["when", "95189", "--at", "2026-02-14T10:00"]));
+    assert!(worked.contains("worked for Spring Festival"), "{worked}");
+}
+
+#[test]
+fn a_script_is_held_to_what_it_expects() {
+    let script = Path::new(env!("CARGO_TARGET_TMPDIR")).join("night.try");
+    let good = "# The loans desk is closed.\ndial 95188 at 2026-02-17T03:00\nexpect menu main\nkeys 2\nexpect menu night\n\
+                keys 0\nexpect human general\n";
+    std::fs::write(&script, good).unwrap();
+    assert!(hotline(&["try", "--script", script.to_str().unwrap()]).status.success());
+    std::fs::write(&script, good.replace("menu night", "menu loans")).unwrap();
+    let output = hotline(&["try", "--script", script.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(why.contains("night.try:5: expected menu loans, but: menu night"), "{why}");
+}
+
+#[test]
+fn mistakes_are_explained_and_the_menus_drawn() {
+    assert!(told(&hotline(&["explain", "hl0305"])).contains("Mended:"));
+    assert_eq!(hotline(&["explain", "HL9999"]).status.code(), Some(2));
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("menus.dot");
+    assert!(hotline(&["graph", "--out", out.to_str().unwrap()]).status.success());
+    let dot = std::fs::read_to_string(out).unwrap();
+    assert!(dot.contains("\"menu main\" -> \"queue general\"") && dot.contains("a human"), "{dot}");
+}

@@ -22,6 +22,7 @@ mod media_switches;
 mod menu_diagnostics;
 mod menu_explain;
 mod menu_run;
+mod menu_schema;
 mod menu_seeded;
 mod menus_shipped;
 mod mutations;

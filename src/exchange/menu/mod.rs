@@ -16,6 +16,7 @@ mod raw;
 mod rehearsal;
 mod resolve;
 mod run;
+mod schema;
 mod set;
 mod sounds;
 mod story;
@@ -36,6 +37,7 @@ pub(crate) use raw::{Field, Node, Table, Value, parse};
 pub use rehearsal::{Act, PromptLengths, Rehearsal, Scene};
 pub use resolve::{KnownPrompts, Reading};
 pub use run::{Made, MenuEffect, MenuRun, Visit};
+pub use schema::{schemas, taplo};
 pub use set::{
     AgentKeys, Entrance, Entry, FeatureCode, HOUSE_PROMPTS, Menu, MenuSet, Opening, Party, Queue, Step,
     Target,

@@ -3,7 +3,6 @@
 //!
 //! Invariant: every way of the files is drawn once; ways that callers took and no file names (through closed doors) are
 //! dashed.
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::rehearsal::{Act, Rehearsal};
@@ -215,18 +214,13 @@ fn human_by(stage: &Stage, number: &str, key: char) -> Option<(u64, Station, Que
 
 /// Ways that callers took and no file names: through closed doors, by mistakes.
 fn add_trodden(arrows: &mut Vec<Arrow>, footfall: &Footfall) {
-    let mut more: BTreeMap<(Station, Station), Vec<String>> = BTreeMap::new();
     for (from, key, to) in footfall.steps.keys() {
-        let goal = Goal::At(to.clone());
-        let known =
-            arrows.iter().any(|a| a.from == *from && a.to == goal && (a.key.is_none() || a.key == *key));
-        if !known {
-            let key = key.map_or_else(|| "silence".to_owned(), |key| key.to_string());
-            more.entry((from.clone(), to.clone())).or_default().push(key);
+        let to = Goal::At(to.clone());
+        let is = |a: &Arrow| a.from == *from && a.to == to && (a.key.is_none() || a.key == *key);
+        if !arrows.iter().any(is) {
+            let label = key.map_or_else(|| "silence".to_owned(), |key| key.to_string());
+            arrows.push(Arrow { from: from.clone(), to, label, key: *key, kind: Kind::Trodden });
         }
-    }
-    for ((from, to), keys) in more {
-        arrows.push(Arrow { from, to: Goal::At(to), label: keys.join(" "), key: None, kind: Kind::Trodden });
     }
 }
 
@@ -234,7 +228,8 @@ fn add_trodden(arrows: &mut Vec<Arrow>, footfall: &Footfall) {
 fn count(arrow: &Arrow, footfall: &Footfall) -> u64 {
     let Goal::At(to) = &arrow.to else { return footfall.lost.get(&arrow.from).copied().unwrap_or(0) };
     let is = |(from, key, at): &(Station, Option<Key>, Station)| {
-        from == &arrow.from && at == to && (arrow.key.is_none() || *key == arrow.key)
+        let any = arrow.key.is_none() && arrow.kind != Kind::Trodden;
+        from == &arrow.from && at == to && (any || *key == arrow.key)
     };
     footfall.steps.iter().filter(|(step, _)| is(step)).map(|(_, count)| count).sum()
 }
@@ -245,6 +240,8 @@ fn edge(dot: &mut String, arrow: &Arrow, footfall: Option<&Footfall>, most: u64)
         Goal::End => "end".to_owned(),
     };
     let style = match arrow.kind {
+        // The way back: there, but not what the picture is about.
+        Kind::Plain if arrow.key == Some(Key::STAR) => "color=\"#b8c2cf\", constraint=false".to_owned(),
         Kind::Plain => "style=solid".to_owned(),
         Kind::Otherwise => {
             "style=dashed, color=\"#a0a0a0\", fontcolor=\"#808080\", constraint=false".to_owned()
@@ -285,7 +282,8 @@ fn folded(text: &str, most: usize) -> String {
     let mut used = 0;
     for c in text.chars() {
         let columns = if c >= '\u{1100}' { 2 } else { 1 };
-        let breaks = used + columns > WIDE && (columns == 2 || c == ' ') || used >= WIDE + 12;
+        let stop = "。,;:!?、)".contains(c);
+        let breaks = used + columns > WIDE && (columns == 2 || c == ' ') && !stop || used >= WIDE + 12;
         if breaks || c == '\n' {
             if lines.len() == most {
                 if let Some(last) = lines.last_mut() {
@@ -315,6 +313,8 @@ mod tests {
         let lines = folded(long, 2);
         assert_eq!(lines.lines().count(), 2);
         assert!(lines.ends_with('…') && lines.lines().all(|l| l.chars().count() <= WIDE + 13), "{lines}");
+        let mandarin = "账户问题,请按 1。贷款和分期,请按 2。交易纠纷和商户服务,请按 3。";
+        assert!(folded(mandarin, 3).lines().all(|l| !l.starts_with(['。', ','])), "{mandarin}");
         assert_eq!(quoted("a \"b\"\nc\\"), "\"a \\\"b\\\"\\nc\\\\\"");
     }
 }
