@@ -81,9 +81,9 @@ fn solve(mut a: [[f64; FEATURES]; FEATURES], mut b: Row) -> Row {
         a.swap(i, pivot);
         b.swap(i, pivot);
         for k in i + 1..FEATURES {
-            let factor = a[k][i] / a[i][i];
-            for j in i..FEATURES {
-                a[k][j] -= factor * a[i][j];
+            let (factor, pivot) = (a[k][i] / a[i][i], a[i]);
+            for (x, above) in a[k].iter_mut().zip(pivot).skip(i) {
+                *x -= factor * above;
             }
             b[k] -= factor * b[i];
         }

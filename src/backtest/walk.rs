@@ -264,7 +264,7 @@ impl<'c> State<'c> {
     fn half(&mut self, at: f64) -> &mut HalfHour {
         let day = libm::floor(at / DAY_S);
         let week = self.halves.entry(slot(at)).or_default();
-        if week.back().is_none_or(|h| h.day != day) {
+        if week.back().is_none_or(|h| (h.day - day).abs() > 0.5) {
             week.push_back(HalfHour { day, ..HalfHour::default() });
             if week.len() > 7 {
                 week.pop_front();

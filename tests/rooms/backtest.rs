@@ -93,8 +93,8 @@ fn the_same_log_gives_the_same_verdict_with_all_figures_named() {
 #[test]
 fn nobody_is_predicted_from_what_came_later() {
     let text = made_up(3, 3);
-    let cut: String =
-        text.lines().take_while(|l| !joined_after(l, 2.5 * 86_400.0)).map(|l| format!("{l}\n")).collect();
+    let until: Vec<&str> = text.lines().take_while(|l| !joined_after(l, 2.5 * 86_400.0)).collect();
+    let cut = until.join("\n");
     let (whole, cut) = (verdict(&text, &[2]), verdict(&cut, &[2]));
     let (whole, cut) = (&whole.estimators["hotline"].by_half_hour, &cut.estimators["hotline"].by_half_hour);
     let before: Vec<_> = cut.keys().filter(|half| half.as_str() < "11:00").collect();

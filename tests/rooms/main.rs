@@ -7,6 +7,7 @@ mod call_scripts;
 mod call_stages;
 mod deep_day;
 mod flat;
+mod futures;
 mod lost_places;
 mod media_formats;
 mod media_hearing;

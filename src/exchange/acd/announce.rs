@@ -3,6 +3,7 @@
 //! Invariant: the upper end told, as a time of day, never moves later without a measured cause, which is then said.
 //! When the estimate no longer fits under the old promise and there is no cause, nothing is said, and once the promised
 //! time has passed, that we do not know.
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Estimate;
@@ -110,7 +111,7 @@ fn cause(o: &Outlook, e: &Estimate, urgent: u64, promise: &Promise, left: Durati
 impl Acd {
     /// A caller is due to be told his wait.
     pub(super) fn tell(&mut self, id: TicketId) {
-        let Some(ticket) = self.room.ticket(id) else { return };
+        let Some(ticket) = self.room.ticket(id).filter(|_| !self.quiet) else { return };
         let Some(outlook) = self.outlook(ticket) else { return };
         let call = ticket.joining().call;
         let every = self.plan.queues.get(&ticket.joining().queue).map_or(Duration::ZERO, |q| q.tell_every);
@@ -158,7 +159,7 @@ impl Acd {
         let entry = ticket.entered() == self.now.mono && ticket.entry.is_none();
         let Some(sight) = self.sight(ticket, outlook) else { return Some(outlook.told(&formula)) };
         let desk = self.desks.get_mut(&ticket.joining().queue)?;
-        let noted = desk.estimator.enter(&sight, &formula);
+        let noted = Arc::make_mut(&mut desk.estimator).enter(&sight, &formula);
         let range = desk.estimator.range(&sight, &formula);
         if entry && let Some(ticket) = self.room.ticket_mut(id) {
             ticket.entry = Some(Box::new(noted));

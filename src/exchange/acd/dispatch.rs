@@ -3,6 +3,8 @@
 //!
 //! Invariant (work-conserving): after each input no ready agent is left beside a caller he could serve. Only what
 //! changed is looked at: agents who just became free, and tickets that just came into line.
+use std::sync::Arc;
+
 use super::agent::AgentEvent;
 use super::offers::{Assignment, LEASE_MARGIN};
 use super::order::Rank;
@@ -166,7 +168,11 @@ impl Acd {
                 desk.recent.answered(now, here);
                 desk.promises.over(&ticket.promised, now, true);
                 if let Some(entry) = ticket.entry.take() {
-                    desk.estimator.served(now.since(Instant::ZERO).as_secs_f64(), &entry, here);
+                    Arc::make_mut(&mut desk.estimator).served(
+                        now.since(Instant::ZERO).as_secs_f64(),
+                        &entry,
+                        here,
+                    );
                 }
                 desk.service.answered(waited, target);
             });

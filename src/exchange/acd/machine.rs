@@ -44,6 +44,8 @@ pub struct Acd {
     pub(super) fresh: BTreeSet<Rank>,
     pub(super) counters: AcdCounters,
     pub(super) outputs: VecDeque<AcdOutput>,
+    /// It runs ahead of time: nobody is told anything.
+    pub(super) quiet: bool,
 }
 
 /// What is counted and measured of one queue.
@@ -52,7 +54,7 @@ pub(super) struct Desk {
     pub(super) measured: Measured,
     pub(super) service: Service,
     pub(super) recent: Recent,
-    pub(super) estimator: Estimator,
+    pub(super) estimator: Arc<Estimator>,
     pub(super) promises: Promises,
 }
 
@@ -80,6 +82,7 @@ impl Acd {
             fresh: BTreeSet::new(),
             counters: AcdCounters::default(),
             outputs: VecDeque::new(),
+            quiet: false,
         };
         acd.replace_plan(plan);
         acd

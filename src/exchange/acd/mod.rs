@@ -1,5 +1,6 @@
 //! The automatic call distributor: all queues and agents, and who gets whom. A machine of its own.
 mod agent;
+mod ahead;
 mod announce;
 mod attendance;
 mod dispatch;
@@ -25,6 +26,7 @@ mod tests;
 mod timers;
 mod waiting;
 
+pub use ahead::Futures;
 pub(crate) use attendance::Attendances;
 pub use estimate::{
     Basis, Entry, Estimate, Estimator, Forecast, Learned, Sight, spread_by_steps, under_promise, words,

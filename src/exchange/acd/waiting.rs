@@ -183,6 +183,10 @@ impl Line {
     pub(crate) fn ahead(&self, rank: Rank) -> usize {
         self.waiting.ahead(rank) + self.held.ahead(rank)
     }
+    /// Skills that its callers want beside the queue's.
+    pub(crate) fn extra(&self) -> &[SkillId] {
+        &self.extra
+    }
     /// How many of its callers are of a class before `class`.
     pub(crate) fn before_class(&self, class: u8) -> usize {
         self.waiting.before_class(class) + self.held.before_class(class)

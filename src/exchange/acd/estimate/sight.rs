@@ -199,7 +199,7 @@ mod tests {
         sight.shapes(&mut all);
         sight.pairs(&mut all);
         assert_eq!(all.len(), FEATURES);
-        assert_eq!(sight.second_stage(10.0).len(), super::super::learned::SECOND);
+        assert_eq!(sight.second_stage(10.0).len(), crate::exchange::acd::estimate::learned::SECOND);
         let odd = Sight { handle_s: f64::NAN, longest_s: f64::INFINITY, ..sight };
         assert!(odd.features().iter().all(|x| x.is_finite()));
     }
