@@ -36,7 +36,6 @@ pub(super) enum Reoffer {
 
 /// One leg as the node sees it.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "facts about a leg that do not depend on each other")]
 pub(super) struct NodeLeg {
     pub(super) invite: InviteId,
     pub(super) sip_call_id: String,

@@ -122,7 +122,7 @@ fn what_was_measured_of_queues_is_known_after_a_restart() {
         world.wait(Duration::from_secs(talked));
         let leg = world.leg(&name);
         world.end(leg, Cause::HungUp);
-        world.wait(Duration::from_secs(60));
+        world.wait(Duration::from_mins(1));
     }
     world.dial("gives up", "95188", "20", Peer::Stranger);
     press(&mut world, "gives up", "0");
