@@ -11,8 +11,8 @@ use hotline::exchange::menu::{Diagnostic, MenuSet, PromptTexts, render};
 use hotline::io::embedded::{self, Place};
 use hotline::io::{menu_files, tape_files};
 use hotline::sim::{
-    Change, Comparison, Day, DayReport, DeepDay, Plan, Progress, PromptLengths, Scenario, Weather, page,
-    play_tape,
+    Capture, Change, Comparison, Day, DayReport, DeepDay, Plan, Progress, PromptLengths, Scenario, Weather,
+    page, play_tape,
 };
 
 /// What is simulated, and what is shown of it.
@@ -141,9 +141,9 @@ impl Simulate {
             return Err(e.into());
         }
         if self.json {
-            println!("{}", serde_json::to_string(&playing)?)
+            println!("{}", serde_json::to_string(&playing)?);
         } else {
-            println!("{playing}")
+            println!("{playing}");
         }
         Ok(playing.difference.is_some())
     }
@@ -168,7 +168,7 @@ impl Simulate {
             }
         };
         let shown = std::io::stderr().is_terminal();
-        let pcap: Option<&mut dyn FnMut(&[u8])> = if self.pcap.is_some() { Some(&mut write) } else { None };
+        let pcap: Option<Capture<'_>> = if self.pcap.is_some() { Some(&mut write) } else { None };
         let day = DeepDay::new(plan, (self.seed, self.calls), weather, Arc::new(prompts), pcap);
         let report = day.run(
             |calls, at| {
@@ -188,9 +188,9 @@ impl Simulate {
             anyhow::bail!("the capture could not be written: {e}");
         }
         if self.json {
-            println!("{}", serde_json::to_string(&report)?)
+            println!("{}", serde_json::to_string(&report)?);
         } else {
-            println!("{report}")
+            println!("{report}");
         }
         Ok(report.broken)
     }

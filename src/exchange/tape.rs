@@ -16,7 +16,6 @@ pub const TAPE_VERSION: u32 = 1;
 /// A line of a tape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly all are entries and commands")]
 pub enum TapeLine {
     /// How it began. The first line of the first file, and of no other.
     Opening(Box<TapeOpening>),

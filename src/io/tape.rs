@@ -121,7 +121,8 @@ fn tapes(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64)>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|n| n.starts_with("inputs-") && n.ends_with(".jsonl"));
+        let named = name.to_str().is_some_and(|n| n.starts_with("inputs-"));
+        let ours = named && Path::new(&name).extension().is_some_and(|e| e == "jsonl");
         if ours {
             found.push((entry.path(), entry.metadata()?.len()));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::exchange::menu::{MenuSet, PromptTexts};
+use crate::exchange::menu::{Diagnostic, MenuSet, PromptTexts};
 use crate::exchange::{Entry, Happening, Switchboard, TAPE_VERSION, TapeLine, TapeOpening};
 
 /// Why a tape cannot be played.
@@ -164,7 +164,7 @@ impl Deck {
         }
         let (texts, _) = PromptTexts::read("manifest.toml", &opening.manifest);
         let (menus, _) = MenuSet::load(&opening.menus, &texts.known())
-            .map_err(|found| TapeError::Menus(found.first().map(|d| d.line()).unwrap_or_default()))?;
+            .map_err(|found| TapeError::Menus(found.first().map(Diagnostic::line).unwrap_or_default()))?;
         let menus = Arc::new(menus);
         let mut board = Switchboard::new(opening.settings, Arc::clone(&menus));
         board.restore(opening.restored_at, &opening.ledger);

@@ -22,7 +22,7 @@ pub use again::{Difference, Playing, TapeError, play_tape};
 pub use compare::{ComparedFigure, Comparison, Interval};
 pub use day::{Day, Progress};
 pub use decisions::Decisions;
-pub use deep::{DeepDay, DeepReport, silent_prompts};
+pub use deep::{Capture, DeepDay, DeepReport, silent_prompts};
 pub use figures::{DayReport, HalfHour, KeyCount, MachineFigures, QueueDay, ToldPoint, ToldTrue, Waits};
 pub use hash::FactHash;
 pub use network::{NetworkFigures, Weather};

@@ -102,7 +102,7 @@ fn cards(out: &mut String, r: &DayReport) {
 }
 
 fn figure(out: &mut String, id: &str, title: &str, svg: &str, caption: &str) {
-    write!(out, "<h2>{title}</h2><figure id=\"{id}\">{svg}<figcaption>{caption}</figcaption></figure>\n")
+    writeln!(out, "<h2>{title}</h2><figure id=\"{id}\">{svg}<figcaption>{caption}</figcaption></figure>")
         .ok();
 }
 

@@ -220,8 +220,8 @@ impl Tally {
             let half = usize::try_from(n).ok().and_then(|n| self.halves.get_mut(n));
             let Some(half) = half else { return };
             match work {
-                Work::Free => half.free += end - since,
-                Work::Busy => half.busy += end - since,
+                Work::Free => half.free += end.saturating_sub(since),
+                Work::Busy => half.busy += end.saturating_sub(since),
                 Work::Away => {}
             }
             since = end;

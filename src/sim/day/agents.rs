@@ -125,7 +125,7 @@ impl Day {
         match state {
             AgentState::WrapUp => self.after(wrap_up, Event::Written(n, turn)),
             AgentState::Paused(reason) if reason == "no_answer" => {
-                self.after(BACK_AFTER, Event::Written(n, turn))
+                self.after(BACK_AFTER, Event::Written(n, turn));
             }
             AgentState::SignedOut
             | AgentState::Unreachable

@@ -15,24 +15,13 @@ impl Day {
         match &fact.fact {
             Fact::CallStarted { call, leg, .. } => {
                 if let Some(super::Whose::Caller(caller)) = self.legs.get(leg).map(|l| l.whose) {
-                    self.calls.insert(*call, caller);
-                    if let Some(state) = self.callers.get_mut(&caller) {
-                        state.call = Some(*call);
-                    }
+                    self.begins(*call, caller);
                 }
             }
             Fact::Connected { call, .. } => self.of_call(*call, Self::talks),
             Fact::AgentLeft { call, on_with_party, .. } => {
                 if *on_with_party {
-                    self.of_call(*call, |day, caller| {
-                        let turn = day.callers.get_mut(&caller).map(|s| {
-                            s.turn += 1;
-                            s.turn
-                        });
-                        if let Some(turn) = turn {
-                            day.after(ALONE, Event::GivesUp(caller, turn));
-                        }
-                    });
+                    self.of_call(*call, Self::left_with_party);
                 } else {
                     self.of_call(*call, Self::waits_again);
                 }
@@ -84,6 +73,21 @@ impl Day {
             | Fact::MenusInstalled { .. }
             | Fact::Ignored { .. } => {}
         }
+    }
+
+    fn begins(&mut self, call: CallId, caller: u64) {
+        self.calls.insert(call, caller);
+        if let Some(state) = self.callers.get_mut(&caller) {
+            state.call = Some(call);
+        }
+    }
+
+    /// Caller and third party go on without the agent, for a while.
+    fn left_with_party(&mut self, caller: u64) {
+        let Some(state) = self.callers.get_mut(&caller) else { return };
+        state.turn += 1;
+        let turn = state.turn;
+        self.after(ALONE, Event::GivesUp(caller, turn));
     }
 
     fn of_call(&mut self, call: CallId, then: impl FnOnce(&mut Self, u64)) {

@@ -125,6 +125,9 @@ impl fmt::Display for DeepReport {
     }
 }
 
+/// Who is handed the bytes of a capture.
+pub type Capture<'a> = &'a mut dyn FnMut(&[u8]);
+
 /// A deep run.
 pub struct DeepDay<'a> {
     plan: Plan,
@@ -153,7 +156,7 @@ pub struct DeepDay<'a> {
     frame: [u8; FRAME_SAMPLES],
     report: DeepReport,
     hash: super::FactHash,
-    pcap: Option<&'a mut dyn FnMut(&[u8])>,
+    pcap: Option<Capture<'a>>,
     record: Vec<u8>,
 }
 
@@ -223,7 +226,7 @@ impl<'a> DeepDay<'a> {
         (seed, calls_max): (u64, u64),
         weather: Weather,
         prompts: Arc<PromptLibrary>,
-        pcap: Option<&'a mut dyn FnMut(&[u8])>,
+        pcap: Option<Capture<'a>>,
     ) -> Self {
         let rng = Rng::from_number(seed).fork("deep");
         let now = Now { mono: Instant::ZERO, utc: plan.scenario.begins };
@@ -367,7 +370,9 @@ impl<'a> DeepDay<'a> {
         }
         self.report.rtp += 1;
         match self.ports.get(&(to.port() & !1)).copied() {
-            Some(leg) if to.port().is_multiple_of(2) => self.plane.handle_rtp(self.now.mono, leg, from, bytes),
+            Some(leg) if to.port().is_multiple_of(2) => {
+                self.plane.handle_rtp(self.now.mono, leg, from, bytes)
+            }
             Some(leg) => self.plane.handle_rtcp(self.now.mono, leg, from, bytes),
             None => self.report.astray += 1,
         }
@@ -449,7 +454,7 @@ impl<'a> DeepDay<'a> {
         match output {
             NodeOutput::Transmit(transmit) => self.send_sip(&transmit),
             NodeOutput::TransmitAfter { transmit, .. } => {
-                self.plan_in(DISK, Event::Stored(Stored::Message(transmit)))
+                self.plan_in(DISK, Event::Stored(Stored::Message(transmit)));
             }
             NodeOutput::AwaitRecord { call, ticket, .. } => {
                 self.plan_in(DISK, Event::Stored(Stored::Place(call, ticket)));

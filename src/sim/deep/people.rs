@@ -85,7 +85,7 @@ impl DeepDay<'_> {
 
     /// Nobody calls any more, and nobody is inside.
     pub(super) fn is_quiet(&self) -> bool {
-        self.callers.len() == 0 && self.node.is_idle() && self.plane.legs() == 0
+        self.callers.is_empty() && self.node.is_idle() && self.plane.legs() == 0
     }
 
     fn deed(&mut self, wait: Duration, deed: Deed) {

@@ -244,12 +244,13 @@ impl Phone {
         packet: &mut [u8; PACKET_BYTES],
     ) -> Option<(usize, SocketAddr)> {
         let call = self.call.as_mut().filter(|c| c.talks)?;
-        if call.pressing.is_none() && call.rest == 0 {
-            if let Some(key) = call.keys.pop_front() {
-                let sender = EventSender::new(key, HELD, FRAME, call.rtp.event_clock_hz());
-                let timestamp = call.rtp.begin_event(now.mono, sender.samples_at(SAMPLE_RATE));
-                call.pressing = Some((timestamp, sender));
-            }
+        if call.pressing.is_none()
+            && call.rest == 0
+            && let Some(key) = call.keys.pop_front()
+        {
+            let sender = EventSender::new(key, HELD, FRAME, call.rtp.event_clock_hz());
+            let timestamp = call.rtp.begin_event(now.mono, sender.samples_at(SAMPLE_RATE));
+            call.pressing = Some((timestamp, sender));
         }
         call.rest = call.rest.saturating_sub(1);
         if let Some((timestamp, sender)) = &mut call.pressing {

@@ -43,12 +43,11 @@ pub(super) fn read(
     let head: Vec<&str> = head.split(',').map(str::trim).collect();
     let mut columns = [0; COLUMNS.len()];
     for (column, name) in columns.iter_mut().zip(COLUMNS) {
-        match head.iter().position(|h| *h == name) {
-            Some(at) => *column = at,
-            None => {
-                let message = format!("the call log has no column `{name}`");
-                wrong.push(LogMistake { span: 0..head.join(",").len(), message });
-            }
+        if let Some(at) = head.iter().position(|h| *h == name) {
+            *column = at;
+        } else {
+            let message = format!("the call log has no column `{name}`");
+            wrong.push(LogMistake { span: 0..head.join(",").len(), message });
         }
     }
     let mut calls = Vec::new();
