@@ -68,8 +68,11 @@ fn table(verdict: &Verdict) -> String {
     let mut out = format!("{} calls, judged from day {}\n", verdict.calls, days.join(", "));
     let head =
         ["n", "RMSE s", "MAE s", "bias s", "RRMSE", "pinball", "in range", "width s", "> 2x+30", "later"];
-    let cells: String = head.iter().map(|h| format!("{h:>9}")).collect();
-    writeln!(out, "{:20}{cells}", "").unwrap_or_default();
+    write!(out, "{:20}", "").unwrap_or_default();
+    for name in head {
+        write!(out, "{name:>9}").unwrap_or_default();
+    }
+    out.push('\n');
     for (name, figures) in &verdict.estimators {
         let s = &figures.overall;
         let (held, twice, later) = (100.0 * s.coverage_80, 100.0 * s.over_twice_30, 100.0 * s.upward_share);

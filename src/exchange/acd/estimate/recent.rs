@@ -125,7 +125,7 @@ mod tests {
         }
         assert!((recent.ending(500.0, 100.0) - 11.0 / 52.0).abs() < 1e-9);
         for _ in 0..1000 {
-            recent.talked(Duration::from_secs(60));
+            recent.talked(Duration::from_mins(1));
         }
         assert!(recent.ending(0.0, 61.0) > 0.99, "old talks are forgotten");
     }
