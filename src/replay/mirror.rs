@@ -155,7 +155,7 @@ impl Glass {
     fn speak(&mut self, now: Now) {
         let due = self.engine.due(now.mono);
         for ms in due.first..due.first + due.count {
-            let mut place = usize::try_from(ms % SLOTS).unwrap_or(0);
+            let mut place = usize::try_from(ms % SLOTS as u64).unwrap_or(0);
             while place < self.calls.len() {
                 if let Some(Some(call)) = self.calls.get_mut(place) {
                     call.sequence = call.sequence.wrapping_add(1);
@@ -171,7 +171,7 @@ impl Glass {
                         self.engine.say(place, to, &head, &[0x2A; FRAME_SAMPLES]);
                     }
                 }
-                place += SLOTS as usize;
+                place += SLOTS;
             }
         }
     }

@@ -148,7 +148,7 @@ impl Town {
         let user = desk.agent.id.clone();
         let works = matches!(errand, Errand::SignIn | Errand::Ready);
         let part = Part::Service { agent: number, works };
-        let seat = self.dial(now, at, part, (&user, &code), Some(credentials));
+        let seat = self.dial((now, at), part, (&user, &code), Some(credentials));
         if let Some(seat) = seat {
             if let Some(desk) = self.desks.get_mut(number) {
                 desk.busy = Some(seat);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: each thing a caller does follows the one before it by the draws alone: the key after the answer, the next
 //! after the key; lateness of ours is measured and not passed on.
+#![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::time::Duration;
 
 use super::leg::{Leg, Mouth, Part, Seat};
@@ -72,7 +73,7 @@ impl Town {
             self.settings.user.clone().or_else(|| class.map(|c| c.number.clone())).unwrap_or_default();
         let (phone, patience) = (caller.phone.clone(), self.patience(&caller));
         let part = Part::Caller { caller, tries, pressed: 0 };
-        let Some(seat) = self.dial(now, at, part, (&phone, &number), None) else { return };
+        let Some(seat) = self.dial((now, at), part, (&phone, &number), None) else { return };
         self.calling += 1;
         self.of_phone.insert(phone, seat);
         // Whoever is not even answered waits no longer than that; where calls are held for a time, the server has its own
@@ -89,8 +90,7 @@ impl Town {
     /// Sends an INVITE; `None` when this machine has no socket for its sound.
     pub(super) fn dial(
         &mut self,
-        now: Now,
-        intended: Instant,
+        (now, intended): (Now, Instant),
         part: Part,
         (user, number): (&str, &str),
         credentials: Option<Credentials>,

@@ -215,6 +215,13 @@ impl fmt::Display for DayReport {
         for (status, count) in &r.statuses {
             writeln!(f, "    status {status}     {count}")?;
         }
+        self.say_sound(f)
+    }
+}
+
+impl DayReport {
+    /// The second half: what was heard, and what the phones say of themselves.
+    fn say_sound(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = &self.sound;
         writeln!(
             f,

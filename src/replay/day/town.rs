@@ -1,6 +1,7 @@
 //! The town's loop: read SIP, read sound, speak what is due, do what people want now. One thread.
 //!
 //! Invariant: what is due is done in the order of its time, and how late it is done is measured where it is done.
+#![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -228,10 +229,10 @@ impl Town {
             self.gauges.lateness.skipped(due.skipped);
         }
         for ms in due.first..due.first + due.count {
-            let mut place = usize::try_from(ms % SLOTS).unwrap_or(0);
+            let mut place = usize::try_from(ms % SLOTS as u64).unwrap_or(0);
             while place < self.places.len() {
                 self.say(place);
-                place += SLOTS as usize;
+                place += SLOTS;
             }
             let late = self.engine.clock.mono().since(Instant::from_millis(ms));
             self.gauges.lateness.spoke(late);

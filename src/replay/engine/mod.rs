@@ -33,7 +33,7 @@ pub(super) const UDP: ListenerId = ListenerId(0);
 /// Phones that share a socket, where they do.
 const OF_ONE_WIRE: usize = 250;
 /// Slots of a frame: each phone speaks in its own.
-pub(super) const SLOTS: u64 = 20;
+pub(super) const SLOTS: usize = 20;
 /// SIP messages read in one go: sound must not wait for a burst of signalling.
 pub(super) const AT_ONCE: usize = 64;
 /// A step: sound is read and spoken at most once in it.
@@ -232,7 +232,7 @@ impl Engine {
     /// that it missed.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         let ms = now.as_millis();
-        let first = self.spoken_ms.max(ms.saturating_sub(SLOTS));
+        let first = self.spoken_ms.max(ms.saturating_sub(SLOTS as u64));
         let due = Due { first: first + 1, count: ms.saturating_sub(first), skipped: first - self.spoken_ms };
         self.spoken_ms = ms.max(self.spoken_ms);
         due

@@ -169,10 +169,10 @@ impl Drive {
     fn speak(&mut self, now: Instant) {
         let due = self.engine.due(now);
         for ms in due.first..due.first + due.count {
-            let mut at = usize::try_from(ms % SLOTS).unwrap_or(0);
+            let mut at = usize::try_from(ms % SLOTS as u64).unwrap_or(0);
             while at < self.phones.len() {
                 self.say(at);
-                at += SLOTS as usize;
+                at += SLOTS;
             }
         }
         self.engine.flush();
