@@ -78,7 +78,7 @@ fn keys_at(text: &str, keys: &mut BTreeSet<Key>) {
         let Some((key, after)) = key_at(rest) else { return };
         if let Some(from) = first.take() {
             let digits = from.digit().unwrap_or(9)..=key.digit().unwrap_or(0);
-            keys.extend(digits.filter_map(|d| Key::from_event(d)));
+            keys.extend(digits.filter_map(Key::from_event));
         }
         keys.insert(key);
         let after = after.trim_start_matches([' ', ',']);

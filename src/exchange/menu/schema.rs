@@ -28,9 +28,10 @@ pub fn taplo(menus: &str) -> String {
             "menu" => (format!("{menus}*.toml"), format!("exclude = [{}]\n", quoted.join(", "))),
             stem => (format!("{menus}{stem}.toml"), String::new()),
         };
-        rules += &format!(
-            "\n[[rule]]\ninclude = [\"{include}\"]\n{exclude}[rule.schema]\npath = \"{menus}schema/{name}.json\"\nenabled = true\n"
-        );
+        let schema = format!("[rule.schema]\npath = \"{menus}schema/{name}.json\"\nenabled = true\n");
+        for part in ["\n[[rule]]\ninclude = [\"", &include, "\"]\n", &exclude, &schema] {
+            rules.push_str(part);
+        }
     }
     rules
 }

@@ -91,6 +91,10 @@ pub struct Played {
     pub expectations: usize,
 }
 
+/// What may be expected.
+const KINDS: [&str; 10] =
+    ["menu", "queue", "human", "says", "text", "language", "hidden", "entered", "nothing", "end"];
+
 /// What scripts are played on.
 #[derive(Clone, Debug)]
 pub struct Stage {
@@ -110,13 +114,15 @@ impl Stage {
         let mut player = Player { stage: self, caller: None, scenes: Vec::new(), played: Played::default() };
         for (n, line) in script.lines().enumerate() {
             let line = line.trim();
-            player.played.story += &format!("{line}\n");
-            let line = line.split_once(" #").map_or(line, |(before, _)| before.trim());
+            player.tell(line);
+            // In a line of keys # is a key.
+            let comment = line.split_once(" #").filter(|_| !line.starts_with("keys"));
+            let line = comment.map_or(line, |(before, _)| before.trim());
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             if let Err(message) = player.step(line) {
-                player.played.story += &format!("    NOT SO: {message}\n");
+                player.tell(&format!("    NOT SO: {message}"));
                 player.played.faults.push(ScriptFault { line: n + 1, message });
             }
         }
@@ -176,12 +182,17 @@ impl Player<'_> {
         Ok(())
     }
 
+    fn tell(&mut self, line: &str) {
+        self.played.story.push_str(line);
+        self.played.story.push('\n');
+    }
+
     fn see(&mut self) {
         let Some(caller) = &mut self.caller else { return };
         let scenes = caller.take_scenes();
         let clock = clock(caller.now());
         for line in scenes.iter().flat_map(|scene| lines(scene, &self.stage.texts)) {
-            self.played.story += &format!("    {clock}  {line}\n");
+            self.tell(&format!("    {clock}  {line}"));
         }
         self.scenes.extend(scenes);
     }
@@ -205,8 +216,6 @@ impl Player<'_> {
             ("nothing", Scene::Nothing) | ("end", Scene::Ended(_)) => true,
             _ => false,
         };
-        const KINDS: [&str; 10] =
-            ["menu", "queue", "human", "says", "text", "language", "hidden", "entered", "nothing", "end"];
         if !KINDS.contains(&kind) {
             return Err(format!("`{kind}` cannot be expected; one of: {}", KINDS.join(", ")));
         }

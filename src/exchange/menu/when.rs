@@ -69,7 +69,11 @@ fn day(set: &MenuSet, at: UtcTime) -> Vec<String> {
 
 fn keys(set: &MenuSet, menu: &super::set::Menu, at: UtcTime) -> String {
     let mut told = String::new();
-    let mut add = |key: &str, to: String| told.push_str(&format!("  {key}  {to}\n"));
+    let mut add = |key: &str, to: String| {
+        for part in ["  ", key, "  ", &to, "\n"] {
+            told.push_str(part);
+        }
+    };
     match &menu.step {
         Step::Choice(choices) => {
             for (key, target) in choices {
@@ -104,7 +108,7 @@ fn leads(set: &MenuSet, target: &Target, human: &QueueId, at: UtcTime) -> String
         };
         told.push_str(&name);
         let Some(open) = open else { return told };
-        told.push_str(&format!(" ({})", door(set, open, at)));
+        told = format!("{told} ({})", door(set, open, at));
         if is_open(set, Some(open), at) {
             return told;
         }
@@ -125,7 +129,7 @@ fn door(set: &MenuSet, open: &Opening, at: UtcTime) -> String {
 
 fn today(hours: &Hours, at: UtcTime) -> String {
     let day = hours.zone.wall(at).0;
-    let spans: Vec<String> = hours.of(day).iter().map(span).collect();
+    let spans: Vec<String> = hours.of(day).iter().copied().map(span).collect();
     let spans = if spans.is_empty() { "closed all day".to_owned() } else { spans.join(" and ") };
     match hours.ground(day) {
         Ground::Date => format!("{spans}, this date's own"),
@@ -135,7 +139,7 @@ fn today(hours: &Hours, at: UtcTime) -> String {
     }
 }
 
-fn span(span: &Span) -> String {
+fn span(span: Span) -> String {
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
     let to = if span.to == 24 * 60 { "24:00".to_owned() } else { clock(span.to) };
     format!("{}-{to}", clock(span.from))

@@ -173,7 +173,6 @@ impl Judge<'_> {
         for _ in 0..=self.set.menus.len() {
             let To::State(state) = to else { return None };
             match self.place(state)? {
-                Where::Line(..) => return None,
                 Where::Menus(mark, _) if mark.menu == *menu && mark.stands == Stands::Choosing => {
                     return Some(to);
                 }
@@ -181,7 +180,7 @@ impl Judge<'_> {
                     acts.push(Act::Listen);
                     to = self.step(state, Act::Listen)?.to;
                 }
-                Where::Menus(..) => return None,
+                Where::Line(..) | Where::Menus(..) => return None,
             }
         }
         None

@@ -196,7 +196,7 @@ impl Walker<'_> {
         };
         let mut acts = match (mark.stands, mark.does) {
             (Stands::Gone, _) => return Vec::new(),
-            (_, Does::MustHear) => self.held(mark, vault),
+            (_, Does::MustHear) => held(mark, vault),
             (Stands::Entering, _) if self.is_full(mark, vault) => keys("*#"),
             (Stands::Entering, _) => keys("1*#"),
             (Stands::Announcing, _) if mark.hides => keys("1*#"),
@@ -214,15 +214,16 @@ impl Walker<'_> {
         };
         mark.digits.max(usize::from(vault.unwrap_or(0))) > usize::from(most)
     }
+}
 
-    fn held(&self, mark: &Mark, vault: Option<u8>) -> Vec<Act> {
-        let all = KEYS.chars().filter_map(Key::from_char);
-        let makes_sense = |key: &Key| match (vault, key.digit()) {
-            (Some(length), Some(digit)) => digit == 1 && length < 2,
-            _ if mark.held.len() >= HELD => false,
-            _ if mark.held.is_empty() => true,
-            _ => key.digit() == Some(0) || mark.held.first() == Some(key),
-        };
-        all.filter(makes_sense).map(Act::Key).collect()
-    }
+/// Keys that make a difference while something must be heard.
+fn held(mark: &Mark, vault: Option<u8>) -> Vec<Act> {
+    let all = KEYS.chars().filter_map(Key::from_char);
+    let makes_sense = |key: &Key| match (vault, key.digit()) {
+        (Some(length), Some(digit)) => digit == 1 && length < 2,
+        _ if mark.held.len() >= HELD => false,
+        _ if mark.held.is_empty() => true,
+        _ => key.digit() == Some(0) || mark.held.first() == Some(key),
+    };
+    all.filter(makes_sense).map(Act::Key).collect()
 }
