@@ -7,7 +7,7 @@ use hotline::replay::Mirror;
 
 mod support;
 
-const CALLS: u64 = 3_000;
+const CALLS: u32 = 3_000;
 /// New calls each second: all stand after 20 s, and 20 s more.
 const RATE: &str = "150";
 const HOLD: &str = "20s";
@@ -50,7 +50,12 @@ fn main() {
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN);
     let most = f64::from(u32::try_from(mirror.standing_max()).unwrap());
-    support::report("generator_calls_at_once_missing", (CALLS as f64 - 60.0 - most).max(0.0), "calls", 0.0);
+    support::report(
+        "generator_calls_at_once_missing",
+        (f64::from(CALLS) - 60.0 - most).max(0.0),
+        "calls",
+        0.0,
+    );
     support::report(
         "generator_calls_failed",
         number("/outcomes/calls") - number("/outcomes/answered"),

@@ -19,13 +19,13 @@ impl Explain {
         let mut out = std::io::stdout();
         let said = match &self.code {
             None => explained().try_for_each(|each| writeln!(out, "{}  {}", each.code, each.title)),
-            Some(code) => match explain(code) {
-                Some(found) => writeln!(out, "{}: {}\n\n{}", found.code, found.title, found.text),
-                None => {
+            Some(code) => {
+                let Some(found) = explain(code) else {
                     eprintln!("hotline explain: there is no code {code}; `hotline explain` lists all");
                     return ExitCode::from(2);
-                }
-            },
+                };
+                writeln!(out, "{}: {}\n\n{}", found.code, found.title, found.text)
+            }
         };
         if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

@@ -18,13 +18,12 @@ pub(crate) struct Schema {
 impl Schema {
     /// Exit status 2: a file cannot be written.
     pub(crate) fn run(self) -> ExitCode {
-        let done = match &self.folder {
-            Some(folder) => write(folder),
-            None => {
-                let all: serde_json::Map<_, _> =
-                    schemas().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
-                writeln!(std::io::stdout(), "{:#}", serde_json::Value::Object(all))
-            }
+        let done = if let Some(folder) = &self.folder {
+            write(folder)
+        } else {
+            let all: serde_json::Map<_, _> =
+                schemas().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+            writeln!(std::io::stdout(), "{:#}", serde_json::Value::Object(all))
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

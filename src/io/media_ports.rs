@@ -317,7 +317,9 @@ mod tests {
         while pool.ready.len() < AHEAD {
             pool.refill(Instant::ZERO);
         }
-        used.into_iter().for_each(|bound| pool.rest(Instant::ZERO, bound));
+        for bound in used {
+            pool.rest(Instant::ZERO, bound);
+        }
         let rested = Instant::ZERO + QUARANTINE;
         assert_eq!(pool.next_refill(), Some(rested), "nobody calls, and still they are looked after");
         pool.refill(rested);

@@ -32,7 +32,7 @@ use super::server::{Addresses, MANIFEST, Ready, StartError};
 use super::socket;
 use super::store::PhoneWriter;
 use super::tape::{Tape, TapeFigures};
-use super::tls::Tls;
+use super::tls::{Tls, TlsFigures};
 use super::vault::Vault;
 use crate::base::{AgentId, Now, TrunkId};
 use crate::exchange::{ExchangeSettings, Ledger, NumberedFact, TAPE_VERSION, TapeOpening};
@@ -87,25 +87,14 @@ pub(super) async fn open(
     node.restore_bans(clock.now(), bans::read(&settings.store));
     let tape_figures = Arc::new(TapeFigures::default());
     let restored_at = clock.now();
-    let tape = match &settings.tape {
-        Some(to) => {
-            node.hand_over_commands();
-            let opening = tape_opening(&ready, exchange, restored_at, &ledger);
-            let tape = Tape::start(to, opening, restored_at.utc, Arc::clone(&tape_figures));
-            Some(tape.map_err(|source| StartError::System { what: "inputs cannot be recorded", source })?)
-        }
-        None => None,
-    };
+    let at = (exchange, restored_at);
+    let tape = start_tape(&ready, &mut node, at, (&ledger, &tape_figures))?;
     node.restore(restored_at, &ledger);
     let kept = store.phones(clock.now().utc).await?;
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
     let journal_figures = Arc::new(Figures::default());
-    let metrics = Arc::new(Metrics::new(
-        (net.figures(), tls_figures),
-        Arc::clone(media.counters()),
-        (Arc::clone(&journal_figures), tape_figures),
-    ));
+    let metrics = metrics_of(&net, tls_figures, &media, (Arc::clone(&journal_figures), tape_figures));
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
     let (asker, asks) = asking();
@@ -116,13 +105,8 @@ pub(super) async fn open(
         .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
-    let office = Office {
-        asker,
-        store,
-        metrics: Arc::clone(&metrics),
-        gate: Arc::new(gate),
-        patience: settings.http_patience,
-    };
+    let (patience, gate) = (settings.http_patience, Arc::new(gate));
+    let office = Office { asker, store, metrics: Arc::clone(&metrics), gate, patience };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
     let bans = (settings.store.clone(), bans);
     let work = OfficeWork { writer, facts, phone_writer, phones, bans, http, office, commands, lock };
@@ -149,6 +133,30 @@ pub(super) async fn open(
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, addresses))
+}
+
+/// The tape that inputs are recorded on, if they are.
+fn start_tape(
+    ready: &Ready,
+    node: &mut Node,
+    (exchange, restored_at): (ExchangeSettings, Now),
+    (ledger, figures): (&Ledger, &Arc<TapeFigures>),
+) -> Result<Option<Tape>, StartError> {
+    let Some(to) = &ready.settings.tape else { return Ok(None) };
+    node.hand_over_commands();
+    let opening = tape_opening(ready, exchange, restored_at, ledger);
+    let tape = Tape::start(to, opening, restored_at.utc, Arc::clone(figures));
+    tape.map(Some).map_err(|source| StartError::System { what: "inputs cannot be recorded", source })
+}
+
+/// The metrics of all threads.
+fn metrics_of(
+    net: &Net,
+    tls: Option<Arc<TlsFigures>>,
+    media: &MediaWorker,
+    disk: (Arc<Figures>, Arc<TapeFigures>),
+) -> Arc<Metrics> {
+    Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk))
 }
 
 /// All that the switchboard hangs on but its inputs.

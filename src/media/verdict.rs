@@ -88,8 +88,8 @@ mod tests {
     const RATE: u32 = 16_000;
 
     /// A voice-like tone: swelling and sinking, of a height.
-    fn voice(seconds: f32, height: f32) -> Vec<f32> {
-        let count = (seconds * RATE as f32) as usize;
+    fn voice(milliseconds: usize, height: f32) -> Vec<f32> {
+        let count = milliseconds * RATE as usize / 1_000;
         let at = |n: usize| {
             let t = n as f32 / RATE as f32;
             let swell = 0.6 + 0.4 * libm::sinf(t * 25.0);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_good_recording_is_good() {
-        let v = verdict(voice(3.0, 0.5));
+        let v = verdict(voice(3_000, 0.5));
         assert!(!v.silent && !v.clipped, "{v:?}");
         assert!((-20.0..-5.0).contains(&v.level_db), "{v:?}");
         assert!(v.pause.1 < Duration::from_millis(200), "{v:?}");
@@ -114,22 +114,22 @@ mod tests {
     fn silence_is_silent_and_a_whisper_is_quiet() {
         assert!(verdict(vec![0.0; 16_000]).silent);
         assert!(verdict(Vec::new()).silent);
-        let whisper = verdict(voice(2.0, 0.01));
+        let whisper = verdict(voice(2_000, 0.01));
         assert!(!whisper.silent && whisper.level_db < -40.0, "{whisper:?}");
     }
 
     #[test]
     fn a_voice_driven_too_far_is_clipped_also_after_it_was_turned_down() {
-        let driven: Vec<f32> = voice(2.0, 4.0).into_iter().map(|s| s.clamp(-1.0, 1.0)).collect();
+        let driven: Vec<f32> = voice(2_000, 4.0).into_iter().map(|s| s.clamp(-1.0, 1.0)).collect();
         assert!(verdict(driven.clone()).clipped);
         assert!(verdict(driven.into_iter().map(|s| s * 0.5).collect()).clipped);
     }
 
     #[test]
     fn the_longest_pause_is_found() {
-        let mut samples = voice(1.0, 0.5);
+        let mut samples = voice(1_000, 0.5);
         samples.extend(vec![0.000_1; 40_000]);
-        samples.extend(voice(1.0, 0.5));
+        samples.extend(voice(1_000, 0.5));
         let (at, lasts) = verdict(samples).pause;
         assert!((900..1_100).contains(&at.as_millis()), "{at:?}");
         assert!((2_400..2_600).contains(&lasts.as_millis()), "{lasts:?}");

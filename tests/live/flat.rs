@@ -37,7 +37,7 @@ fn hundreds_of_calls_leave_no_file_and_nothing_in_memory() {
         number: "95188".to_owned(),
         size: CALLS,
         rate: 40.0,
-        hold: Duration::from_secs(60),
+        hold: Duration::from_mins(1),
         agents: Vec::new(),
         sign_in: String::new(),
         invite_keys: String::new(),

@@ -157,7 +157,8 @@ fn negotiates_anew(at: SocketAddr, certificates: &Certificates) -> (bool, String
     let (mut said, mut asked) = (String::new(), false);
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
-        said += &format!("{line}\n");
+        said.push_str(&line);
+        said.push('\n');
         if line.contains("RENEGOTIATING") {
             asked = true;
             // It begins with the next byte that it has to send.

@@ -32,7 +32,10 @@ fn plan() -> Plan {
     plan_of(&BTreeMap::from([("deep.toml".to_owned(), SMALL.to_owned())]), "deep.toml", &[])
 }
 
-fn run(seed: u64, weather: Weather, pcap: Option<&mut dyn FnMut(&[u8])>) -> (DeepReport, Vec<Fact>) {
+/// Takes a capture, piece by piece.
+type Taker<'a> = &'a mut dyn FnMut(&[u8]);
+
+fn run(seed: u64, weather: Weather, pcap: Option<Taker<'_>>) -> (DeepReport, Vec<Fact>) {
     let plan = plan();
     let prompts = Arc::new(silent_prompts(&plan));
     let mut facts = Vec::new();
@@ -103,6 +106,6 @@ fn what_does_not_fit_a_capture_is_left_out() {
     let six: SocketAddr = "[2001:db8::1]:5060".parse().unwrap();
     pcap_datagram(UtcTime::from_secs(1), six, six, b"x", &mut file);
     let four: SocketAddr = "192.0.2.1:5060".parse().unwrap();
-    pcap_datagram(UtcTime::from_secs(1), four, four, &[0; 70_000], &mut file);
+    pcap_datagram(UtcTime::from_secs(1), four, four, &vec![0; 70_000], &mut file);
     assert!(file.is_empty());
 }

@@ -299,7 +299,7 @@ fn sounds(seeds: &mut Seeds, base: &Folder) {
         seeds.add("a long pause", "HL0408", base.record(id, |heard| heard.pause = pause));
         let mut folder = base.clone();
         let line = begin + folder.manifest[begin..].find("zh = \"").unwrap() + 6;
-        folder.manifest.insert_str(line, "新");
+        folder.manifest.insert(line, '新');
         seeds.add("words that were not spoken again", "HL0409", folder);
     }
 }

@@ -40,7 +40,7 @@ keys   = ["1", "dd"]
 count  = 3
 "#;
 
-const WRONG: &str = r##"
+const WRONG: &str = r#"
 begins = "yesterday"
 lasts  = "2h"
 tilte  = "wrong"
@@ -64,7 +64,7 @@ kind = "agents-vanish"
 group = "al"
 [[faults]]
 kind = "earthquake"
-"##;
+"#;
 
 #[test]
 fn the_shipped_scenarios_are_clean() {
@@ -136,7 +136,7 @@ fn a_recorded_log_brings_its_own_callers() {
     files.insert("c.csv".into(), format!("{head}1,PS,600,620,33,HANG,\n2,NE,700,710,5,AGENT,77\n"));
     let scenario = Arc::new(Scenario::read(&files, "a.toml", &[]).unwrap().0);
     let of_log: Vec<Caller> = Callers::new(&scenario, 1)
-        .filter(|c| c.arrives == Duration::from_secs(600) || c.talk == Some(Duration::from_secs(77)))
+        .filter(|c| c.arrives == Duration::from_mins(10) || c.talk == Some(Duration::from_secs(77)))
         .collect();
     assert_eq!(of_log.len(), 2);
     assert_eq!(of_log[0].patience, Duration::from_secs(33));
@@ -172,7 +172,8 @@ fn the_same_seed_draws_the_same_people_and_more_agents_change_nobody_else() {
 fn a_drawn_caller_is_the_same_on_any_machine() {
     let small = Arc::new(Scenario::read(&one(SMALL), "a.toml", &[]).unwrap().0);
     let third = Callers::new(&small, 7).nth(2).unwrap();
-    let keys: String = third.presses.iter().map(|p| format!("{}@{} ", p.key, p.after.as_millis())).collect();
+    let presses = third.presses.iter().map(|p| format!("{}@{} ", p.key, p.after.as_millis()));
+    let keys = presses.collect::<Vec<_>>().concat();
     insta::assert_snapshot!(
         format!("{} {} {keys}{} {:?}", third.arrives.as_millis(), third.phone, third.patience.as_millis(), third.luck),
         @r#"83910 13945198491 1@5667 6@2651 2@400 35967 [0.3759915721561654, 0.28202852135543555]"#

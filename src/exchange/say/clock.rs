@@ -71,7 +71,9 @@ pub(super) fn date(language: Language, (month, day): (u8, u8), speech: &mut Spee
         Language::Mandarin => [month, day],
         Language::English => [day, month],
     };
-    order.iter().for_each(|id| speech.put(id));
+    for id in &order {
+        speech.put(id);
+    }
 }
 
 /// 十二元零五分; twelve yuan and five fen.

@@ -101,7 +101,7 @@ impl Town {
         for (number, desk) in self.desks.iter().enumerate() {
             let mut plan = |at: Duration, errand| {
                 if at > from {
-                    plans.push((began + (at - from), number, errand));
+                    plans.push((began + at.saturating_sub(from), number, errand));
                 }
             };
             for shift in &desk.agent.shifts {

@@ -41,7 +41,7 @@ impl Town {
             let after = match self.settings.rate {
                 Some(rate) => Duration::from_secs_f64(self.arrived as f64 / rate.max(1e-3)),
                 None if caller.arrives < self.settings.from => continue,
-                None => caller.arrives - self.settings.from,
+                None => caller.arrives.saturating_sub(self.settings.from),
             };
             self.wish(self.began + after, Wish::Arrive(Box::new(caller)));
             return;

@@ -21,7 +21,8 @@ impl Town {
             SipEvent::Incoming(incoming) => self.on_incoming(now, &incoming),
             SipEvent::Progress { invite, sdp: Some(sdp), .. } => self.on_early(invite, &sdp),
             SipEvent::Answered { invite, sdp } => self.on_answered(now, invite, sdp.as_deref()),
-            SipEvent::Acknowledged { invite, sdp: Some(sdp) } => {
+            SipEvent::Acknowledged { invite, sdp: Some(sdp) }
+            | SipEvent::ReofferAnswered { invite, sdp: Some(sdp) } => {
                 if let Some((seat, leg)) = self.leg(invite)
                     && leg.sound.accept(&sdp).is_ok()
                 {
@@ -34,13 +35,6 @@ impl Town {
                 if let Some((_, leg)) = self.leg(invite) {
                     let offer = leg.sound.offer();
                     self.engine.sip.reoffer(now.mono, invite, offer);
-                }
-            }
-            SipEvent::ReofferAnswered { invite, sdp: Some(sdp) } => {
-                if let Some((seat, leg)) = self.leg(invite)
-                    && leg.sound.accept(&sdp).is_ok()
-                {
-                    self.agree(seat);
                 }
             }
             SipEvent::Referred { invite, .. } => {

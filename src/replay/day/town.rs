@@ -23,7 +23,7 @@ use crate::sip::{InviteId, RegistrationId};
 /// How long the last calls' ends may take.
 const FALL: Duration = Duration::from_secs(12);
 /// How long agents may take to register and sign in before the first call.
-const RISE: Duration = Duration::from_secs(60);
+const RISE: Duration = Duration::from_mins(1);
 /// Shared sockets are enough for so many phones.
 const SHARED: usize = 6_000;
 /// Things of the plan done in one step: sound must not wait for them.

@@ -36,8 +36,8 @@ const OF_ONE_WIRE: usize = 250;
 pub(super) const SLOTS: usize = 20;
 /// SIP messages read in one go: sound must not wait for a burst of signalling.
 pub(super) const AT_ONCE: usize = 64;
-/// A step: sound is read and spoken at most once in it.
-const STEP: Duration = Duration::from_millis(1);
+/// A step, in nanoseconds: sound is read and spoken at most once in it.
+const STEP_NS: u64 = 1_000_000;
 
 /// Whose socket a packet comes in on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,8 +274,7 @@ impl Engine {
     /// Waits for SIP, or for the next step, to the microsecond. Sound wakes nobody: it is read at each step, its time is
     /// the kernel's. A tool that is woken by each packet would take of the server's machine what real callers do not.
     pub(super) fn wait(&self) -> io::Result<()> {
-        let step = STEP.as_nanos() as u64;
-        let left = Duration::from_nanos(step - self.clock.mono().as_nanos() % step);
+        let left = Duration::from_nanos(STEP_NS - self.clock.mono().as_nanos() % STEP_NS);
         let mut sip = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
         match ppoll(&mut sip, Some(TimeSpec::from_duration(left)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

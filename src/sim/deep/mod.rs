@@ -371,7 +371,7 @@ impl<'a> DeepDay<'a> {
         self.report.rtp += 1;
         match self.ports.get(&(to.port() & !1)).copied() {
             Some(leg) if to.port().is_multiple_of(2) => {
-                self.plane.handle_rtp(self.now.mono, leg, from, bytes)
+                self.plane.handle_rtp(self.now.mono, leg, from, bytes);
             }
             Some(leg) => self.plane.handle_rtcp(self.now.mono, leg, from, bytes),
             None => self.report.astray += 1,

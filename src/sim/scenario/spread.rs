@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_spread_has_the_mean_that_it_names() {
-        let talks = Spread::LogNormal { mean: Duration::from_secs(240), spread: 80 };
-        let waits = Spread::Exponential(Duration::from_secs(300));
+        let talks = Spread::LogNormal { mean: Duration::from_mins(4), spread: 80 };
+        let waits = Spread::Exponential(Duration::from_mins(5));
         for spread in [talks, waits] {
             let n = 20_000;
             let sum: f64 = (0..n).map(|i| spread.at((f64::from(i) + 0.5) / f64::from(n)).as_secs_f64()).sum();
