@@ -75,7 +75,7 @@ fn keys_at(text: &str, keys: &mut BTreeSet<Key>) {
     let mut rest = text;
     let mut first: Option<Key> = None;
     loop {
-        let Some((key, after)) = key_at(rest) else { return };
+        let Some((key, after)) = key_at(rest) else { return later(rest, keys) };
         if let Some(from) = first.take() {
             let digits = from.digit().unwrap_or(9)..=key.digit().unwrap_or(0);
             keys.extend(digits.filter_map(Key::from_event));
@@ -87,8 +87,16 @@ fn keys_at(text: &str, keys: &mut BTreeSet<Key>) {
         match (range, more) {
             (Some(next), _) => (first, rest) = (Some(key), next),
             (None, Some(next)) => rest = next,
-            (None, None) => return,
+            (None, None) => return later(after, keys),
         }
+    }
+}
+
+/// `to choose, or 0 for a person`: later in the same sentence.
+fn later(text: &str, keys: &mut BTreeSet<Key>) {
+    let sentence = text.split(['.', '。']).next().unwrap_or(text);
+    for (at, word) in sentence.match_indices(" or ") {
+        keys.extend(sentence.get(at + word.len()..).and_then(key_at).map(|(key, _)| key));
     }
 }
 
