@@ -17,6 +17,9 @@ fn damaged(name: &str, from: &str, to: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("menus")).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
     }
     let main = folder.join("main.toml");
