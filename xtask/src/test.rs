@@ -12,9 +12,14 @@ const PEERS: &[Tool] = &[
     Tool { program: "tshark", package: "tshark" },
 ];
 
-/// Installs what is missing where it may; then the pure behaviours behind the feature wall, then everything.
+/// Tests that run at a time: those of `tests/live` mostly wait for phones.
+const AT_ONCE: &str = "4";
+
+/// Installs what is missing where it may; then the pure behaviours behind the feature wall, then everything else.
 pub fn test() -> Result {
     provide(PEERS)?;
     run(cargo(&["test", "--quiet", "--no-default-features", "--test", "rooms"]))?;
-    run(cargo(&["test", "--workspace"]))
+    let mut rest = cargo(&["test", "--workspace", "--lib", "--bins", "--test", "tidy", "--test", "live"]);
+    rest.env("RUST_TEST_THREADS", AT_ONCE);
+    run(rest)
 }
