@@ -277,7 +277,6 @@ fn assert_measured(report: &DayReport, callers: usize) {
     assert_eq!(report.post_dial.count, o.calls, "{report}");
     for (what, count) in [
         ("key to prompt", report.key_to_prompt.count),
-        ("free to ringing", report.free_to_ringing.count),
         ("both hear", report.answer_to_two_way.count),
         ("answer to sound", report.answer_to_sound.count),
         ("jitter", report.sound.jitter.count),

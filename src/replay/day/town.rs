@@ -329,7 +329,8 @@ impl Town {
 
     /// Everybody hangs up; agents sign out of nothing: the server sees them go.
     fn close(&mut self, now: Instant, bound: Option<String>) {
-        self.bounded_by = self.bounded_by.take().or(bound);
+        let bounds: Vec<String> = self.bounded_by.take().into_iter().chain(bound).collect();
+        self.bounded_by = (!bounds.is_empty()).then(|| bounds.join(", "));
         self.gauges.counts.cut_short += self.calling;
         self.phase = Phase::Night(now + FALL);
         self.wishes.clear();

@@ -6,7 +6,7 @@ use hotline::media::{Codec, Tone};
 use hotline::replay::{PhoneEvent, Voice};
 use serde_json::Value;
 
-use super::run::{Orders, Sipp, free_port, sign_in};
+use super::run::{Orders, Sipp, UNASKED, free_port, sign_in};
 use crate::house::{House, SOON, hears, runtime};
 
 /// The keys that were pressed and the queue that was reached, newest call first.
@@ -138,7 +138,7 @@ fn early_sound_of_a_third_party_is_heard_before_it_answers() {
 
 #[test]
 fn an_agent_registered_over_tcp_is_called_by_a_connection_of_ours() {
-    let mut house = House::open("");
+    let mut house = House::open(UNASKED);
     runtime().block_on(async {
         let port = free_port();
         sign_in(&house, &["8002".to_owned()], port, true).await;

@@ -8,7 +8,7 @@ use hotline::base::CallId;
 use hotline::io::{CallFilter, CallStory, Store};
 use hotline::replay::PhoneSettings;
 
-use super::run::{Orders, Sipp, free_port, sign_in};
+use super::run::{Orders, Sipp, UNASKED, free_port, sign_in};
 use crate::house::{House, SOON, runtime};
 
 const CALLS: u32 = 100;
@@ -17,7 +17,7 @@ const AGENTS: usize = 30;
 
 #[test]
 fn a_hundred_calls_at_twenty_a_second_reach_an_agent_each() {
-    let mut house = House::open_with("", staff);
+    let mut house = House::open_with(UNASKED, staff);
     let mut took = Vec::new();
     let status = runtime().block_on(async {
         let port = free_port();
@@ -52,7 +52,7 @@ fn a_hundred_calls_at_twenty_a_second_reach_an_agent_each() {
 #[test]
 fn callers_who_hang_up_at_any_moment_leave_nothing_behind() {
     const HASTY: u32 = 60;
-    let mut house = House::open_with("", staff);
+    let mut house = House::open_with(UNASKED, staff);
     let status = runtime().block_on(async {
         let mut agents = Vec::new();
         for n in 0..8 {

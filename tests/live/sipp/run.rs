@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::house::House;
 
+/// Agents whom sipp plays know their scenario and nothing else: they are not asked whether they are there.
+pub(crate) const UNASKED: &str = "ask_phones = \"0s\"\n";
 /// Longest life of any process started here, whatever happens to the test.
 const LIFE: &str = "60s";
 
