@@ -2,6 +2,7 @@
 use std::fmt::Write as _;
 
 use super::judge::Verdict;
+use crate::base::picture::escape;
 
 const WIDE: f64 = 720.0;
 const HIGH: f64 = 240.0;
@@ -27,10 +28,6 @@ pub fn page(verdict: &Verdict, title: &str) -> String {
     coverage(&mut out, verdict);
     out.push_str("</html>\n");
     out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Writing to a string cannot fail.

@@ -5,6 +5,7 @@ mod key;
 mod language;
 pub mod limits;
 mod map;
+pub mod picture;
 mod rng;
 mod share;
 mod time;

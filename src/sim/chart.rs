@@ -1,13 +1,13 @@
 //! Pictures of a report, in SVG: lines over half hours, stacked bars, ranges against the truth.
 use std::fmt::Write as _;
 
-use super::report::escape;
+use crate::base::picture::{Ground, escape, round_up};
 
 const WIDTH: f64 = 1_040.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 56.0;
-const TOP: f64 = 24.0;
 const BOTTOM: f64 = 76.0;
+const GROUND: Ground = Ground { width: WIDTH, height: HEIGHT, left: LEFT, top: 24.0, bottom: BOTTOM };
 /// Names under the axis at most.
 const NAMES: usize = 26;
 
@@ -31,52 +31,19 @@ pub(super) struct Scatter {
     pub(super) points: Vec<(f64, f64, f64)>,
 }
 
-/// The next round number above, for the end of an axis.
-fn round_up(most: f64) -> f64 {
-    let mut step = 1.0;
-    while most > step * 10.0 {
-        step *= 10.0;
-    }
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * step).find(|n| *n >= most).unwrap_or(most)
-}
-
 fn float(n: usize) -> f64 {
     f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
 /// A frame with an axis up to `most`, and the function from values to heights.
 fn frame(most: f64, unit: &str) -> (String, impl Fn(f64) -> f64 + use<>) {
-    let most = round_up(most.max(1.0));
-    let y = move |v: f64| HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (v / most).clamp(0.0, 1.0);
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
-    for n in 0..=4 {
-        let value = most * f64::from(n) / 4.0;
-        let at = y(value);
-        // Writing to a string cannot fail, here and below.
-        write!(
-            svg,
-            "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#e4e9ef\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value} {unit}</text>",
-            LEFT - 6.0,
-            at + 4.0
-        )
-        .ok();
-    }
-    (svg, y)
+    let end = axis(most);
+    (GROUND.begin(end, |value| format!("{value} {unit}")), move |v| GROUND.y(v, end))
 }
 
-fn legend(svg: &mut String, names: impl Iterator<Item = (&'static str, &'static str)>) {
-    let mut x = LEFT;
-    for (name, colour) in names {
-        write!(
-            svg,
-            "<rect x=\"{x}\" y=\"4\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"14\">{}</text>",
-            x + 17.0,
-            escape(name)
-        )
-        .ok();
-        x += 40.0 + 7.0 * float(name.len());
-    }
+/// Where an axis that holds `most` ends.
+fn axis(most: f64) -> f64 {
+    round_up(most.max(1.0), 1.0)
 }
 
 fn names_below(svg: &mut String, names: &[&str], x: impl Fn(usize) -> f64) {
@@ -105,7 +72,7 @@ pub(super) fn lines(names: &[&str], lines: &[Line], unit: &str) -> String {
         }
         write!(svg, "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>", line.colour).ok();
     }
-    legend(&mut svg, lines.iter().map(|l| (l.name, l.colour)));
+    GROUND.legend(&mut svg, lines.iter().map(|l| (l.name, l.colour)));
     names_below(&mut svg, names, x);
     svg + "</svg>"
 }
@@ -135,7 +102,7 @@ impl Bars<'_> {
                 }
             }
         }
-        legend(&mut svg, self.parts.iter().map(|(name, colour, _)| (*name, *colour)));
+        GROUND.legend(&mut svg, self.parts.iter().map(|(name, colour, _)| (*name, *colour)));
         names_below(&mut svg, self.names, |n| LEFT + step * (float(n) + 0.5));
         svg + "</svg>"
     }
@@ -146,7 +113,7 @@ impl Scatter {
     pub(super) fn draw(&self) -> String {
         let most = self.points.iter().map(|(_, high, truth)| high.max(*truth)).fold(0.0, f64::max);
         let (mut svg, y) = frame(most, "s");
-        let most = round_up(most.max(1.0));
+        let most = axis(most);
         let x = |v: f64| LEFT + (WIDTH - LEFT) * (v / most).clamp(0.0, 1.0);
         write!(
             svg,
@@ -186,12 +153,6 @@ impl Scatter {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_axis_ends_at_a_round_number() {
-        let ends = [0.7, 1.0, 3.0, 12.0, 51.0, 990.0].map(|top| round_up(top).to_string());
-        assert_eq!(ends, ["1", "1", "5", "20", "100", "1000"]);
-    }
 
     #[test]
     fn a_name_from_a_file_is_never_markup() {

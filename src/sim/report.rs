@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use super::chart::{Bars, Line, Scatter};
 use super::compare::Comparison;
 use super::figures::{DayReport, percent, time};
+use crate::base::picture::escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;color:#1d2733;background:#fff;max-width:1080px;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
@@ -40,21 +41,6 @@ pub fn page(report: &DayReport, comparison: Option<&Comparison>) -> String {
     )
     .ok();
     out
-}
-
-/// Text that cannot be markup.
-pub(super) fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 fn compared(out: &mut String, comparison: &Comparison) {

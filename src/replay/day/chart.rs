@@ -3,11 +3,14 @@
 //! Invariant: text from outside is escaped; a picture of nothing says so and has no axis.
 use std::fmt::Write as _;
 
+use crate::base::picture::{Ground, round_up};
+
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 64.0;
-const TOP: f64 = 26.0;
-const BOTTOM: f64 = 32.0;
+const GROUND: Ground = Ground { width: WIDTH, height: HEIGHT, left: LEFT, top: 26.0, bottom: 32.0 };
+/// The least end of an upward axis.
+const LEAST: f64 = 1e-3;
 /// Quantiles under the axis of a distribution.
 const NINES: [(f64, &str); 5] =
     [(0.0, "0 %"), (0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %")];
@@ -17,21 +20,6 @@ pub(super) struct Line<'a> {
     pub(super) name: &'a str,
     pub(super) colour: &'a str,
     pub(super) points: Vec<(f64, f64)>,
-}
-
-/// Text in a page.
-pub(super) fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 /// Lines over seconds.
@@ -50,15 +38,6 @@ pub(super) fn quantiles(lines: &[Line<'_>], unit: &str) -> String {
     draw(lines, unit, nines, NINES.iter().map(|(q, name)| (nines(*q), (*name).to_owned())))
 }
 
-/// The next round number above.
-fn round_up(most: f64) -> f64 {
-    let mut step = 1e-3;
-    while most > step * 10.0 {
-        step *= 10.0;
-    }
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * step).find(|n| *n >= most).unwrap_or(most)
-}
-
 fn draw(
     lines: &[Line<'_>],
     unit: &str,
@@ -68,45 +47,29 @@ fn draw(
     if lines.iter().all(|l| l.points.is_empty()) {
         return "<p class=\"none\">not measured</p>".to_owned();
     }
-    let most = round_up(lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(1e-3, f64::max));
+    let most = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max);
+    let end = round_up(most, LEAST);
     let x = |v: f64| LEFT + (WIDTH - LEFT - 20.0) * place(v).clamp(0.0, 1.0);
-    let y = |v: f64| HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (v / most).clamp(0.0, 1.0);
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
-    for n in 0..=4 {
-        let value = most * f64::from(n) / 4.0;
-        let at = y(value);
-        // Writing to a string cannot fail, here and below.
-        write!(
-            svg,
-            "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#dfe5ec\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} {unit}</text>",
-            LEFT - 6.0,
-            at + 4.0,
-            short(value)
-        )
-        .ok();
-    }
+    let mut svg = GROUND.begin(end, |value| format!("{} {unit}", short(value)));
     for (part, name) in marks {
         let at = LEFT + (WIDTH - LEFT - 20.0) * part;
+        // Writing to a string cannot fail, here and below.
         write!(svg, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name}</text>", HEIGHT - 12.0)
             .ok();
     }
-    let mut key = LEFT;
-    for line in lines.iter().filter(|l| !l.points.is_empty()) {
+    let measured = || lines.iter().filter(|l| !l.points.is_empty());
+    for line in measured() {
         let path: Vec<String> =
-            line.points.iter().map(|(px, py)| format!("{:.1},{:.1}", x(*px), y(*py))).collect();
+            line.points.iter().map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y(*py, end))).collect();
         write!(
             svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\
-             <rect x=\"{key:.0}\" y=\"4\" width=\"12\" height=\"12\" fill=\"{1}\"/><text x=\"{:.0}\" y=\"14\">{}</text>",
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
             path.join(" "),
-            line.colour,
-            key + 17.0,
-            escape(line.name)
+            line.colour
         )
         .ok();
-        key += 40.0 + 7.0 * f64::from(u32::try_from(line.name.len()).unwrap_or(0));
     }
+    GROUND.legend(&mut svg, measured().map(|l| (l.name, l.colour)));
     svg + "</svg>"
 }
 
@@ -145,12 +108,5 @@ mod tests {
         let points = svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
         let xs: Vec<f64> = points.split(' ').map(|p| p.split(',').next().unwrap().parse().unwrap()).collect();
         assert!(xs[3] - xs[2] > 250.0, "{xs:?}");
-    }
-
-    #[test]
-    fn an_axis_ends_at_a_round_number() {
-        for (most, end) in [(0.7, 1.0), (3.0, 5.0), (12.0, 20.0), (990.0, 1_000.0)] {
-            assert!((round_up(most) - end).abs() < 1e-9, "{most}");
-        }
     }
 }

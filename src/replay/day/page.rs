@@ -1,8 +1,9 @@
 //! The report as one page of HTML: its pictures are in it, and it asks nobody for anything.
 use std::fmt::Write as _;
 
-use super::chart::{Line, escape, over_time, quantiles};
+use super::chart::{Line, over_time, quantiles};
 use super::report::DayReport;
+use crate::base::picture::escape;
 use crate::replay::capacity::Capacity;
 use crate::replay::measure::Quantiles;
 
