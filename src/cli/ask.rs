@@ -86,6 +86,15 @@ impl Running {
         let runtime = runtime.map_err(|e| e.to_string())?;
         runtime.block_on(ask(&store, question)).map_err(|e| e.to_string())
     }
+
+    /// Everything at one moment.
+    fn status(&self) -> Result<Value, String> {
+        match self.ask(&Question::Status)? {
+            Answer::Status(view) => Ok(view),
+            Answer::NotFound(why) | Answer::Refused(why) => Err(why),
+            _ => Err("the server answered something else".to_owned()),
+        }
+    }
 }
 
 fn fail(text: &str) -> ExitCode {
@@ -129,11 +138,9 @@ impl LadderOf {
 
 impl Trunks {
     pub(crate) fn run(self) -> ExitCode {
-        let view = match self.running.ask(&Question::Status) {
-            Ok(Answer::Status(view)) => view,
-            Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
-            Ok(_) => return fail("the server answered something else"),
-            Err(e) => return fail(&e),
+        let view = match self.running.status() {
+            Ok(view) => view,
+            Err(why) => return fail(&why),
         };
         let trunks = view.get("trunks").cloned().unwrap_or_default();
         if self.json {
@@ -149,11 +156,9 @@ impl Trunks {
 
 impl Promises {
     pub(crate) fn run(self) -> ExitCode {
-        let view = match self.running.ask(&Question::Status) {
-            Ok(Answer::Status(view)) => view,
-            Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
-            Ok(_) => return fail("the server answered something else"),
-            Err(e) => return fail(&e),
+        let view = match self.running.status() {
+            Ok(view) => view,
+            Err(why) => return fail(&why),
         };
         let queues = view.pointer("/board/acd/queues").and_then(Value::as_array);
         let queues = queues.map(Vec::as_slice).unwrap_or_default();
