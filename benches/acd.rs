@@ -9,6 +9,8 @@
 //!
 //! Machine: a busy 2-core virtual machine. Last figures, in us: 2.3, 2.2 (over whole days of 100,000 calls: 0.7 s and
 //! 1.8 s of CPU time).
+#[path = "../tests/rooms/support/agenda.rs"]
+mod agenda;
 mod support;
 #[expect(dead_code, reason = "the tests look at more of it")]
 #[path = "../tests/rooms/support/waiting_day.rs"]

@@ -7,6 +7,8 @@
 //! | `estimate_one` | what is said to one caller, by an estimator that has learned from 10,000 | 1,000 us |
 //! | `estimate_learn` | learning from one outcome | 1,000 us |
 //! | `estimate_thousand_wait` | one input or telling of the Acd with about 1,000 waiting and 100 agents | 1,000 us |
+#[path = "../tests/rooms/support/agenda.rs"]
+mod agenda;
 mod support;
 #[expect(dead_code, reason = "the tests look at more of it")]
 #[path = "../tests/rooms/support/waiting_day.rs"]

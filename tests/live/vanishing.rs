@@ -81,13 +81,19 @@ async fn given_to_the_next(house: &House, caller: &Phone) -> Phone {
     next
 }
 
+/// An agent whose phone rings, and the caller it rings for.
+async fn rung(house: &House, wire: Wire) -> (Phone, Phone) {
+    let mut agent = agent_over(house, wire).await;
+    let caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
+    caller.press("13").await.unwrap();
+    rings(&mut agent).await;
+    (agent, caller)
+}
+
 fn vanishes_while_it_rings(wire: Wire) {
     let mut house = House::open_with(ASKED, no_wrap_up);
     runtime().block_on(async {
-        let mut agent = agent_over(&house, wire).await;
-        let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
-        caller.press("13").await.unwrap();
-        rings(&mut agent).await;
+        let (agent, mut caller) = rung(&house, wire).await;
         let second = house.caller("13900139000", "95188", Voice::Silence).await;
         second.press("13").await.unwrap();
         let before = loop {
@@ -128,10 +134,7 @@ fn a_phone_that_vanishes_while_it_rings_gives_the_caller_back_over_tcp() {
 fn vanishes_in_talk(wire: Wire) {
     let mut house = House::open_with(ASKED, no_wrap_up);
     runtime().block_on(async {
-        let mut agent = agent_over(&house, wire).await;
-        let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
-        caller.press("13").await.unwrap();
-        rings(&mut agent).await;
+        let (mut agent, mut caller) = rung(&house, wire).await;
         let clock = waiting(&house).await[0].clone();
         answer(&mut agent).await;
         only("the caller", &caller, &[AGENT_HZ]).await;
@@ -173,10 +176,7 @@ fn a_phone_that_vanishes_in_wrap_up_is_not_rung_until_it_is_back() {
         edit(menus, "queues.toml", "skills = [\"account\"]", "skills = [\"account\"]\nwrap_up = \"3s\"");
     });
     runtime().block_on(async {
-        let mut agent = agent_over(&house, Wire::Udp).await;
-        let mut caller = house.caller("13800138000", "95188", Voice::Tone(CALLER_HZ)).await;
-        caller.press("13").await.unwrap();
-        rings(&mut agent).await;
+        let (mut agent, mut caller) = rung(&house, Wire::Udp).await;
         answer(&mut agent).await;
         caller.hang_up().await.unwrap();
         over(&mut caller).await;

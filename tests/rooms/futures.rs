@@ -8,6 +8,7 @@ use hotline::base::{AgentId, AssignmentId, CallId, Instant, Language, Now, Queue
 use hotline::exchange::Cause;
 use hotline::exchange::acd::{Acd, AcdInput, AcdOutput, AcdPlan, AgentPlan, AgentWish, Joining, QueuePlan};
 
+use crate::support::agenda::{Agenda, Next, exponential};
 use crate::support::waiting_day::queue;
 
 const HOURS: u64 = 5;
@@ -37,8 +38,7 @@ struct Day {
     acd: Acd,
     rng: Rng,
     now: Now,
-    agenda: BTreeMap<(Instant, u64), Event>,
-    planned: u64,
+    agenda: Agenda<Event>,
     tickets: u64,
     ringing: BTreeMap<AssignmentId, TicketId>,
     patient: BTreeMap<TicketId, Option<Instant>>,
@@ -73,8 +73,7 @@ impl Day {
             acd: Acd::new(Arc::new(plan.clone())),
             rng: Rng::from_number(seed),
             now: Now::default(),
-            agenda: BTreeMap::new(),
-            planned: 0,
+            agenda: Agenda::default(),
             tickets: 0,
             ringing: BTreeMap::new(),
             patient: BTreeMap::new(),
@@ -98,26 +97,21 @@ impl Day {
     }
 
     fn exponential(&mut self, mean_s: f64) -> Duration {
-        Duration::from_secs_f64(-mean_s * libm::log(1.0 - self.rng.unit()))
+        exponential(&mut self.rng, mean_s)
     }
 
     fn after(&mut self, d: Duration, event: Event) {
-        self.planned += 1;
-        self.agenda.insert((self.now.mono + d, self.planned), event);
+        self.agenda.after(self.now, d, event);
     }
 
     fn run(&mut self) {
-        loop {
-            let event = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let timer = self.acd.next_deadline().map(|d| d.at);
-            let Some(at) = event.into_iter().chain(timer.filter(|_| event.is_some())).min() else { return };
-            self.now = self.now.after(at.since(self.now.mono));
-            if event == Some(at) {
-                let (_, event) = self.agenda.pop_first().expect("there is one");
-                self.happen(event);
-            } else {
-                self.acd.handle_timeout(self.now);
-                self.drain();
+        while let Some(next) = self.agenda.next(&mut self.now, self.acd.next_deadline()) {
+            match next {
+                Next::Event(event) => self.happen(event),
+                Next::Timer => {
+                    self.acd.handle_timeout(self.now);
+                    self.drain();
+                }
             }
         }
     }

@@ -8,22 +8,9 @@ use hotline::exchange::menu::{
     Bounds, CODES, HOUSE_PROMPTS, MenuSet, PromptLengths, PromptTexts, explain, explained, judge_words, prove,
 };
 
-type Files = BTreeMap<String, String>;
+use crate::support::small_menus::good;
 
-fn base() -> Files {
-    let files = [
-        ("main.toml", "say = \"main\"\n[keys]\n1 = \"account\"\n"),
-        ("account.toml", "say = \"account\"\n[keys]\n\"*\" = \"main\"\n"),
-        ("all-busy.toml", "say = \"all-busy\"\nthen = \"hang up\"\n"),
-        ("numbers.toml", "[95188]\nmenu = \"main\"\n"),
-        (
-            "queues.toml",
-            "human = \"general\"\n[general]\nname = \"queue-general\"\noverflow = \"all-busy\"\n",
-        ),
-        ("agents.toml", "[agent.8001]\nalias = \"Lele\"\nlanguages = [\"zh\", \"en\"]\n"),
-    ];
-    files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
-}
+type Files = BTreeMap<String, String>;
 
 fn prompts() -> PromptTexts {
     let names =
@@ -61,7 +48,7 @@ fn found(files: &Files) -> BTreeSet<String> {
 
 /// The files of an example: each fenced block begins with `# NAME.toml`, or says that the file is not there.
 fn example(part: &str) -> Files {
-    let mut files = base();
+    let mut files = good();
     for block in part.split("```toml\n# ").skip(1) {
         let (name, text) = block.split_once('\n').unwrap();
         let text = text.split("```").next().unwrap();

@@ -9,6 +9,8 @@ use hotline::exchange::acd::{
 };
 use hotline::exchange::{Cause, Told};
 
+use super::agenda::{Agenda, Next, exponential};
+
 /// What makes a day.
 #[derive(Clone, Debug)]
 pub(crate) struct Day {
@@ -55,8 +57,7 @@ pub(crate) struct World {
     day: Day,
     rng: Rng,
     now: Now,
-    agenda: BTreeMap<(Instant, u64), Event>,
-    planned: u64,
+    agenda: Agenda<Event>,
     ringing: BTreeMap<AssignmentId, TicketId>,
 }
 
@@ -97,8 +98,7 @@ impl World {
             inputs: 0,
             rng: Rng::from_number(seed),
             now: Now::default(),
-            agenda: BTreeMap::new(),
-            planned: 0,
+            agenda: Agenda::default(),
             ringing: BTreeMap::new(),
             day,
         };
@@ -114,26 +114,21 @@ impl World {
     }
 
     fn exponential(&mut self, mean_s: f64) -> Duration {
-        Duration::from_secs_f64(-mean_s * libm::log(1.0 - self.rng.unit()))
+        exponential(&mut self.rng, mean_s)
     }
     fn after(&mut self, d: Duration, event: Event) {
-        self.planned += 1;
-        self.agenda.insert((self.now.mono + d, self.planned), event);
+        self.agenda.after(self.now, d, event);
     }
 
     /// Runs the day, and on until everybody has left.
     pub(crate) fn run(&mut self) {
-        loop {
-            let event = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let timer = self.acd.next_deadline().map(|d| d.at);
-            let Some(at) = event.into_iter().chain(timer.filter(|_| event.is_some())).min() else { return };
-            self.now = self.now.after(at.since(self.now.mono));
-            if event == Some(at) {
-                let Some((_, event)) = self.agenda.pop_first() else { return };
-                self.happen(event);
-            } else {
-                self.acd.handle_timeout(self.now);
-                self.drain();
+        while let Some(next) = self.agenda.next(&mut self.now, self.acd.next_deadline()) {
+            match next {
+                Next::Event(event) => self.happen(event),
+                Next::Timer => {
+                    self.acd.handle_timeout(self.now);
+                    self.drain();
+                }
             }
         }
     }
