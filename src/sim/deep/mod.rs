@@ -4,6 +4,8 @@
 //! Invariant: nothing but the network and the people is modelled; what goes between two addresses is bytes.
 mod people;
 mod phone;
+mod report;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,19 +13,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use phone::{Phone, RTP_PORT, UDP};
-use serde::Serialize;
+use phone::{Phone, UDP};
 
 use super::network::Network;
 use super::schedule::Schedule;
-use super::{Agent, Callers, FaultKind, NetworkFigures, Plan, Weather, pcap_datagram, pcap_head};
+use super::{Agent, Callers, Plan, Weather, pcap_head};
 use crate::base::{AgentId, CallId, Instant, Language, LegId, Lookup, Now, PromptId, Rng, TicketId};
 use crate::exchange::{ExchangeSettings, NumberedFact};
-use crate::media::{Codec, FRAME_SAMPLES, LegFigures, MediaEvent, MediaPlane, PromptLibrary, Tone};
+use crate::media::{Codec, FRAME_SAMPLES, LegFigures, MediaPlane, PromptLibrary, Tone};
 use crate::node::{GuardSettings, Node, NodeOutput, NodeSettings};
-use crate::rtp::PACKET_BYTES;
-use crate::sip::{Account, Destination, Listener, ListenerTransport, Transmit, UserAgentSettings};
+use crate::sip::{Account, Listener, ListenerTransport, Transmit, UserAgentSettings};
 use people::{CallerLine, Deed};
+pub use report::DeepReport;
 
 /// The hotline's address.
 const HOTLINE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -68,61 +69,6 @@ enum Event {
 enum Stored {
     Place(CallId, TicketId),
     Message(Transmit),
-}
-
-/// What a deep run was like.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct DeepReport {
-    /// Calls made.
-    pub calls: u64,
-    /// Of those: talked to an agent.
-    pub talks: u64,
-    /// Of the talks: both sides heard each other.
-    pub two_way: u64,
-    /// Keys pressed by RFC 4733.
-    pub keys_pressed: u64,
-    /// Of those that were no secret digits: noted once each.
-    pub keys_noted: u64,
-    /// What the network did to callers' datagrams.
-    pub network: NetworkFigures,
-    /// SIP messages, both ways.
-    pub sip: u64,
-    /// RTP and RTCP packets, both ways.
-    pub rtp: u64,
-    /// Sound received by us, over all legs.
-    pub received: u64,
-    /// Sound that never came.
-    pub lost: u64,
-    /// Sound made up in its place, in milliseconds.
-    pub concealed_ms: u64,
-    /// Datagrams to nobody.
-    pub astray: u64,
-    /// Broken invariants: must be 0.
-    pub broken: u64,
-    /// Legs, calls or ports that were left at the end: must be 0.
-    pub left: u64,
-    /// The hash over all facts.
-    pub hash: String,
-}
-
-impl fmt::Display for DeepReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, talks, two_way, network, .. } = self;
-        writeln!(f, "{calls} calls, {talks} talks, {two_way} of them with sound both ways")?;
-        writeln!(
-            f,
-            "network: {} datagrams, {} lost, {} doubled, {} overtaken",
-            network.sent, network.lost, network.doubled, network.overtaken
-        )?;
-        writeln!(f, "at the hotline: {} SIP messages, {} packets of sound", self.sip, self.rtp)?;
-        writeln!(
-            f,
-            "sound received: {} packets, {} lost on the way, {} ms made up",
-            self.received, self.lost, self.concealed_ms
-        )?;
-        writeln!(f, "keys: {} pressed, {} noted", self.keys_pressed, self.keys_noted)?;
-        write!(f, "left at the end: {}; broken invariants: {}; hash {}", self.left, self.broken, self.hash)
-    }
 }
 
 /// Who is handed the bytes of a capture.
@@ -346,91 +292,6 @@ impl<'a> DeepDay<'a> {
         }
     }
 
-    /// A datagram is at its address.
-    fn comes(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let std::net::IpAddr::V4(ip) = to.ip() else { return };
-        if ip != HOTLINE {
-            let now = self.now;
-            match self.phones.get_mut(&ip) {
-                Some((phone, _)) if to.port() == SIP_PORT => {
-                    phone.ua.handle_datagram(now.mono, UDP, from, bytes);
-                    self.touched.insert(ip);
-                }
-                Some((phone, _)) if to.port() == RTP_PORT => phone.hear(now, from, bytes),
-                Some(_) => {}
-                None => self.report.astray += 1,
-            }
-            return;
-        }
-        self.capture(from, to, bytes);
-        if to.port() == SIP_PORT {
-            self.report.sip += 1;
-            self.node.handle_datagram(self.now, UDP, from, bytes);
-            return;
-        }
-        self.report.rtp += 1;
-        match self.ports.get(&(to.port() & !1)).copied() {
-            Some(leg) if to.port().is_multiple_of(2) => {
-                self.plane.handle_rtp(self.now.mono, leg, from, bytes);
-            }
-            Some(leg) => self.plane.handle_rtcp(self.now.mono, leg, from, bytes),
-            None => self.report.astray += 1,
-        }
-    }
-
-    fn capture(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        if let Some(write) = &mut self.pcap {
-            self.record.clear();
-            pcap_datagram(self.now.utc, from, to, bytes, &mut self.record);
-            write(&self.record);
-        }
-    }
-
-    /// Hands a datagram to the network.
-    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        if from.ip() == HOTLINE {
-            self.capture(from, to, bytes);
-        }
-        let far = if from.ip() == HOTLINE { to.ip() } else { from.ip() };
-        let agent = matches!(far, std::net::IpAddr::V4(ip) if ip.octets()[0] == 172);
-        let weather = if agent { Weather::LOCAL } else { self.caller_weather() };
-        for wait in self.network.carry(&weather).into_iter().flatten() {
-            self.plan_in(wait, Event::Comes { from, to, bytes: bytes.to_vec() });
-        }
-    }
-
-    fn caller_weather(&self) -> Weather {
-        let at = self.now.mono.since(Instant::ZERO);
-        let more: u32 = self
-            .plan
-            .scenario
-            .faults_at(at)
-            .map(|f| if let FaultKind::Loss { percent } = f { u32::from(*percent) } else { 0 })
-            .sum();
-        Weather { loss: (self.weather.loss + f64::from(more)).min(100.0), ..self.weather }
-    }
-
-    fn speaks(&mut self, ip: Ipv4Addr) {
-        let mut packet = [0; PACKET_BYTES];
-        let Some((phone, _)) = self.phones.get_mut(&ip).filter(|(p, _)| p.talks()) else {
-            self.speaking.remove(&ip);
-            return;
-        };
-        let from = SocketAddr::new(phone.at.ip(), RTP_PORT);
-        let out = phone.tick(self.now, &self.frame, &mut packet);
-        self.plan_in(FRAME, Event::Speaks(ip));
-        if let Some((length, to)) = out {
-            self.send(from, to, packet.get(..length).unwrap_or_default());
-        }
-    }
-
-    fn send_sip(&mut self, transmit: &Transmit) {
-        if let Destination::Datagram { to, .. } = transmit.to {
-            self.report.sip += 1;
-            self.send(hotline(SIP_PORT), to, &transmit.bytes);
-        }
-    }
-
     /// Everything that follows from the last event.
     fn settle(&mut self, heard: &mut impl FnMut(&NumberedFact)) {
         loop {
@@ -489,59 +350,6 @@ impl<'a> DeepDay<'a> {
         self.report.received += figures.received;
         self.report.lost += figures.lost;
         self.report.concealed_ms += figures.concealed_ms;
-    }
-
-    fn plane_speaks(&mut self) -> bool {
-        let mut spoke = false;
-        let mut packets = Vec::new();
-        while let Some(packet) = self.plane.poll_transmit() {
-            let port = self.leg_ports.get(&packet.leg).copied().unwrap_or(0);
-            packets.push((port + u16::from(packet.rtcp), packet.to, packet.bytes.to_vec()));
-        }
-        for (port, to, bytes) in packets {
-            spoke = true;
-            self.report.rtp += 1;
-            self.send(hotline(port), to, &bytes);
-        }
-        while let Some(event) = self.plane.poll_event() {
-            spoke = true;
-            if let MediaEvent::Closed { leg, port, .. } = &event {
-                self.leg_ports.remove(leg);
-                self.ports.remove(port);
-                self.node.offer_port(*port);
-            }
-            self.node.handle_media(self.now, &event);
-        }
-        spoke
-    }
-
-    fn phone_speaks(&mut self, ip: Ipv4Addr) {
-        let now = self.now;
-        let Some((phone, owner)) = self.phones.get_mut(&ip) else { return };
-        phone.settle(now);
-        let (from, owner) = (phone.at, *owner);
-        let mut out = Vec::new();
-        while let Some(transmit) = phone.ua.poll_transmit() {
-            if let Destination::Datagram { to, .. } = transmit.to {
-                out.push((to, transmit.bytes));
-            }
-        }
-        let told: Vec<_> = phone.told.drain(..).collect();
-        let wake = phone.ua.next_deadline().map(|d| d.at);
-        if let Some(at) = wake.filter(|at| phone.wake.is_none_or(|planned| *at < planned)) {
-            phone.wake = Some(at);
-            self.schedule.plan(at, Event::Wakes(ip));
-        }
-        let talks = phone.talks();
-        for (to, bytes) in out {
-            self.send(from, to, &bytes);
-        }
-        if talks && self.speaking.insert(ip) {
-            self.plan_in(FRAME, Event::Speaks(ip));
-        }
-        for news in told {
-            self.phone_told(ip, owner, news);
-        }
     }
 
     fn finish(mut self) -> DeepReport {

@@ -1,5 +1,7 @@
 //! `/metrics`: `OpenMetrics` text, made at each scrape from the structs that do the counting. Nothing is counted twice,
 //! and no counter costs a call more than an atomic add.
+mod of_node;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,21 +11,21 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::clock::Clock;
-use super::journal::Figures;
-use super::media_worker::MediaCounters;
-use super::net::NetFigures;
-use super::tape::TapeFigures;
-use super::tls::TlsFigures;
-use crate::exchange::acd::AgentState;
+use crate::io::clock::Clock;
+use crate::io::journal::Figures;
+use crate::io::media_worker::MediaCounters;
+use crate::io::net::NetFigures;
+use crate::io::tape::TapeFigures;
+use crate::io::tls::TlsFigures;
 use crate::media::LegFigures;
-use crate::node::{NodeView, TrunkView};
+use crate::node::NodeView;
+use of_node::{agents, held, queues, stages, trunks, user_agent};
 
 type Labels = Vec<(&'static str, String)>;
 
 /// Counters that live outside the node.
 #[derive(Debug)]
-pub(super) struct Metrics {
+pub(in crate::io) struct Metrics {
     net: Arc<NetFigures>,
     tls: Option<Arc<TlsFigures>>,
     media: Arc<MediaCounters>,
@@ -56,11 +58,11 @@ pub(super) struct Metrics {
 
 /// What was counted on legs that are over, all together.
 #[derive(Debug, Default)]
-pub(super) struct LegTotals([AtomicU64; 8]);
+pub(in crate::io) struct LegTotals([AtomicU64; 8]);
 
 impl LegTotals {
     /// A leg is over.
-    pub(super) fn add(&self, f: &LegFigures) {
+    pub(in crate::io) fn add(&self, f: &LegFigures) {
         for (total, (_, value)) in self.0.iter().zip(Self::named(f)) {
             total.fetch_add(value, Ordering::Relaxed);
         }
@@ -130,7 +132,7 @@ fn by(label: &'static str, value: &(impl ToString + ?Sized)) -> Labels {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub(super) fn new(
+    pub(in crate::io) fn new(
         (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
         media: Arc<MediaCounters>,
         (journal, tape): (Arc<Figures>, Arc<TapeFigures>),
@@ -156,7 +158,7 @@ impl Metrics {
     }
 
     /// The text of a scrape.
-    pub(super) fn text(&self, view: &NodeView) -> String {
+    pub(in crate::io) fn text(&self, view: &NodeView) -> String {
         let mut sheet = Sheet(Registry::with_prefix("hotline"));
         self.server(&mut sheet, view);
         queues(&mut sheet, view);
@@ -244,7 +246,7 @@ impl Metrics {
 
 impl Metrics {
     /// What is wrong with disk and store now, in words for the page and for scrapers; empty when all is well.
-    pub(super) fn alarms(&self) -> Vec<&'static str> {
+    pub(in crate::io) fn alarms(&self) -> Vec<&'static str> {
         let is = |a: &AtomicBool| a.load(Ordering::Relaxed);
         let some = |a: &AtomicU64| a.load(Ordering::Relaxed) > 0;
         let all = [
@@ -342,168 +344,4 @@ impl Metrics {
         );
         sheet.one("media_late_max_microseconds", "The longest that a packet was made late", late_us);
     }
-}
-
-/// What is in memory now.
-fn held(sheet: &mut Sheet, view: &NodeView) {
-    sheet.put(
-        "held",
-        "Things in memory: what stays when calls are over is a leak",
-        view.held.iter().map(|(what, n)| (by("what", what), count(*n))),
-    );
-    sheet.one("phones_answering", "Agents' phones that answer when asked", view.phones_answering as u64);
-    sheet.one("phones_silent", "Agents' phones that do not any more", view.phones_silent as u64);
-}
-
-fn user_agent(sheet: &mut Sheet, view: &NodeView) {
-    let c = view.sip;
-    let values = [
-        ("invites_refused", c.invites_refused),
-        ("users_refused", c.users_refused),
-        ("bindings_displaced", c.bindings_displaced),
-        ("nonces_displaced", c.nonces_displaced),
-        ("digests_refused", c.digests_refused),
-        ("connections_refused", c.connections_refused),
-        ("connections_slow", c.connections_slow),
-        ("connections_garbled", c.connections_garbled),
-        ("traces_dropped", c.traces_dropped),
-        ("dialogs_missed", c.dialogs_missed),
-        ("dialogs_foreign", c.dialogs_foreign),
-        ("referral_news_lost", c.referral_news_lost),
-        ("forks_ended", c.forks_ended),
-        ("pracks_missing", c.pracks_missing),
-        ("sessions_refreshed", c.sessions_refreshed),
-        ("sessions_expired", c.sessions_expired),
-        ("large_requests", c.large_requests),
-        ("large_as_datagrams", c.large_as_datagrams),
-        ("strays", c.strays),
-    ];
-    let values = values.map(|(what, n)| (by("what", what), real(n)));
-    sheet.tally("user_agent", "What SIP's user agent counted", values);
-}
-
-fn stages(view: &NodeView) -> Vec<(Labels, f64)> {
-    let mut stages = std::collections::BTreeMap::<&str, usize>::new();
-    for call in &view.board.calls {
-        *stages.entry(call.stage.as_str()).or_default() += 1;
-    }
-    stages.into_iter().map(|(stage, n)| (by("stage", stage), count(n))).collect()
-}
-
-fn queues(sheet: &mut Sheet, view: &NodeView) {
-    let queues = &view.board.acd.queues;
-    let each = |f: &dyn Fn(&crate::exchange::acd::QueueSnapshot) -> f64| -> Vec<(Labels, f64)> {
-        queues.iter().map(|q| (by("queue", &q.queue), f(q))).collect()
-    };
-    sheet.put("queue_waiting", "Callers who wait", each(&|q| count(q.waiting.len())));
-    sheet.put(
-        "queue_longest_wait_seconds",
-        "The longest wait so far of those who wait",
-        each(&|q| q.waiting.iter().map(|t| t.waited.as_secs_f64()).fold(0.0, f64::max)),
-    );
-    sheet.put("queue_agents_ready", "Agents who could take a caller now", each(&|q| count(q.agents_ready)));
-    sheet.put(
-        "queue_agents_signed_in",
-        "Agents with the skills, signed in",
-        each(&|q| count(q.agents_signed_in)),
-    );
-    sheet.tally("queue_answered", "Callers an agent answered", each(&|q| real(q.service.answered)));
-    sheet.tally("queue_left", "Callers who hung up waiting", each(&|q| real(q.service.left)));
-    sheet.tally("queue_overflowed", "Callers sent elsewhere by rule", each(&|q| real(q.service.overflowed)));
-    sheet.put(
-        "queue_service_level",
-        "Share answered within the target",
-        queues
-            .iter()
-            .filter_map(|q| q.service.service_level.map(|s| (by("queue", &q.queue), s)))
-            .collect::<Vec<_>>(),
-    );
-    sheet.put("queue_wait_mean_seconds", "Mean true wait", each(&|q| q.service.wait.mean.as_secs_f64()));
-    let promises = queues.iter().flat_map(|q| {
-        q.promises.iter().flat_map(move |p| {
-            let half = format!("{:02}:{:02}", p.half_hour / 2, p.half_hour % 2 * 30);
-            [("kept", p.kept), ("late", p.late), ("broken", p.broken)].map(|(outcome, n)| {
-                let labels = [("queue", q.queue.to_string()), ("half_hour", half.clone())];
-                ([&labels[..], &[("outcome", outcome.to_owned())]].concat(), real(n))
-            })
-        })
-    });
-    sheet.tally("promises", "Waits promised, by what became of them and the half-hour (UTC)", promises);
-    sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
-}
-
-fn trunks(sheet: &mut Sheet, view: &NodeView) {
-    let each = |f: &dyn Fn(&TrunkView) -> f64| -> Vec<(Labels, f64)> {
-        view.trunks.iter().map(|t| (by("trunk", &t.trunk), f(t))).collect()
-    };
-    let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
-    sheet.put("trunk_alarm", "1: somebody should look at it", each(&|t| flag(t.alarm.is_some())));
-    let registered = view.trunks.iter().filter_map(|t| Some((by("trunk", &t.trunk), flag(t.registered?))));
-    sheet.put("trunk_registered", "Whether its registrar knows us", registered);
-    sheet.put("trunk_targets", "Targets that its address leads to", each(&|t| count(t.targets.len())));
-    sheet.put(
-        "trunk_targets_down",
-        "Of them, those that do not answer",
-        each(&|t| count(t.targets.iter().filter(|x| x.down).count())),
-    );
-    let way = |t: &TrunkView, way: &str| vec![("trunk", t.trunk.to_string()), ("way", way.to_owned())];
-    let calls = view
-        .trunks
-        .iter()
-        .flat_map(|t| [(way(t, "in"), count(t.calls_in)), (way(t, "out"), count(t.calls_out))]);
-    sheet.put("trunk_calls", "Calls over it", calls);
-    let counted = view.trunks.iter().flat_map(|t| {
-        let f = t.figures;
-        let values = [
-            ("tried", f.tried),
-            ("failed_over", f.failed_over),
-            ("limited_out", f.limited_out),
-            ("limited_in", f.limited_in),
-            ("unanswered", f.unanswered),
-            ("put_off", f.put_off),
-            ("fell", f.fell),
-            ("unregistered", f.unregistered),
-        ];
-        let trunk = t.trunk.to_string();
-        values.map(|(what, n)| (vec![("trunk", trunk.clone()), ("what", what.to_owned())], real(n)))
-    });
-    sheet.tally("trunk", "What was counted of it", counted);
-    let [asked, failed, nothing, refused] = view.names;
-    let names = [("asked", asked), ("failed", failed), ("nothing", nothing), ("refused", refused)];
-    sheet.tally(
-        "names",
-        "Questions to name servers, those that failed, look-ups that found nothing, what found no room",
-        names.map(|(what, n)| (by("what", what), real(n))),
-    );
-}
-
-fn agents(sheet: &mut Sheet, view: &NodeView) {
-    let mut states = std::collections::BTreeMap::<&str, usize>::new();
-    for agent in &view.board.acd.agents {
-        let state = match &agent.state {
-            AgentState::SignedOut => "signed_out",
-            AgentState::Unreachable => "unreachable",
-            AgentState::Ready => "ready",
-            AgentState::Ringing(_) => "ringing",
-            AgentState::Talking(_) => "talking",
-            AgentState::WrapUp => "wrap_up",
-            AgentState::Engaged => "engaged",
-            AgentState::Paused(_) => "paused",
-        };
-        *states.entry(state).or_default() += 1;
-    }
-    sheet.put("agents", "Agents by state", states.into_iter().map(|(s, n)| (by("state", s), count(n))));
-    let c = view.board.acd.counters;
-    sheet.tally(
-        "acd",
-        "What the Acd counted",
-        [
-            (by("what", "offers"), real(c.offers)),
-            (by("what", "revoked"), real(c.revoked)),
-            (by("what", "leases_expired"), real(c.leases_expired)),
-            (by("what", "late_assignments"), real(c.late_assignments)),
-            (by("what", "tellings"), real(c.tellings)),
-            (by("what", "rises"), real(c.rises)),
-        ],
-    );
 }
