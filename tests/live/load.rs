@@ -37,7 +37,8 @@ fn played(scenario: Scenario) -> LoadReport {
     let settings = LoadSettings {
         server,
         at: [127, 0, 0, 2].into(),
-        port: if talks { MERCHANTS } else { 0 },
+        // Only where merchants are called must the phones be where the trunk says; two tests at once cannot share a port.
+        port: if scenario == Scenario::Conferences { MERCHANTS } else { 0 },
         scenario,
         number: "1000".to_owned(),
         size: CALLS,
