@@ -6,6 +6,7 @@ mod explain;
 mod graph;
 mod load;
 mod menus;
+mod prompts;
 mod replay;
 mod robots;
 mod schema;
@@ -43,6 +44,8 @@ enum Command {
     Graph(graph::Graph),
     /// Tell what plays for callers of a number at an hour, and why.
     When(when::When),
+    /// Tell which prompts are missing, wrong or off-level, and speak what is missing.
+    Prompts(prompts::Prompts),
     /// Run an agent and a merchant who answer by themselves.
     Robots(robots::Robots),
     /// Run a scenario's day through menus, queues and agents in seconds; compare plans.
@@ -74,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Schema(schema)) => schema.run(),
         Some(Command::Graph(graph)) => graph.run(),
         Some(Command::When(when)) => when.run(),
+        Some(Command::Prompts(prompts)) => prompts.run(),
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Backtest(backtest)) => backtest.run(),
         Some(Command::Load(load)) => load.run(),
