@@ -77,7 +77,7 @@ pub(crate) struct Promises {
 }
 
 impl Running {
-    fn ask(&self, question: &Question) -> Result<Answer, String> {
+    pub(crate) fn ask(&self, question: &Question) -> Result<Answer, String> {
         let store = match &self.store {
             Some(store) => store.clone(),
             None => super::serve::settings(&self.config)?.store,
@@ -97,7 +97,7 @@ impl Running {
     }
 }
 
-fn fail(text: &str) -> ExitCode {
+pub(crate) fn fail(text: &str) -> ExitCode {
     eprintln!("hotline: {}", printable_lines(text));
     ExitCode::from(1)
 }
@@ -115,7 +115,9 @@ impl Calls {
                 say!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
             }
             Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
-            Ok(Answer::Ladder(_) | Answer::Ended) => return fail("the server answered something else"),
+            Ok(Answer::Ladder(_) | Answer::Ended | Answer::Json(_)) => {
+                return fail("the server answered something else");
+            }
             Err(e) => return fail(&e),
         }
         ExitCode::SUCCESS
@@ -203,7 +205,7 @@ fn trunk_lines(trunk: &Value) {
 }
 
 /// A value for a terminal.
-fn cell(row: &Value, column: &str) -> String {
+pub(crate) fn cell(row: &Value, column: &str) -> String {
     match row.get(column) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => printable(text),

@@ -1,5 +1,6 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
+mod audit;
 mod backtest;
 mod check;
 mod explain;
@@ -62,6 +63,8 @@ enum Command {
     Ladder(ask::LadderOf),
     /// Show what became of the waits that were promised, by queue and half-hour.
     Promises(ask::Promises),
+    /// Show who changed what, and who was not let.
+    Audit(audit::Audit),
     /// Show the ways to the outside: registered or not, where they lead, who answers.
     Trunks(ask::Trunks),
 }
@@ -86,6 +89,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
         Some(Command::Promises(promises)) => promises.run(),
+        Some(Command::Audit(audit)) => audit.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),
     }
 }

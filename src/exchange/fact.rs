@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AgentState, OfferWhy, OverflowCause};
-use super::{Arrival, Cause, TransferTarget};
+use super::{Arrival, Cause, Deed, TransferTarget};
 use crate::base::{
     AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
     TicketId, TrunkId,
@@ -129,6 +129,8 @@ pub enum Fact {
     CallEnded { call: CallId, cause: Cause, lasted: Duration },
     /// A new set of menus holds for calls that begin now.
     MenusInstalled { revision: String },
+    /// Somebody changed something from outside, or tried to: the audit record.
+    Done(Deed),
     /// An input made no sense in the state it met: ignored, counted.
     Ignored { what: String },
 }
@@ -174,6 +176,7 @@ impl Fact {
             Self::AgentChanged { .. } => "agent_changed",
             Self::CallEnded { .. } => "call_ended",
             Self::MenusInstalled { .. } => "menus_installed",
+            Self::Done(_) => "done",
             Self::Ignored { .. } => "ignored",
         }
     }
@@ -218,6 +221,7 @@ impl Fact {
             Self::CallRefused { .. }
             | Self::AgentChanged { .. }
             | Self::MenusInstalled { .. }
+            | Self::Done(_)
             | Self::Ignored { .. } => None,
         }
     }

@@ -140,4 +140,42 @@ pub enum Ops {
         /// To what.
         wish: AgentWish,
     },
+    /// Note who changed something, or tried to.
+    Note(Deed),
+}
+
+/// Somebody changed something from outside, or was not let: who, from where, what, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// Who: the name of his token, or of his account on this machine.
+    pub who: String,
+    /// From where: an address, or `here` for a command on this machine.
+    pub from: String,
+    /// What he wanted: `menus install`, `banner`.
+    pub what: String,
+    /// Of what: a revision, a queue.
+    pub about: String,
+    /// What became of it: `done`, or why not.
+    pub outcome: String,
+}
+
+impl Deed {
+    /// The longest word of a deed, in characters: what people send is cut to it.
+    const LONGEST: usize = 300;
+
+    /// With every word cut to a length that a record can have.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        let cut = |text: String| match text.char_indices().nth(Self::LONGEST) {
+            Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+            None => text,
+        };
+        Self {
+            who: cut(self.who),
+            from: cut(self.from),
+            what: cut(self.what),
+            about: cut(self.about),
+            outcome: cut(self.outcome),
+        }
+    }
 }

@@ -452,6 +452,7 @@ impl Exchange {
             Ops::Agent { agent, wish } => {
                 self.out.push_back(Command::Acd(AcdInput::Agent { agent, wish }));
             }
+            Ops::Note(deed) => self.out.push_back(Command::Note(Fact::Done(deed))),
         }
     }
 

@@ -43,7 +43,7 @@ pub use arrival::{Arrival, CallCard, Peer, RingTarget, Vouched};
 pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};
-pub use input::{Input, Ops};
+pub use input::{Deed, Input, Ops};
 pub use journal::{
     Decoder, Entry, Happening, JOURNAL_VERSION, JournalError, NumberedFact, Record, decode, encode,
     encode_mark, encode_opening,

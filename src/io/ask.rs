@@ -4,6 +4,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::CallId;
+use crate::exchange::Deed;
 use crate::node::NodeView;
 
 /// Questions that may wait for the control loop.
@@ -20,6 +21,8 @@ pub(super) enum Ask {
     Ladder(CallId, oneshot::Sender<Option<String>>),
     /// End a call; whether there is such a call.
     EndCall(CallId, oneshot::Sender<bool>),
+    /// Note who changed something; whether the note is on disk.
+    Note(Box<Deed>, oneshot::Sender<bool>),
 }
 
 /// Why a question found no answer.
@@ -59,6 +62,11 @@ impl Asker {
     /// End a call.
     pub(super) async fn end_call(&self, call: CallId) -> Result<bool, AskError> {
         self.ask(|back| Ask::EndCall(call, back)).await
+    }
+
+    /// Notes who changed something, or tried to; whether that is on disk.
+    pub(super) async fn note(&self, deed: Deed) -> Result<bool, AskError> {
+        self.ask(|back| Ask::Note(Box::new(deed.cut()), back)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config_http::{self, HttpSettings};
 use super::config_tls::{self, TlsListen};
 use super::config_trunks::{self, TrunkSettings};
-use super::config_words::{SecretPlace, address, domain, folder, ip, list, one_of, secret, service_class};
+use super::config_words::{address, domain, folder, ip, list, one_of, service_class};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
 use super::tape::TapeSettings;
@@ -54,12 +55,8 @@ pub struct Settings {
     pub rtp_class: u8,
     /// The rest of what ops chose about sound.
     pub sound: SoundRules,
-    /// Where HTTP listens.
-    pub http: SocketAddr,
-    /// How long an HTTP request may take to come in, and a connection may rest.
-    pub http_patience: Duration,
-    /// Where the HTTP token is, if one is wanted.
-    pub http_token: Option<SecretPlace>,
+    /// The page and the API.
+    pub http: HttpSettings,
     /// The folder of the store, the secrets and the command socket.
     pub store: PathBuf,
     /// The folder of menus; `None`: those built in.
@@ -96,9 +93,7 @@ impl Default for Settings {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             rtp_class: EF,
             sound: SoundRules::default(),
-            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            http_patience: Duration::from_secs(20),
-            http_token: None,
+            http: HttpSettings::default(),
             store: PathBuf::from("var"),
             menus: None,
             audio: None,
@@ -126,7 +121,7 @@ impl Settings {
         let mut top = Fields::new("the settings", Place::file(name), &table);
         settings.sip(&mut top, &mut findings);
         settings.rtp(&mut top, &mut findings);
-        settings.http(&mut top, &mut findings);
+        settings.http = config_http::http(&mut top, &mut findings);
         if let Some(mut t) = top.table(&mut findings, "store") {
             settings.store = folder(&mut t, &mut findings, "dir").unwrap_or(settings.store);
             t.finish(&mut findings);
@@ -192,26 +187,6 @@ impl Settings {
             let message = format!("`session_min` is {least} s, longer than a `session` of {interval} s");
             findings.error("HL0105", &t.place, message);
         }
-    }
-
-    fn http(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
-        let Some(mut t) = top.table(findings, "http") else { return };
-        let listen = t.word(findings, "listen");
-        if let Some(at) = listen.and_then(|w| address(findings, w)) {
-            self.http = at;
-        }
-        self.http_token = secret(&mut t, findings, "token_file", "token_env");
-        if let Some(patience) = t.duration_if_any(findings, "patience", &(1..=600)) {
-            self.http_patience = patience;
-        }
-        if !self.http.ip().is_loopback() && self.http_token.is_none() {
-            let message = "HTTP stays on loopback until it has a token".to_owned();
-            let place = listen.map_or(&t.place, |w| w.place);
-            findings.error("HL0104", place, message).help(
-                "write token_file = \"PATH\" or token_env = \"NAME\" beside `listen`; a token has 12 characters or more",
-            );
-        }
-        t.finish(findings);
     }
 
     fn guard(&mut self, top: &mut Fields<'_>, findings: &mut Findings<'_>) {
@@ -332,7 +307,7 @@ mod tests {
     fn an_empty_file_is_the_loopback_defaults() {
         let (s, found) = Settings::read("hotline.toml", "").unwrap();
         assert!(found.is_empty());
-        assert!(s.listen.iter().all(|a| a.ip().is_loopback()) && s.http.ip().is_loopback());
+        assert!(s.listen.iter().all(|a| a.ip().is_loopback()) && s.http.listen.ip().is_loopback());
         assert_eq!(s.digest, [DigestAlgorithm::Md5]);
     }
 
@@ -360,7 +335,7 @@ mod tests {
         assert_eq!(s.listen.len(), 2);
         assert_eq!(s.advertise, ["203.0.113.5".parse::<IpAddr>().unwrap()]);
         assert_eq!(s.digest, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
-        assert!(s.http.ip().is_loopback());
+        assert!(s.http.listen.ip().is_loopback());
     }
 
     #[test]

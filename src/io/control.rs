@@ -263,6 +263,10 @@ impl Control {
                 }
                 self.hold(self.node.seq(), Held::Answer(back, known));
             }
+            Ask::Note(deed, back) => {
+                self.node.handle_ops(now, Ops::Note(*deed));
+                self.hold(self.node.seq(), Held::Recorded(back));
+            }
         }
     }
 
@@ -283,6 +287,7 @@ impl Control {
             Held::Message(transmit) => self.net.send(&transmit.to, transmit.bytes),
             // Whoever asked may be gone by now: then nobody hears the answer.
             Held::Answer(back, answer) => drop(back.send(answer)),
+            Held::Recorded(back) => drop(back.send(recorded)),
             // What the disk does not have is not promised.
             Held::Place(call, ticket) if recorded => {
                 self.node.handle_recorded(self.clock.now(), call, ticket);

@@ -25,6 +25,8 @@ pub(super) enum Held {
     Place(CallId, TicketId),
     /// The answer to a command, and what it says.
     Answer(oneshot::Sender<bool>, bool),
+    /// The answer to whoever wants to know whether it is on disk.
+    Recorded(oneshot::Sender<bool>),
 }
 
 /// What is due now, and whether the disk has what it depends on.

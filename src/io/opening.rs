@@ -75,7 +75,7 @@ pub(super) async fn open(
     let tls = settings.tls.as_ref().map(|tls| Tls::open(tls, ready.clock.now().utc)).transpose()?;
     let tls_figures = tls.as_ref().map(|tls| Arc::clone(tls.figures()));
     let doors = listen(&mut net, settings, tls)?;
-    let (http, http_at, gate) = listen_http(settings, ready.token.clone())?;
+    let (http, http_at, gate) = listen_http(settings, ready.tokens.clone())?;
     let recovered = recover(&settings.store, ready.clock).await?;
     let Recovered { store, writer, disk, ledger, segments, backlog, last_number, clock } = recovered;
     let phone_writer = PhoneWriter::open(&store).await?;
@@ -105,7 +105,7 @@ pub(super) async fn open(
         .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
-    let (patience, gate) = (settings.http_patience, Arc::new(gate));
+    let (patience, gate) = (settings.http.patience, Arc::new(gate));
     let office = Office { asker, store, metrics: Arc::clone(&metrics), gate, patience };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
     let bans = (settings.store.clone(), bans);
@@ -186,14 +186,14 @@ fn hand_on(backlog: Vec<NumberedFact>, facts: &mpsc::Sender<NumberedFact>, metri
 
 fn listen_http(
     settings: &Settings,
-    token: Option<Token>,
+    tokens: Vec<Token>,
 ) -> Result<(std::net::TcpListener, SocketAddr, Gate), StartError> {
-    let http = std::net::TcpListener::bind(settings.http)
+    let http = std::net::TcpListener::bind(settings.http.listen)
         .and_then(|l| l.set_nonblocking(true).map(|()| l))
-        .map_err(|source| StartError::Listen { at: format!("{} (HTTP)", settings.http), source })?;
+        .map_err(|source| StartError::Listen { at: format!("{} (HTTP)", settings.http.listen), source })?;
     let at =
         http.local_addr().map_err(|source| StartError::System { what: "HTTP has no address", source })?;
-    let gate = Gate::new(at, token)
+    let gate = Gate::new(at, tokens)
         .ok_or_else(|| StartError::Settings("HTTP stays on loopback until it has a token".to_owned()))?;
     Ok((http, at, gate))
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::config::Settings;
+use super::config_http::{HttpSettings, Right, TokenPlace};
 use super::config_words::SecretPlace;
 use super::descriptors::{self, Capacity, Needs};
 use super::embedded::{self, Place};
@@ -133,7 +134,7 @@ pub(super) struct Ready {
     pub prompts: Arc<PromptLibrary>,
     pub secrets: AgentSecrets,
     pub trunks: BTreeMap<TrunkId, Option<Credentials>>,
-    pub token: Option<Token>,
+    pub tokens: Vec<Token>,
     pub rng: Rng,
     pub clock: Clock,
 }
@@ -268,12 +269,9 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         };
         trunks.insert(id.clone(), credentials);
     }
-    let token = match &settings.http_token {
-        Some(place) => Some(Token::new(read_secret("HTTP", place)?.expose().to_owned())),
-        None => None,
-    };
+    let tokens = read_tokens(&settings.http)?;
     let prompts = Arc::new(prompts);
-    Ok(Ready { settings, menus, sources, warnings, prompts, secrets, trunks, token, rng, clock })
+    Ok(Ready { settings, menus, sources, warnings, prompts, secrets, trunks, tokens, rng, clock })
 }
 
 type ReadMenus = (Arc<MenuSet>, String, BTreeMap<String, String>);
@@ -305,6 +303,26 @@ fn make_folder(store: &Path) -> Result<(), StartError> {
         .mode(0o700)
         .create(store)
         .map_err(|source| StartError::System { what: "the store's folder cannot be made", source })
+}
+
+/// Who may do what over HTTP.
+fn read_tokens(http: &HttpSettings) -> Result<Vec<Token>, StartError> {
+    let mut tokens = Vec::new();
+    if let Some(place) = &http.token {
+        let text = read_secret("HTTP", place)?;
+        tokens.push(Token::new("token", text.expose(), [Right::Read].into()));
+    }
+    for token in &http.tokens {
+        let may = token.may.clone();
+        tokens.push(match &token.place {
+            TokenPlace::Secret(place) => {
+                let whose = format!("the token {}", token.name);
+                Token::new(&token.name, read_secret(&whose, place)?.expose(), may)
+            }
+            TokenPlace::Hash(digest) => Token::of_digest(&token.name, *digest, may),
+        });
+    }
+    Ok(tokens)
 }
 
 fn read_secret(whose: &str, place: &SecretPlace) -> Result<Secret, StartError> {

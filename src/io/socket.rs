@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::ask::Asker;
 use super::store::{CallFilter, CallRow, CallStory, Store};
 use crate::base::CallId;
+use crate::exchange::Deed;
 use crate::node::NodeView;
 
 /// A question takes no more than this many bytes.
@@ -47,6 +48,11 @@ pub enum Question {
     Ladder(CallId),
     /// End one call.
     End(CallId),
+    /// Who changed what.
+    Audit {
+        /// At most this many.
+        limit: u32,
+    },
 }
 
 /// What the server answers.
@@ -63,6 +69,8 @@ pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serd
     Ladder(String),
     /// To `End`.
     Ended,
+    /// To `Audit`.
+    Json(serde_json::Value),
     /// Nothing of that name.
     NotFound(String),
     /// The question made no sense, or could not be answered now.
@@ -147,11 +155,12 @@ async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
 }
 
 async fn answer_one(stream: UnixStream, asker: &Asker, store: &Store) -> io::Result<()> {
+    let who = account(&stream);
     let (reads, mut writes) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reads.take(LINE)).read_line(&mut line).await?;
     let answer = match serde_json::from_str::<Question>(&line) {
-        Ok(question) => answer(question, asker, store).await,
+        Ok(question) => answer(question, &who, (asker, store)).await,
         Err(e) => Full::Refused(format!("not a question: {e}")),
     };
     let mut text = serde_json::to_string(&answer).map_err(io::Error::other)?;
@@ -159,7 +168,20 @@ async fn answer_one(stream: UnixStream, asker: &Asker, store: &Store) -> io::Res
     writes.write_all(text.as_bytes()).await
 }
 
-async fn answer(question: Question, asker: &Asker, store: &Store) -> Full {
+/// The account of whoever is at the other end: the kernel says so, not he.
+fn account(stream: &UnixStream) -> String {
+    let Ok(uid) = stream.peer_cred().map(|peer| peer.uid()) else { return "unknown".to_owned() };
+    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    known.map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
+/// What was done by a command on this machine, for the audit.
+fn deed(who: &str, what: &str, about: String, outcome: &str) -> Deed {
+    let (who, what, outcome) = (who.to_owned(), what.to_owned(), outcome.to_owned());
+    Deed { who, from: "here".to_owned(), what, about, outcome }
+}
+
+async fn answer(question: Question, who: &str, (asker, store): (&Asker, &Store)) -> Full {
     let refused = |e: &dyn std::fmt::Display| Full::Refused(e.to_string());
     match question {
         Question::Status => asker.view().await.map_or_else(|e| refused(&e), Full::Status),
@@ -180,8 +202,16 @@ async fn answer(question: Question, asker: &Asker, store: &Store) -> Full {
             Err(e) => refused(&e),
         },
         Question::End(call) => match asker.end_call(call).await {
-            Ok(true) => Full::Ended,
+            Ok(true) => {
+                // The call is over, whether the disk has the note of it or not.
+                asker.note(deed(who, "end call", call.0.to_string(), "done")).await.ok();
+                Full::Ended
+            }
             Ok(false) => Full::NotFound(format!("no call {} is going on", call.0)),
+            Err(e) => refused(&e),
+        },
+        Question::Audit { limit } => match store.audit(None, limit).await {
+            Ok(rows) => serde_json::to_value(rows).map_or_else(|e| refused(&e), Full::Json),
             Err(e) => refused(&e),
         },
     }

@@ -261,7 +261,7 @@ fn a_peer_that_vanished_without_a_word_is_noticed() {
 
 #[test]
 fn http_closes_what_rests_or_trickles_and_serves_the_others() {
-    let house = House::open_set("", |s| s.http_patience = Duration::from_secs(1));
+    let house = House::open_set("", |s| s.http.patience = Duration::from_secs(1));
     runtime().block_on(async {
         let mut resting = connect(neighbour(0), house.http);
         let mut slow: Vec<TcpStream> = (0..20).map(|_| connect(neighbour(1), house.http)).collect();

@@ -93,7 +93,7 @@ fn a_token_guards_the_record_but_not_the_page_and_health() {
     const TOKEN: &str = "correct-horse-battery";
     let place = scratch().join("token");
     std::fs::write(&place, format!("{TOKEN}\n")).unwrap();
-    let house = House::open_set("", |s| s.http_token = Some(SecretPlace::File(place)));
+    let house = House::open_set("", |s| s.http.token = Some(SecretPlace::File(place)));
     let ask = |path: &str, more: &[&str]| {
         let host = format!("Host: {}", house.http);
         send(house.http, "GET", path, &[&[host.as_str()], more].concat())
@@ -116,6 +116,40 @@ fn a_token_guards_the_record_but_not_the_page_and_health() {
 }
 
 #[test]
+fn each_token_may_do_what_it_may_and_no_more() {
+    let (reader, desk) = ("correct-horse-battery", "stapled-paper-clip");
+    let hash = "sha256:1b7f3ed5b5ad2ed3d5f6ed6ddc1e9f3ed95e6d6b7ac2f2ea8a1cbb0f9b5f0a11";
+    let place = scratch().join("token");
+    std::fs::write(&place, format!("{reader}\n")).unwrap();
+    let desk_place = scratch().join("token");
+    std::fs::write(&desk_place, desk).unwrap();
+    let house = House::open_set("", |s| {
+        let text = format!(
+            "[[http.tokens]]\nname = \"lele\"\ntoken_file = \"{}\"\nmay = \"read\"\n\
+             [[http.tokens]]\nname = \"desk\"\ntoken_file = \"{}\"\nmay = [\"banner\"]\n\
+             [[http.tokens]]\nname = \"gone\"\ntoken_hash = \"{hash}\"\nmay = [\"read\"]\n",
+            place.display(),
+            desk_place.display(),
+        );
+        s.http.tokens = Settings::read("hotline.toml", &text).unwrap().0.http.tokens;
+    });
+    let ask = |path: &str, token: &str| {
+        let (host, token) = (format!("Host: {}", house.http), format!("Authorization: Bearer {token}"));
+        send(house.http, "GET", path, &[&host, &token])
+    };
+    for path in ["/api/v1/status", "/api/v1/audit", "/metrics"] {
+        assert_eq!(ask(path, reader).status, 200, "{path}");
+        let reply = ask(path, desk);
+        assert_eq!(reply.status, 403, "{path}: {reply:?}");
+        assert!(error_of(&reply).contains("the token of desk has no may = [\"read\"]"), "{reply:?}");
+        assert_eq!(ask(path, "nobody-s-token-at-all").status, 401, "{path}");
+    }
+    let counted = metrics(&ask("/metrics", reader).body);
+    assert_eq!(counted["hotline_http_refused_total{why=\"forbidden\"}"], "3.0");
+    assert_eq!(counted["hotline_http_refused_total{why=\"unauthorized\"}"], "3.0");
+}
+
+#[test]
 fn an_open_door_without_a_token_is_refused_with_its_line_and_a_weak_token_too() {
     let found = Settings::read("hotline.toml", "[http]\n\nlisten = \"0.0.0.0:8080\"\n").unwrap_err();
     let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
@@ -127,7 +161,7 @@ fn an_open_door_without_a_token_is_refused_with_its_line_and_a_weak_token_too() 
         std::fs::write(&place, weak).unwrap();
         let mut s = settings(&folder, "");
         (s.menus, s.audio) = (None, None);
-        s.http_token = Some(SecretPlace::File(place));
+        s.http.token = Some(SecretPlace::File(place));
         let refused = Server::start(s).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains("secret of HTTP is a well-known one or too short"), "{weak}: {refused}");
         assert!(weak.is_empty() || !refused.contains(&format!("`{weak}`")), "{refused}");

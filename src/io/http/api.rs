@@ -71,6 +71,27 @@ pub(super) async fn calls(
     office.store.calls(&filter).await.map_or_else(|e| broken(&e), |rows| Json(rows).into_response())
 }
 
+/// The question part of `GET /api/v1/audit`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AuditQuery {
+    before: Option<i64>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/audit`: who changed what, newest first.
+pub(super) async fn audit(
+    State(office): State<Office>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Response {
+    let q = match query {
+        Ok(Query(q)) => q,
+        Err(e) => return refusal(StatusCode::BAD_REQUEST, e.body_text()),
+    };
+    let rows = office.store.audit(q.before, q.limit.unwrap_or(50)).await;
+    rows.map_or_else(|e| broken(&e), |rows| Json(rows).into_response())
+}
+
 /// `GET /api/v1/calls/{call}`: one call's story.
 pub(super) async fn call(State(office): State<Office>, call: Result<Path<u64>, PathRejection>) -> Response {
     let call = match call {
@@ -102,10 +123,9 @@ pub(super) async fn nothing_here(uri: Uri) -> Response {
     refusal(StatusCode::NOT_FOUND, format_args!("nothing is at {}", uri.path()))
 }
 
-/// Any other method: everything here is only read.
-pub(super) async fn only_read(method: Method, uri: Uri) -> Response {
-    let why = format_args!("{} is only read: GET, not {method}", uri.path());
-    refusal(StatusCode::METHOD_NOT_ALLOWED, why)
+/// Any other method.
+pub(super) async fn other_method(method: Method, uri: Uri) -> Response {
+    refusal(StatusCode::METHOD_NOT_ALLOWED, format_args!("{method} does nothing at {}", uri.path()))
 }
 
 fn no_number(e: &PathRejection) -> Response {

@@ -1,4 +1,4 @@
-//! HTTP: the status page, the API, health and metrics. Reads only; what callers put in their names is data here and
+//! HTTP: the status page, the API, health and metrics. What changes something needs a token that may. What callers put in their names is data here and
 //! is never made into markup: the page sets text, not HTML, and its policy forbids any other script.
 mod api;
 mod doors;
@@ -18,8 +18,10 @@ use tokio::net::TcpListener;
 
 use doors::Doors;
 pub(super) use gate::{Gate, Token};
+use gate::{Remote, identify, need};
 
 use super::ask::Asker;
+use super::config_http::Right;
 use super::metrics::Metrics;
 use super::store::Store;
 
@@ -41,17 +43,21 @@ pub(super) struct Office {
 /// Serves HTTP on `listener` until the task is dropped.
 pub(super) async fn serve(listener: std::net::TcpListener, office: Office) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    axum::serve(Doors::new(listener, office.patience), router(office)).await
+    let doors = Doors::new(listener, office.patience);
+    axum::serve(doors, router(office).into_make_service_with_connect_info::<Remote>()).await
 }
 
 fn router(office: Office) -> Router {
-    let guarded = Router::new()
+    let only = |right| middleware::from_fn_with_state((office.clone(), right), need);
+    let read = Router::new()
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{call}", get(api::call))
         .route("/api/v1/calls/{call}/ladder", get(api::ladder))
+        .route("/api/v1/audit", get(api::audit))
         .route("/metrics", get(api::metrics))
-        .layer(middleware::from_fn_with_state(Arc::clone(&office.gate), gate::check_token));
+        .layer(only(Right::Read));
+    let guarded = read.layer(middleware::from_fn_with_state(office.clone(), identify));
     Router::new()
         .route("/", get(|| async { asset("text/html; charset=utf-8", include_str!("page.html")) }))
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }))
@@ -59,8 +65,8 @@ fn router(office: Office) -> Router {
         .route("/healthz", get(api::healthz))
         .merge(guarded)
         .fallback(api::nothing_here)
-        .method_not_allowed_fallback(api::only_read)
-        .layer(middleware::from_fn_with_state(Arc::clone(&office.gate), gate::check_host))
+        .method_not_allowed_fallback(api::other_method)
+        .layer(middleware::from_fn_with_state(office.clone(), gate::check_host))
         .layer(middleware::map_response(headers))
         .with_state(office)
 }

@@ -52,6 +52,10 @@ pub(in crate::io) struct Metrics {
     pub media_dropped: AtomicU64,
     /// Secret digits that found no room.
     pub secrets_dropped: AtomicU64,
+    /// HTTP requests without a token that is known.
+    pub http_unauthorized: AtomicU64,
+    /// HTTP requests whose token may not.
+    pub http_forbidden: AtomicU64,
     /// What was counted on legs that are over.
     pub legs: LegTotals,
 }
@@ -153,6 +157,8 @@ impl Metrics {
             store_failures: AtomicU64::new(0),
             media_dropped: AtomicU64::new(0),
             secrets_dropped: AtomicU64::new(0),
+            http_unauthorized: AtomicU64::new(0),
+            http_forbidden: AtomicU64::new(0),
             legs: LegTotals::default(),
         }
     }
@@ -228,6 +234,14 @@ impl Metrics {
                 (by("what", "facts_dropped"), real(read(&self.facts_dropped))),
                 (by("what", "phones_dropped"), real(read(&self.phones_dropped))),
                 (by("what", "failures"), real(read(&self.store_failures))),
+            ],
+        );
+        sheet.tally(
+            "http_refused",
+            "HTTP requests that were not let in",
+            [
+                (by("why", "unauthorized"), real(read(&self.http_unauthorized))),
+                (by("why", "forbidden"), real(read(&self.http_forbidden))),
             ],
         );
         self.tls(sheet, view.now_us / 1_000_000);

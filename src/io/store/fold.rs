@@ -65,6 +65,7 @@ pub(super) struct Fold<'f> {
     true_waits: BTreeMap<i64, i64>,
     offers: BTreeMap<i64, Offer<'f>>,
     entries: Vec<[Value<'f>; 4]>,
+    deeds: Vec<[Value<'f>; 8]>,
     /// Facts that contradict an earlier one of the batch.
     pub(super) contradictions: u64,
 }
@@ -112,6 +113,16 @@ impl<'f> Fold<'f> {
                 change.cause = Some(cause.as_str());
                 change.ended = Some(at);
             }
+            Fact::Done(deed) => self.deeds.push([
+                signed(numbered.seq.0).into(),
+                i64::from(numbered.index).into(),
+                at.into(),
+                deed.who.as_str().into(),
+                deed.from.as_str().into(),
+                deed.what.as_str().into(),
+                deed.about.as_str().into(),
+                deed.outcome.as_str().into(),
+            ]),
             other => self.take_more(at, other),
         }
     }
@@ -250,6 +261,11 @@ impl<'f> Fold<'f> {
         ended
             .filter_map(|(id, o)| o.end.map(|(at, outcome)| [(*id).into(), at.into(), outcome.into()]))
             .collect()
+    }
+
+    /// Rows of the audit.
+    pub(super) fn deeds(&self) -> &[[Value<'f>; 8]] {
+        &self.deeds
     }
 
     /// Digits entered.

@@ -1,5 +1,6 @@
 //! The record in SQLite: a projection of the facts, written in batches off the call path. Invariant: what is written
 //! and the number of the last fact go into one transaction, so nothing is written twice and nothing is missed.
+mod audit;
 mod bulk;
 mod fold;
 mod phones;
@@ -17,6 +18,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
 use crate::base::CallId;
+pub use audit::AuditRow;
 pub(super) use phones::PhoneWriter;
 pub use query::{CallFilter, CallRow, CallStory};
 pub use writer::Writer;

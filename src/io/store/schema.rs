@@ -4,7 +4,7 @@
 //! Times are microseconds of civil time (`_us`), durations milliseconds (`_ms`), words are what callers heard.
 
 /// One step from version `n` to `n + 1`, in order.
-pub(super) const STEPS: [&str; 2] = [FIRST, FACTS_BY_CALL];
+pub(super) const STEPS: [&str; 3] = [FIRST, FACTS_BY_CALL, AUDIT];
 
 const FIRST: &str = "
 CREATE TABLE cursor (
@@ -117,4 +117,21 @@ DROP TABLE facts;
 ALTER TABLE facts_by_call RENAME TO facts;
 
 PRAGMA user_version = 2;
+";
+
+/// Who changed what from outside, and who was not let.
+const AUDIT: &str = "
+CREATE TABLE audit (
+    seq     INTEGER NOT NULL,    -- journal number
+    idx     INTEGER NOT NULL,
+    at_us   INTEGER NOT NULL,
+    who     TEXT NOT NULL,       -- the name of his token, or of his account on the machine
+    origin  TEXT NOT NULL,       -- the address he came from; here: a command on the machine
+    what    TEXT NOT NULL,
+    about   TEXT NOT NULL,
+    outcome TEXT NOT NULL,       -- done, or why not
+    PRIMARY KEY (seq, idx)
+) WITHOUT ROWID;
+
+PRAGMA user_version = 3;
 ";

@@ -109,6 +109,7 @@ struct Statements {
     new_offers: Bulk,
     ended_offers: Bulk,
     entries: Bulk,
+    deeds: Bulk,
 }
 
 impl Default for Statements {
@@ -145,6 +146,7 @@ impl Default for Statements {
                   WHERE offers.assignment = v.assignment AND offers.outcome IS NULL",
             ),
             entries: Bulk::new("INSERT INTO entries (call, entry, digits, length)", 4, ""),
+            deeds: Bulk::new("INSERT INTO audit (seq, idx, at_us, who, origin, what, about, outcome)", 8, ""),
         }
     }
 }
@@ -180,6 +182,7 @@ impl Statements {
         self.new_offers.run(tx, &fold.new_offers()).await?;
         self.ended_offers.run(tx, &fold.ended_offers()).await?;
         self.entries.run(tx, fold.entries()).await?;
+        self.deeds.run(tx, fold.deeds()).await?;
         Ok(())
     }
 }

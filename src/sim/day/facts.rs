@@ -71,6 +71,7 @@ impl Day {
             | Fact::PassedOn { .. }
             | Fact::CallEnded { .. }
             | Fact::MenusInstalled { .. }
+            | Fact::Done(_)
             | Fact::Ignored { .. } => {}
         }
     }
