@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use hotline::base::{Language, PromptId};
-use hotline::exchange::menu::render;
+use hotline::base::{Key, Language, PartyId, PromptId};
+use hotline::exchange::menu::{FeatureCode, MenuSet, Party, PromptTexts, render};
+use hotline::io::embedded::{self, Place};
 use hotline::media::{Codec, PromptLibrary};
-use hotline::replay::day::{DayReport, DaySettings, Progress, Say, TrialSettings, find_capacity, page, play};
+use hotline::replay::day::{
+    DayReport, DaySettings, DeskCodes, PartyLine, Progress, Say, TrialSettings, find_capacity, page, play,
+};
 use hotline::replay::{Capacity, SearchSettings, Target};
 use hotline::sim::{Change, Scenario};
 
@@ -62,6 +65,9 @@ pub(crate) struct Replay {
     /// The agents' passwords: `secrets.json` in the server's store, or a JSON object of names and passwords.
     #[arg(long)]
     secrets: Option<PathBuf>,
+    /// The server's menus, where they are not the shipped ones: keys and numbers of third parties, codes of agents.
+    #[arg(long, value_name = "DIR")]
+    menus: Option<PathBuf>,
     /// What is said: tones, silence, or a recording (WAV, FLAC, Ogg Vorbis, MP3).
     #[arg(long, default_value = "tones")]
     say: String,
@@ -188,6 +194,7 @@ impl Replay {
             }
             None => BTreeMap::new(),
         };
+        let menus = self.menus()?;
         Ok(DaySettings {
             host: format!("{}{port}", target.host),
             user: target.user,
@@ -200,6 +207,8 @@ impl Replay {
             max_calls: self.max_calls,
             max_time: self.max_time,
             passwords,
+            codes: codes(&menus),
+            parties: parties(&menus),
             say: self.voice()?,
             shared_sockets: self.shared_sockets,
             pid: self.pid,
@@ -220,6 +229,16 @@ impl Replay {
             }
             Err(found) => Err(anyhow::anyhow!("{}", render(&found, &shown, colour))),
         }
+    }
+
+    fn menus(&self) -> anyhow::Result<MenuSet> {
+        let (texts, _) = PromptTexts::read("manifest.toml", &embedded::manifest(&Place::BuiltIn)?);
+        let files = embedded::menus(&Place::of(self.menus.as_deref()))?;
+        let loaded = MenuSet::load(&files, &texts.known());
+        let (menus, _) = loaded.map_err(|found| {
+            anyhow::anyhow!("the menus have {} mistakes; see `hotline check`", found.len())
+        })?;
+        Ok(menus)
     }
 
     /// An address of ours from which the target is reached; on loopback one beside the server's.
@@ -256,6 +275,37 @@ impl Replay {
             }
         })
     }
+}
+
+fn text(keys: &[Key]) -> String {
+    keys.iter().map(|key| key.as_char()).collect()
+}
+
+/// What agents dial and press at this server.
+fn codes(menus: &MenuSet) -> DeskCodes {
+    let mut codes = DeskCodes { pauses: BTreeMap::new(), ..DeskCodes::default() };
+    for (code, what) in &menus.codes {
+        let code = code.clone();
+        match what {
+            FeatureCode::SignIn => codes.sign_in = code,
+            FeatureCode::SignOut => codes.sign_out = code,
+            FeatureCode::Ready => codes.ready = code,
+            FeatureCode::Pause(reason) => {
+                codes.pauses.insert(reason.clone(), code);
+            }
+        }
+    }
+    (codes.join, codes.drop) = (text(&menus.keys.join), text(&menus.keys.drop));
+    codes
+}
+
+/// How the third parties of its directory are rung.
+fn parties(menus: &MenuSet) -> BTreeMap<PartyId, PartyLine> {
+    let line = |party: &Party| PartyLine {
+        invite: format!("{}{}#", text(&menus.keys.invite), party.code),
+        number: party.number.clone(),
+    };
+    menus.directory.iter().map(|(id, party)| (id.clone(), line(party))).collect()
 }
 
 /// `90s`, `10m`, `9h30m`, `1h30m5s`, `250ms`.

@@ -26,6 +26,7 @@ mod page;
 mod prompts_command;
 mod record;
 mod replay;
+mod replay_turns;
 mod ringing;
 mod service_class;
 mod simulate_command;

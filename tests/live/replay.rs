@@ -81,12 +81,18 @@ count = 0
 "#;
 
 fn scenario(name: &str, text: &str) -> Arc<Scenario> {
-    let files: BTreeMap<String, String> = [(format!("{name}.toml"), text.to_owned())].into();
+    scenario_with(name, text, &[])
+}
+
+/// A scenario with files beside it.
+pub(crate) fn scenario_with(name: &str, text: &str, more: &[(&str, &str)]) -> Arc<Scenario> {
+    let mut files: BTreeMap<String, String> = [(format!("{name}.toml"), text.to_owned())].into();
+    files.extend(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
     let read = Scenario::read(&files, &format!("{name}.toml"), &[]);
     Arc::new(read.unwrap_or_else(|found| panic!("{found:#?}")).0)
 }
 
-fn v4(address: SocketAddr) -> SocketAddrV4 {
+pub(crate) fn v4(address: SocketAddr) -> SocketAddrV4 {
     match address {
         SocketAddr::V4(v4) => v4,
         SocketAddr::V6(v6) => panic!("{v6}"),
@@ -94,10 +100,10 @@ fn v4(address: SocketAddr) -> SocketAddrV4 {
 }
 
 /// A fact of a call: when, and what.
-type At = (f64, Fact);
+pub(crate) type At = (f64, Fact);
 
 /// What the server wrote down, in its order.
-fn recorded(house: &mut House) -> Vec<At> {
+pub(crate) fn recorded(house: &mut House) -> Vec<At> {
     house.close();
     let path = house.folder.join("store").join("hotline.db");
     runtime().block_on(async {
@@ -114,7 +120,7 @@ fn recorded(house: &mut House) -> Vec<At> {
 }
 
 /// The same people in simulated time, with the same menus, whose every prompt lasts as long as in the test's house.
-fn simulated(scenario: &Arc<Scenario>, text: &str, seed: u64) -> Vec<At> {
+pub(crate) fn simulated(scenario: &Arc<Scenario>, text: &str, seed: u64) -> Vec<At> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files: BTreeMap<String, String> = std::fs::read_dir(root.join("menus"))
         .unwrap()
@@ -144,16 +150,18 @@ fn simulated(scenario: &Arc<Scenario>, text: &str, seed: u64) -> Vec<At> {
     facts
 }
 
-fn decisions(facts: &[At]) -> Decisions {
+/// What was decided about each caller of the scenario, by his number.
+pub(crate) fn decided(facts: &[At]) -> BTreeMap<String, Vec<Vec<String>>> {
     let mut decisions = Decisions::default();
     for (_, fact) in facts {
         decisions.add(fact);
     }
-    decisions
+    let all = decisions.of_callers().iter().filter(|(number, _)| number.starts_with("139"));
+    all.map(|(number, visits)| (number.clone(), visits.clone())).collect()
 }
 
 /// When each caller's call began and when he was connected, in seconds since the first of all.
-fn milestones(facts: &[At]) -> BTreeMap<String, (f64, Option<f64>)> {
+pub(crate) fn milestones(facts: &[At]) -> BTreeMap<String, (f64, Option<f64>)> {
     let mut of_call = BTreeMap::new();
     let mut all: BTreeMap<String, (f64, Option<f64>)> = BTreeMap::new();
     let first = facts
@@ -204,14 +212,7 @@ fn the_same_people_simulated_and_replayed_meet_the_same_decisions() {
     let real = recorded(&mut house);
     let model = simulated(&scenario, MINUTE, SEED);
 
-    let ours = |d: &Decisions| -> BTreeMap<String, Vec<Vec<String>>> {
-        d.of_callers()
-            .iter()
-            .filter(|(n, _)| n.starts_with("139"))
-            .map(|(n, v)| (n.clone(), v.clone()))
-            .collect()
-    };
-    let (real_decisions, model_decisions) = (ours(&decisions(&real)), ours(&decisions(&model)));
+    let (real_decisions, model_decisions) = (decided(&real), decided(&model));
     let (real_at, model_at) = (milestones(&real), milestones(&model));
     say_how_far_apart(&real_at, &model_at);
     assert!(model_decisions.len() >= 20, "{} callers", model_decisions.len());
@@ -224,7 +225,7 @@ fn the_same_people_simulated_and_replayed_meet_the_same_decisions() {
 }
 
 /// Prints how far the running hotline's times are from the model's.
-fn say_how_far_apart(
+pub(crate) fn say_how_far_apart(
     real: &BTreeMap<String, (f64, Option<f64>)>,
     model: &BTreeMap<String, (f64, Option<f64>)>,
 ) {

@@ -4,13 +4,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::leg::{Leg, Part, Partner, Seat};
-use super::town::{Errand, Town, Wish, arrival_clock};
+use super::leg::{Leg, Part, Seat};
+use super::town::{Errand, Town, Wish};
 use crate::base::{Instant, Now};
+use crate::node::LegSound;
 use crate::replay::engine::UDP;
-use crate::sim::{Agent, AgentGroup};
-use crate::sip::{Credentials, Destination, Identity, Incoming, Registration, RegistrationId, Status};
+use crate::sim::Agent;
+use crate::sip::{
+    Credentials, Destination, EndReason, Identity, Incoming, Registration, RegistrationId, Status,
+};
 
+/// Whoever pressed his last key so long ago stands in line: what was said to him before is over.
+const IN_LINE: Duration = Duration::from_secs(5);
 /// A service call that the server has not ended by then is ended.
 const SERVICE: Duration = Duration::from_secs(8);
 /// Who did not pick up is ready again after so long: the server may have made a pause of it.
@@ -32,6 +37,8 @@ pub(super) struct Desk {
     free_since: Option<Instant>,
     /// How long he writes after the conversation he is in.
     writes: Duration,
+    /// His phone is gone.
+    gone: bool,
 }
 
 impl Town {
@@ -43,18 +50,7 @@ impl Town {
                 self.gauges.counts.agents_without_password += 1;
                 continue;
             };
-            let credentials = Credentials { user: agent.id.clone(), password: password.clone(), realm: None };
-            let id = self.engine.sip.register(
-                now.mono,
-                Registration {
-                    registrar_uri: format!("sip:{}", self.settings.host),
-                    to: Destination::Datagram { listener: UDP, to: self.settings.target.into() },
-                    identity: Identity { user: agent.id.clone(), ..Identity::default() },
-                    contact_user: None,
-                    credentials: Some(credentials),
-                    expires: Duration::from_hours(1),
-                },
-            );
+            let id = self.register(now.mono, &agent.id, &password);
             self.gauges.counts.agents += 1;
             self.of_registration.insert(id, (self.desks.len(), now.mono));
             self.of_agent.insert(agent.id.clone(), self.desks.len());
@@ -68,9 +64,23 @@ impl Town {
                 busy: None,
                 free_since: None,
                 writes: Duration::ZERO,
+                gone: false,
             });
             self.engine.transmit(now.mono);
         }
+    }
+
+    fn register(&mut self, now: Instant, user: &str, password: &str) -> RegistrationId {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        let wanted = Registration {
+            registrar_uri: format!("sip:{}", self.settings.host),
+            to: Destination::Datagram { listener: UDP, to: self.settings.target.into() },
+            identity: Identity { user: user.clone(), ..Identity::default() },
+            contact_user: None,
+            credentials: Some(Credentials { user, password, realm: None }),
+            expires: Duration::from_hours(1),
+        };
+        self.engine.sip.register(now, wanted)
     }
 
     /// The registrar's word.
@@ -80,7 +90,9 @@ impl Town {
         self.gauges.counts.agents_registered += u64::from(taken);
         let from = self.settings.from;
         let Some(desk) = self.desks.get_mut(number) else { return };
-        desk.is_told = true;
+        if std::mem::replace(&mut desk.is_told, true) {
+            return;
+        }
         let at_work = desk.agent.shifts.iter().any(|s| s.from <= from && from < s.to);
         if at_work && taken {
             self.errand(now, now.mono, number, Errand::SignIn);
@@ -124,15 +136,74 @@ impl Town {
 
     /// An agent has something to tell.
     pub(super) fn errand(&mut self, now: Now, at: Instant, number: usize, errand: Errand) {
-        if let Some(desk) = self.desks.get_mut(number) {
+        if let Some(desk) = self.desks.get_mut(number).filter(|desk| !desk.gone) {
             desk.errands.push_back((at, errand));
         }
         self.run_errand(now, number);
     }
 
+    /// The phones of the first so many agents of a group are gone: they say nothing more and hear nothing.
+    pub(super) fn vanish(&mut self, now: Instant, group: &str, count: usize) -> usize {
+        let mut vanished = 0;
+        for number in self.of_group(group, count) {
+            let Some(desk) = self.desks.get_mut(number) else { continue };
+            desk.gone = true;
+            desk.errands.clear();
+            desk.free_since = None;
+            vanished += 1;
+            let (user, busy) = (desk.agent.id.clone(), desk.busy);
+            self.engine.gate.silence(&user);
+            // The call is over for the phone; nobody hears that it says so.
+            if let Some(seat) = busy {
+                self.hang_up(now, seat);
+            }
+        }
+        vanished
+    }
+
+    /// They are switched on again: they register, and whoever should be at work signs in.
+    pub(super) fn come_back(&mut self, now: Now, group: &str, count: usize) {
+        for number in self.of_group(group, count) {
+            let at = self.scenario_time(now.mono);
+            let Some(desk) = self.desks.get_mut(number).filter(|desk| desk.gone) else { continue };
+            desk.gone = false;
+            let (user, password) = (desk.agent.id.clone(), desk.password.clone());
+            let works = desk.agent.shifts.iter().any(|s| s.from <= at && at < s.to);
+            self.engine.gate.hear_again(&user);
+            let id = self.register(now.mono, &user, &password);
+            self.engine.transmit(now.mono);
+            self.of_registration.insert(id, (number, now.mono));
+            if let Some(desk) = self.desks.get_mut(number) {
+                desk.registration = Some(id);
+            }
+            if works {
+                self.errand(now, now.mono, number, Errand::SignIn);
+            }
+        }
+    }
+
+    /// The first so many agents of a group, as far as they work here.
+    fn of_group(&self, group: &str, count: usize) -> Vec<usize> {
+        let group = self.settings.scenario.agents.iter().find(|g| g.name == group);
+        let ids = group.map(|g| g.ids.as_slice()).unwrap_or_default();
+        ids.iter().take(count).filter_map(|id| self.of_agent.get(id).copied()).collect()
+    }
+
+    /// How long an agent will write after his talk.
+    pub(super) fn will_write(&mut self, agent: usize, writes: Duration) {
+        if let Some(desk) = self.desks.get_mut(agent) {
+            desk.writes = writes;
+        }
+    }
+
+    /// An agent's group, by its place in the scenario.
+    pub(super) fn group_of(&self, agent: usize) -> Option<usize> {
+        self.desks.get(agent).map(|desk| desk.agent.group)
+    }
+
     /// Tells the server the next thing, if the agent has his hands free.
     fn run_errand(&mut self, now: Now, number: usize) {
-        let Some(desk) = self.desks.get_mut(number).filter(|desk| desk.busy.is_none()) else { return };
+        let Some(desk) = self.desks.get_mut(number).filter(|d| d.busy.is_none() && !d.gone) else { return };
         let Some((at, errand)) = desk.errands.pop_front() else { return };
         let codes = &self.settings.codes;
         let code = match &errand {
@@ -161,28 +232,27 @@ impl Town {
     pub(super) fn on_incoming(&mut self, now: Now, incoming: &Incoming) {
         let number = self.of_agent.get(&incoming.request_user).copied();
         let Some((number, desk)) = number.and_then(|n| Some((n, self.desks.get_mut(n)?))) else {
-            self.engine.sip.reject(now.mono, incoming.invite, Status::NOT_FOUND, None);
-            return;
+            return self.party_rings(now, incoming);
         };
-        if desk.busy.is_some() {
+        // Whoever has said that he is ready may be rung before that call is over: then he ends it.
+        let tells = |leg: &&Leg| matches!(leg.part, Part::Service { works: true, .. });
+        let said = desk.busy.and_then(|seat| self.places.get(seat)).filter(tells);
+        let said = said.and_then(|leg| Some((desk.busy?, leg.answered?.0)));
+        if desk.busy.is_some() && said.is_none() {
             self.engine.sip.reject(now.mono, incoming.invite, Status::BUSY_HERE, None);
             return;
         }
-        let free_since = desk.free_since.take();
-        let Some((seat, mut sound)) = self.sound(now.mono) else {
-            self.engine.sip.reject(now.mono, incoming.invite, Status::TEMPORARILY_UNAVAILABLE, None);
-            return;
-        };
-        if incoming.offer.as_ref().is_some_and(|offer| sound.answer(offer).is_err()) {
-            self.places.give_back(now.mono, seat);
-            self.engine.sip.reject(now.mono, incoming.invite, Status::NOT_ACCEPTABLE_HERE, None);
-            return;
+        let mut free_since = desk.free_since.take();
+        if let Some((seat, since)) = said {
+            (desk.busy, desk.is_in, free_since) = (None, true, Some(since));
+            self.hang_up(now.mono, seat);
         }
+        let Some((seat, sound)) = self.sound_for(now.mono, incoming) else { return };
         let caller = self.of_phone.get(&incoming.from.user).copied();
         let waits = caller.and_then(|c| self.places.get(c)).and_then(|leg| leg.waits_since);
-        // Only where somebody was waiting already when the agent came free did the server have nothing else to wait for.
+        // Only where somebody stood in line already when the agent came free had the server nothing else to wait for.
         if let (Some(free), Some(waits)) = (free_since, waits)
-            && waits <= free
+            && waits + IN_LINE <= free
         {
             self.gauges.free_to_ringing.record(now.mono.since(free));
         }
@@ -198,72 +268,65 @@ impl Town {
         }
     }
 
-    /// An agent picks up.
-    pub(super) fn pick_up(&mut self, now: Now, at: Instant, seat: Seat) {
-        let Some(leg) = self.places.get_mut(seat).filter(|leg| leg.answered.is_none()) else { return };
-        let Part::Agent { agent, caller } = leg.part else { return };
-        let sdp = if leg.sound.has_answer() { leg.sound.take_answer() } else { leg.sound.offer() };
-        self.gauges.acted(now.mono.since(at));
-        self.engine.sip.answer(now.mono, leg.invite, sdp);
-        self.up(now, seat);
-        self.engine.transmit(now.mono);
-        self.gauges.counts.conversations += 1;
-        let scenario = std::sync::Arc::clone(&self.settings.scenario);
-        let Some(desk) = self.desks.get_mut(agent) else { return };
-        let Some(group) = scenario.agents.get(desk.agent.group) else { return };
-        let known = caller.and_then(|c| Some((c, self.places.caller(c)?)));
-        let (talks, writes, ender) = known.map_or_else(
-            || (group.talk.mean(), mean_wrap_up(group), seat),
-            |(c, caller)| {
-                (caller.talks(group), caller.wrap_up(group), if caller.ends_talk { c } else { seat })
-            },
-        );
-        desk.writes = writes;
-        let known = known.map(|(c, _)| c);
-        self.wish(at + talks, Wish::Part(ender));
-        if let Some(caller) = known {
-            self.introduce(now, caller, seat);
+    /// A place for a call that comes in, and its sound; without one it is refused.
+    pub(super) fn sound_for(&mut self, now: Instant, incoming: &Incoming) -> Option<(Seat, LegSound)> {
+        let Some((seat, mut sound)) = self.sound(now) else {
+            self.engine.sip.reject(now, incoming.invite, Status::TEMPORARILY_UNAVAILABLE, None);
+            return None;
+        };
+        if incoming.offer.as_ref().is_some_and(|offer| sound.answer(offer).is_err()) {
+            self.places.give_back(now, seat);
+            self.engine.sip.reject(now, incoming.invite, Status::NOT_ACCEPTABLE_HERE, None);
+            return None;
         }
+        Some((seat, sound))
     }
 
-    /// Caller and agent listen for each other.
-    fn introduce(&mut self, now: Now, caller: Seat, agent: Seat) {
-        let since = arrival_clock(now);
-        for (seat, other, tone) in [(caller, agent, 1), (agent, caller, 0)] {
-            if let Some(leg) = self.places.get_mut(seat) {
-                leg.partner = Some(Partner { seat: other, since });
-                leg.partner_heard = None;
-                leg.ear.listen(tone);
-            }
+    /// An agent picks up, or a third party.
+    pub(super) fn pick_up(&mut self, now: Now, at: Instant, seat: Seat) {
+        let Some(leg) = self.places.get_mut(seat).filter(|leg| leg.answered.is_none()) else { return };
+        let sdp = if leg.sound.has_answer() { leg.sound.take_answer() } else { leg.sound.offer() };
+        let (invite, is_party) = (leg.invite, matches!(leg.part, Part::Party { .. }));
+        self.gauges.acted(now.mono.since(at));
+        self.engine.sip.answer(now.mono, invite, sdp);
+        self.up(now, seat);
+        self.engine.transmit(now.mono);
+        if is_party {
+            self.party_talks(now, at, seat);
+        } else {
+            self.gauges.counts.conversations += 1;
+            self.talk_begins(now, at, seat);
         }
     }
 
     /// A call at an agent's phone is over.
-    pub(super) fn agent_left(&mut self, now: Now, leg: &Leg) {
+    pub(super) fn agent_left(&mut self, now: Now, leg: &Leg, why: EndReason) {
         let (Part::Agent { agent, .. } | Part::Service { agent, .. }) = leg.part else { return };
         let Some(desk) = self.desks.get_mut(agent) else { return };
-        if desk.busy.is_some_and(|seat| seat.serial == leg.serial) {
-            desk.busy = None;
-        }
+        let was_busy = desk.busy.take_if(|seat| seat.serial == leg.serial).is_some();
+        // A phone that is gone tells nobody anything.
+        let (gone, writes) = (desk.gone, desk.writes);
         match leg.part {
             Part::Service { works, .. } => {
                 desk.is_in = true;
-                desk.free_since = works.then_some(now.mono);
+                if was_busy {
+                    desk.free_since = works.then_some(now.mono);
+                }
             }
             Part::Agent { .. } if leg.answered.is_some() => {
-                let at = now.mono + desk.writes;
-                self.wish(at, Wish::Say(agent, Errand::Ready));
+                if !gone {
+                    self.wish(now.mono + writes, Wish::Say(agent, Errand::Ready));
+                }
+                if gone || why != EndReason::EndedByUs {
+                    self.left_behind(now.mono, leg.talk.as_ref().and_then(|talk| talk.caller), gone);
+                }
             }
             Part::Agent { .. } => {
                 self.gauges.counts.offers_missed += 1;
                 self.wish(now.mono + BACK_AFTER, Wish::Say(agent, Errand::Ready));
             }
-            Part::Caller { .. } => {}
+            Part::Caller { .. } | Part::Party { .. } => {}
         }
         self.run_errand(now, agent);
     }
-}
-
-fn mean_wrap_up(group: &AgentGroup) -> Duration {
-    group.wrap_up.mean()
 }

@@ -5,7 +5,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::time::Duration;
 
-use super::leg::{Leg, Mouth, Part, Seat};
+use super::leg::{Between, Leg, Mouth, Part, Seat};
 use super::places::Places;
 use super::town::{Phase, Town, Wish};
 use crate::base::{Instant, Now};
@@ -151,6 +151,9 @@ impl Town {
             answered: None,
             is_counted: false,
             waits_since: None,
+            talks_to: None,
+            talk: None,
+            turn: 0,
             partner: None,
             partner_heard: None,
             mouth: Mouth::new(self.rng.next_u32()),
@@ -178,8 +181,8 @@ impl Town {
         let Some(leg) = self.places.get_mut(seat) else { return };
         let Part::Caller { caller, pressed, .. } = &mut leg.part else { return };
         let Some(press) = caller.presses.get(*pressed).copied() else { return };
-        // Whoever talks presses no more.
-        if leg.partner.is_some() || leg.answered.is_none() {
+        // Whoever talks, or has talked, presses no more.
+        if leg.turn > 0 || leg.answered.is_none() {
             return;
         }
         *pressed += 1;
@@ -208,7 +211,7 @@ impl Town {
         let Part::Caller { caller, .. } = &leg.part else { return };
         let patience = self.patience(caller);
         let over = leg.answered.is_none() || leg.waits_since.is_some_and(|since| since + patience <= at);
-        if leg.partner.is_none() && over {
+        if leg.talks_to.is_none() && over {
             self.gauges.acted(now.mono.since(at));
             self.hang_up(now.mono, seat);
         }
@@ -226,7 +229,12 @@ impl Town {
         leg.partner_heard = Some(at);
         let Some(partner) = leg.partner else { return };
         if let Some(other) = self.places.get(partner.seat).and_then(|other| other.partner_heard) {
-            self.gauges.two_way.record(at.max(other).since(partner.since));
+            let after = at.max(other).since(partner.since);
+            match partner.between {
+                Between::Two => self.gauges.two_way.record(after),
+                Between::Private => self.gauges.private.record(after),
+                Between::Three => self.gauges.three_way.record(after),
+            }
         }
     }
 
@@ -239,7 +247,7 @@ impl Town {
         }
         let c = &mut self.gauges.counts;
         c.keys_without_prompt += u64::from(leg.ear.awaits());
-        let served = leg.partner.is_some();
+        let served = leg.turn > 0;
         let by_us = why == EndReason::EndedByUs;
         let night = matches!(self.phase, Phase::Night(_));
         if let Some((since, _)) = leg.answered {
@@ -283,7 +291,7 @@ impl Places {
     pub(super) fn caller(&self, seat: Seat) -> Option<&Caller> {
         match &self.get(seat)?.part {
             Part::Caller { caller, .. } => Some(caller),
-            Part::Agent { .. } | Part::Service { .. } => None,
+            Part::Agent { .. } | Part::Service { .. } | Part::Party { .. } => None,
         }
     }
 }

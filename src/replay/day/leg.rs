@@ -3,11 +3,11 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::ear::Ear;
-use crate::base::{Instant, Key};
+use crate::base::{Instant, Key, PartyId};
 use crate::media::{Codec, FRAME};
 use crate::node::LegSound;
 use crate::rtp::{EventSender, Header};
-use crate::sim::Caller;
+use crate::sim::{Caller, ThirdParty};
 use crate::sip::InviteId;
 
 /// How long a key is held.
@@ -31,14 +31,40 @@ pub(super) enum Part {
     Agent { agent: usize, caller: Option<Seat> },
     /// An agent's call that tells the server what he does.
     Service { agent: usize, works: bool },
+    /// A third party, rung by the server: by which agent's wish, and for which caller.
+    Party { agent: Option<Seat>, caller: Option<Seat> },
 }
 
-/// A conversation of a caller with an agent.
+/// An agent's conversation with a caller, as he means to have it.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub(super) caller: Option<Seat>,
+    /// Who of the two hangs up.
+    pub(super) ender: Seat,
+    /// What is left of it after the middle.
+    pub(super) rest: Duration,
+    /// Who is brought in, in the middle.
+    pub(super) third: Option<(PartyId, ThirdParty)>,
+}
+
+/// Whose first hearing of each other is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Between {
+    /// A caller and an agent.
+    Two,
+    /// An agent and a third party, alone.
+    Private,
+    /// A caller and a third party, once all three talk.
+    Three,
+}
+
+/// Who is listened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Partner {
     pub(super) seat: Seat,
-    /// When the agent answered, by the clock of arrivals.
+    /// Since when, by the clock of arrivals: the answer, or the key that joins all three.
     pub(super) since: Instant,
+    pub(super) between: Between,
 }
 
 /// One call at one phone.
@@ -58,7 +84,13 @@ pub(super) struct Leg {
     pub(super) is_counted: bool,
     /// When the caller had done all he could but wait.
     pub(super) waits_since: Option<Instant>,
-    /// With whom it talks, once it does.
+    /// Of a caller: with whom he talks. `None` again when he is left alone.
+    pub(super) talks_to: Option<Seat>,
+    /// Of an agent: the talk he is in.
+    pub(super) talk: Option<Talk>,
+    /// Grows with every turn of a conversation: what was planned before does not happen.
+    pub(super) turn: u32,
+    /// Who is listened for.
     pub(super) partner: Option<Partner>,
     /// When the partner was first heard.
     pub(super) partner_heard: Option<Instant>,

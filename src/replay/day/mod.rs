@@ -11,12 +11,14 @@ mod callers;
 mod capacity;
 mod chart;
 mod ear;
+mod faults;
 mod gauges;
 mod leg;
 mod page;
 mod places;
 mod report;
 mod sip;
+mod talks;
 mod town;
 
 use std::collections::BTreeMap;
@@ -25,15 +27,17 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::PartyId;
 use crate::media::FRAME_SAMPLES;
 use crate::sim::Scenario;
 
 pub use capacity::{TrialSettings, find_capacity};
+pub use faults::FaultPlayed;
 pub use gauges::{Progress, Second};
 pub use page::page;
 pub use report::{DayReport, Outcomes};
 
-/// What an agent dials so that the server knows whether he works.
+/// What an agent dials, or presses in a talk, so that the server knows whether he works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeskCodes {
     /// Signs him in.
@@ -44,6 +48,19 @@ pub struct DeskCodes {
     pub ready: String,
     /// A pause, by its reason in the scenario.
     pub pauses: BTreeMap<String, String>,
+    /// In a talk: all three talk, once the third party has answered in private.
+    pub join: String,
+    /// In a talk: the third party is let go.
+    pub drop: String,
+}
+
+/// How a third party of the scenario is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartyLine {
+    /// What an agent presses in a talk so that the server rings it.
+    pub invite: String,
+    /// The number under which the server rings it, at the phones' address.
+    pub number: String,
 }
 
 impl Default for DeskCodes {
@@ -54,6 +71,8 @@ impl Default for DeskCodes {
             sign_out: "*82".to_owned(),
             ready: "*83".to_owned(),
             pauses: pauses.map(|(reason, code)| (reason.to_owned(), code.to_owned())).into(),
+            join: "*3".to_owned(),
+            drop: "*4".to_owned(),
         }
     }
 }
@@ -101,6 +120,8 @@ pub struct DaySettings {
     pub passwords: BTreeMap<String, String>,
     /// What agents dial.
     pub codes: DeskCodes,
+    /// Third parties that agents bring in. One that is not here is not rung.
+    pub parties: BTreeMap<PartyId, PartyLine>,
     /// What is said.
     pub say: Say,
     /// Phones share sockets: cheaper, and right only for a server that sends each call from a port of its own.
@@ -127,6 +148,7 @@ impl DaySettings {
             max_time: Duration::from_mins(10),
             passwords: BTreeMap::new(),
             codes: DeskCodes::default(),
+            parties: BTreeMap::new(),
             say: Say::Tones,
             shared_sockets: false,
             pid: None,

@@ -10,7 +10,7 @@ use crate::replay::measure::Quantiles;
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;color:#1d2733;max-width:1060px;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}\
 td,th{padding:.2rem .9rem .2rem 0;text-align:right;border-bottom:1px solid #e4e9ef}td:first-child,th:first-child{text-align:left}\
-svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#52606d}.late{background:#fbe9e7;border-left:4px solid #c23b3b;padding:.6rem 1rem}\
+figure{margin:0}svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#52606d}.late{background:#fbe9e7;border-left:4px solid #c23b3b;padding:.6rem 1rem}\
 .none,.small{color:#52606d}";
 
 /// The page. Of a search there may be the last trial's report alone.
@@ -44,12 +44,13 @@ pub fn page(report: &DayReport, capacity: Option<&Capacity>) -> String {
         search(&mut html, capacity);
     }
     add(&mut html, "<h2>Over time</h2>");
-    add(&mut html, &over_time(&timeline(report), ""));
+    add(&mut html, &figure("over-time", &over_time(&timeline(report), "")));
     add(&mut html, "<h2>Slowest answer of each second, and how late the phones were themselves</h2>");
-    add(&mut html, &over_time(&slowest(report), "ms"));
+    add(&mut html, &figure("slowest", &over_time(&slowest(report), "ms")));
     add(&mut html, "<h2>Times</h2>");
-    add(&mut html, &quantiles(&curves(report), "ms"));
+    add(&mut html, &figure("quantiles", &quantiles(&curves(report), "ms")));
     times(&mut html, report);
+    faults(&mut html, report);
     ratios(&mut html, report);
     sound(&mut html, report);
     add(
@@ -57,6 +58,10 @@ pub fn page(report: &DayReport, capacity: Option<&Capacity>) -> String {
         "<p class=\"small\">Every time is counted from the moment that the scenario wanted. Definitions: docs/replaying.md.</p></body></html>",
     );
     html
+}
+
+fn figure(id: &str, picture: &str) -> String {
+    format!("<figure id=\"{id}\">{picture}</figure>")
 }
 
 fn float(n: u64) -> f64 {
@@ -83,7 +88,7 @@ fn slowest(report: &DayReport) -> Vec<Line<'static>> {
     ]
 }
 
-fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 6] {
+fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 8] {
     [
         ("post-dial delay", "#2563a8", &report.post_dial),
         ("answer", "#3aa66b", &report.answer),
@@ -91,6 +96,8 @@ fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 6] {
         ("key to prompt", "#c9822b", &report.key_to_prompt),
         ("agent free to ringing", "#c23b3b", &report.free_to_ringing),
         ("agent's answer to both hearing", "#52606d", &report.answer_to_two_way),
+        ("third party's answer to both hearing", "#8a6d3b", &report.third_party_private),
+        ("join to all three hearing", "#1d2733", &report.join_to_three_way),
     ]
 }
 
@@ -123,7 +130,7 @@ fn row(html: &mut String, name: &str, of: &Quantiles) {
 }
 
 fn times(html: &mut String, report: &DayReport) {
-    html.push_str("<table><tr><th>in milliseconds</th><th>measured</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>max</th></tr>");
+    html.push_str("<table><tr><th>in milliseconds</th><th>measured</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>max</th></tr><tbody id=\"times\">");
     for (name, _, of) in all(report) {
         row(html, name, of);
     }
@@ -172,10 +179,42 @@ fn ratios(html: &mut String, report: &DayReport) {
         ("agents without password", o.agents_without_password),
         ("offers to agents", o.offers),
         ("offers missed", o.offers_missed),
+        ("conversations", o.conversations),
+        ("third parties asked for", o.parties_asked),
+        ("third parties without known keys", o.parties_without_code),
+        ("third parties rung", o.party_calls),
+        ("third parties who answered", o.party_talks),
+        ("talks of all three", o.three_ways),
+        ("callers passed on by a phone", o.transfers),
+        ("callers left alone", o.left_alone),
     ] {
         write!(html, "<tr><td>{name}</td><td>{count}</td></tr>").ok();
     }
     html.push_str("</table>");
+}
+
+/// What of the scenario went wrong on purpose, and what could not be played.
+fn faults(html: &mut String, report: &DayReport) {
+    if report.faults.is_empty() {
+        return;
+    }
+    html.push_str("<h2>Faults of the scenario</h2><table><tr><th>fault</th><th>from, s</th><th>to, s</th><th></th></tr><tbody id=\"faults\">");
+    for fault in &report.faults {
+        let (kind, what) = (escape(&fault.kind), escape(&fault.what));
+        write!(
+            html,
+            "<tr><td>{kind}</td><td>{}</td><td>{}</td><td>{what}</td></tr>",
+            fault.from_s, fault.to_s
+        )
+        .ok();
+    }
+    write!(
+        html,
+        "</tbody></table><p class=\"small\">Lost on purpose: {} packets of sound there, {} back, {} datagrams of SIP; {} datagrams of \
+         phones that were gone.</p>",
+        report.outcomes.lost_out, report.outcomes.lost_in, report.sip_lost_on_purpose, report.sip_of_the_vanished
+    )
+    .ok();
 }
 
 fn sound(html: &mut String, report: &DayReport) {

@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::faults::FaultPlayed;
 use super::gauges::{Counts, Second};
 use crate::replay::measure::{Punctuality, Quantiles, Rfc6076, Sound};
 
@@ -51,6 +52,24 @@ pub struct Outcomes {
     pub offers_missed: u64,
     /// Conversations of a caller with an agent.
     pub conversations: u64,
+    /// Third parties for whom agents pressed.
+    pub parties_asked: u64,
+    /// Third parties that agents would have asked, and nobody told how the server is told.
+    pub parties_without_code: u64,
+    /// Calls of the server to third parties.
+    pub party_calls: u64,
+    /// Of these, answered.
+    pub party_talks: u64,
+    /// Of these, in which all three talked.
+    pub three_ways: u64,
+    /// Callers whom an agent's phone passed on by itself.
+    pub transfers: u64,
+    /// Callers whose agent was gone before the end of the talk, and who waited again.
+    pub left_alone: u64,
+    /// Packets of callers' sound that the scenario lost on their way to the server.
+    pub lost_out: u64,
+    /// And on their way back.
+    pub lost_in: u64,
     /// Packets that came to a phone without a call.
     pub strays: u64,
     /// Calls that could not be made, for this machine had no socket for them.
@@ -81,6 +100,15 @@ impl Outcomes {
             offers: c.offers,
             offers_missed: c.offers_missed,
             conversations: c.conversations,
+            parties_asked: c.parties_asked,
+            parties_without_code: c.parties_without_code,
+            party_calls: c.party_calls,
+            party_talks: c.party_talks,
+            three_ways: c.three_ways,
+            transfers: c.transfers,
+            left_alone: c.left_alone,
+            lost_out: c.lost_out,
+            lost_in: c.lost_in,
             strays: c.strays,
             without_socket: c.without_socket,
         }
@@ -120,6 +148,16 @@ pub struct DayReport {
     pub free_to_ringing: Quantiles,
     /// From an agent's answer to both hearing each other.
     pub answer_to_two_way: Quantiles,
+    /// From a third party's answer to it and the agent hearing each other.
+    pub third_party_private: Quantiles,
+    /// From the last key by which an agent joins all three to caller and third party hearing each other.
+    pub join_to_three_way: Quantiles,
+    /// What of the scenario went wrong, and what could not be played.
+    pub faults: Vec<FaultPlayed>,
+    /// Datagrams of SIP that the scenario lost.
+    pub sip_lost_on_purpose: u64,
+    /// Datagrams of SIP of phones that were gone, or for them.
+    pub sip_of_the_vanished: u64,
     /// From REGISTER to the registrar's word.
     pub registration: Quantiles,
     /// The measures of RFC 6076.
@@ -194,12 +232,17 @@ impl fmt::Display for DayReport {
             o.offers_missed,
             o.conversations
         )?;
+        self.say_others(f)?;
         writeln!(f, "  post-dial delay  {}", self.post_dial)?;
         writeln!(f, "  answer           {}", self.answer)?;
         writeln!(f, "  answer to sound  {}", self.answer_to_sound)?;
         writeln!(f, "  key to prompt    {}", self.key_to_prompt)?;
         writeln!(f, "  free to ringing  {}", self.free_to_ringing)?;
         writeln!(f, "  both hear        {}", self.answer_to_two_way)?;
+        if o.party_calls > 0 {
+            writeln!(f, "  in private       {}", self.third_party_private)?;
+            writeln!(f, "  all three        {}", self.join_to_three_way)?;
+        }
         let r = &self.rfc6076;
         writeln!(
             f,
@@ -220,6 +263,40 @@ impl fmt::Display for DayReport {
 }
 
 impl DayReport {
+    /// Third parties, transfers and what went wrong, where there was any of it.
+    fn say_others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let o = &self.outcomes;
+        if o.parties_asked + o.party_calls + o.parties_without_code > 0 {
+            writeln!(
+                f,
+                "  third parties    {} asked for, {} not (no keys told), {} rung, {} answered, {} times all three talked",
+                o.parties_asked, o.parties_without_code, o.party_calls, o.party_talks, o.three_ways
+            )?;
+        }
+        if o.transfers + o.left_alone > 0 {
+            writeln!(
+                f,
+                "  turns            {} passed on by a phone, {} left alone",
+                o.transfers, o.left_alone
+            )?;
+        }
+        for fault in &self.faults {
+            writeln!(
+                f,
+                "  fault            {} from {} to {} s: {}",
+                fault.kind, fault.from_s, fault.to_s, fault.what
+            )?;
+        }
+        if o.lost_out + o.lost_in + self.sip_lost_on_purpose + self.sip_of_the_vanished > 0 {
+            writeln!(
+                f,
+                "  lost on purpose  {} packets of sound there, {} back, {} of SIP; {} of SIP unheard",
+                o.lost_out, o.lost_in, self.sip_lost_on_purpose, self.sip_of_the_vanished
+            )?;
+        }
+        Ok(())
+    }
+
     /// The second half: what was heard, and what the phones say of themselves.
     fn say_sound(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = &self.sound;

@@ -154,8 +154,11 @@ impl Town {
                     tap.forget(&call);
                 }
             }
-            Part::Agent { .. } | Part::Service { .. } => {
-                self.agent_left(now, &leg);
+            Part::Agent { .. } | Part::Service { .. } | Part::Party { .. } => {
+                match leg.part {
+                    Part::Party { agent, .. } => self.party_left(now, agent),
+                    _ => self.agent_left(now, &leg, why),
+                }
                 if let Some(tap) = &mut self.engine.tap {
                     tap.forget(&leg.sip_call_id);
                 }

@@ -2,18 +2,19 @@
 //!
 //! Invariant: what is due is done in the order of its time, and how late it is done is measured where it is done.
 #![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::agents::Desk;
 use super::ear::TONES;
+use super::faults::Faults;
 use super::gauges::{Gauges, Progress};
 use super::leg::{Part, Said, Seat};
 use super::places::Places;
 use super::report::{DayReport, Outcomes};
 use super::{DayError, DaySettings, Payload, Say};
-use crate::base::{Instant, Now, Rng};
+use crate::base::{Instant, Key, Now, Rng};
 use crate::media::{Codec, FRAME_SAMPLES, Tone};
 use crate::replay::engine::watch::{self, Usage};
 use crate::replay::engine::{AT_ONCE, Engine, SLOTS, Sockets, Tap};
@@ -40,14 +41,35 @@ pub(super) enum Wish {
     Key(Seat),
     /// A caller has waited long enough, or the hold is over.
     Enough(Seat),
-    /// The conversation is over, for whoever of the two ends it.
-    Part(Seat),
-    /// An agent picks up.
+    /// The conversation at an agent's phone turns, unless it has turned otherwise.
+    Turn(Seat, u32, Turn),
+    /// An agent's key in a talk, after the first.
+    Press(Seat, Key),
+    /// A caller finds himself alone, unless his conversation has gone on.
+    Alone(Seat, u32),
+    /// An agent or a third party picks up.
     PickUp(Seat),
-    /// A service call that the server does not end.
+    /// A call that the server does not end.
     Dismiss(Seat),
+    /// A fault begins, or ends.
+    Fault(usize, bool),
     /// An agent tells the server something.
     Say(usize, Errand),
+}
+
+/// How a conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Somebody else comes in, or the phone passes the caller on.
+    Middle,
+    /// The agent joins all three.
+    Join,
+    /// The last key of that is pressed.
+    AllThree,
+    /// He lets the third party go.
+    LetGo,
+    /// Whoever ends it hangs up.
+    End,
 }
 
 /// What an agent tells the server.
@@ -85,6 +107,12 @@ pub(super) struct Town {
     pub(super) of_agent: BTreeMap<String, usize>,
     pub(super) of_registration: BTreeMap<RegistrationId, (usize, Instant)>,
     pub(super) callers: Callers,
+    /// Agents who pressed for a third party that has not rung yet, by its number.
+    pub(super) asked: BTreeMap<String, VecDeque<Seat>>,
+    /// Callers whom a phone passes on to a third party, by its number.
+    pub(super) passed: BTreeMap<String, VecDeque<Seat>>,
+    pub(super) faults: Faults,
+    pub(super) loss: Rng,
     pub(super) wishes: BTreeMap<(Instant, u64), Wish>,
     pub(super) next_wish: u64,
     pub(super) gauges: Gauges,
@@ -96,7 +124,7 @@ pub(super) struct Town {
     pub(super) calling: u64,
     pub(super) standing_max: u64,
     pub(super) bounded_by: Option<String>,
-    tones: [[Payload; 2]; 2],
+    tones: [[Payload; 3]; 2],
     speech: [Vec<Payload>; 2],
     usage: (Usage, Usage),
     drops: u64,
@@ -126,6 +154,10 @@ impl Town {
             desks: Vec::new(),
             of_agent: BTreeMap::new(),
             of_registration: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            passed: BTreeMap::new(),
+            faults: Faults::default(),
+            loss: rng.fork("loss"),
             wishes: BTreeMap::new(),
             next_wish: 0,
             gauges: Gauges::new()?,
@@ -195,6 +227,7 @@ impl Town {
 
     fn read_sound(&mut self) -> Result<(), DayError> {
         let (places, gauges) = (&mut self.places, &mut self.gauges);
+        let (percent, chance) = (self.faults.loss, &mut self.loss);
         let tones = matches!(self.settings.say, Say::Tones);
         let mut partners = Vec::new();
         self.engine.read_sound(|place, heard, packet| {
@@ -202,6 +235,10 @@ impl Town {
                 gauges.counts.strays += 1;
                 return;
             };
+            if matches!(leg.part, Part::Caller { .. }) && lost(percent, chance) {
+                gauges.counts.lost_in += 1;
+                return;
+            }
             let at = Instant::from_nanos(heard.at_ns);
             let noticed = leg.ear.hear(at, packet, leg.mouth.codec, tones);
             if noticed.first
@@ -244,12 +281,19 @@ impl Town {
         let Some(leg) = self.places.at(place) else { return };
         let Some(to) = leg.mouth.to else { return };
         let said = leg.mouth.next_packet();
+        let is_caller = matches!(leg.part, Part::Caller { .. });
+        let lost = is_caller && lost(self.faults.loss, &mut self.loss);
+        self.gauges.counts.lost_out += u64::from(lost);
         let mut head = [0; 12];
         match said {
             Said::Sound(header) => {
                 let law = usize::from(leg.mouth.codec == Codec::Pcmu);
                 let speech = self.speech.get(law).map(Vec::as_slice).unwrap_or_default();
-                let voice = usize::from(!matches!(leg.part, Part::Caller { .. }));
+                let voice = match leg.part {
+                    Part::Caller { .. } => 0,
+                    Part::Agent { .. } | Part::Service { .. } => 1,
+                    Part::Party { .. } => 2,
+                };
                 let payload = if speech.is_empty() {
                     self.tones.get(law).and_then(|t| t.get(voice))
                 } else {
@@ -257,17 +301,17 @@ impl Town {
                     let frame = place * 37 + usize::from(header.sequence);
                     frame.checked_rem(speech.len()).and_then(|n| speech.get(n))
                 };
-                if let (Some(payload), Some(_)) = (payload, header.write(&[], &mut head)) {
+                if let (Some(payload), Some(_), false) = (payload, header.write(&[], &mut head), lost) {
                     self.engine.say(place, to, &head, payload);
                 }
             }
             Said::Key(header, payload, first) => {
-                if first {
+                if first && is_caller {
                     let sent = arrival_clock(self.engine.now());
                     let without = leg.ear.await_prompt(sent);
                     self.gauges.counts.keys_without_prompt += u64::from(without);
                 }
-                if header.write(&[], &mut head).is_some() {
+                if header.write(&[], &mut head).is_some() && !lost {
                     self.engine.say(place, to, &head, &payload);
                 }
             }
@@ -303,12 +347,15 @@ impl Town {
             Wish::Redial(caller, tries) => self.call(now, at, caller, tries),
             Wish::Key(seat) => self.key(now, at, seat),
             Wish::Enough(seat) => self.enough(now, at, seat),
-            Wish::Part(seat) => {
+            Wish::Turn(seat, number, turn) => self.turns(now, at, seat, number, turn),
+            Wish::Press(seat, key) => {
                 if self.places.get(seat).is_some() {
                     self.gauges.acted(late);
-                    self.hang_up(now.mono, seat);
+                    self.press(now, seat, key);
                 }
             }
+            Wish::Alone(seat, turn) => self.alone(at, seat, turn),
+            Wish::Fault(n, begins) => self.fault(now, at, n, begins),
             Wish::PickUp(seat) => self.pick_up(now, at, seat),
             Wish::Dismiss(seat) => {
                 if self.places.get(seat).is_some() {
@@ -324,6 +371,7 @@ impl Town {
         self.began = now;
         self.phase = Phase::Day;
         self.plan_shifts();
+        self.plan_faults();
         self.plan_next_caller();
     }
 
@@ -361,6 +409,11 @@ impl Town {
         if matches!(self.phase, Phase::Day | Phase::Evening) {
             self.gauges.tick(now.since(self.began).as_secs(), self.calling);
         }
+    }
+
+    /// The moment of the scenario.
+    pub(super) fn scenario_time(&self, at: Instant) -> Duration {
+        self.settings.from + at.since(self.began)
     }
 
     /// One-way delay of the network as far as SIP shows it.
@@ -402,6 +455,11 @@ impl Town {
             key_to_prompt: g.key_to_prompt.quantiles(),
             free_to_ringing: g.free_to_ringing.quantiles(),
             answer_to_two_way: g.two_way.quantiles(),
+            third_party_private: g.private.quantiles(),
+            join_to_three_way: g.three_way.quantiles(),
+            faults: self.faults.played.clone(),
+            sip_lost_on_purpose: self.engine.gate.lost,
+            sip_of_the_vanished: self.engine.gate.unheard,
             registration: g.registration.quantiles(),
             rfc6076: g.ratios.told(tap.unanswered_byes() as u64),
             sound: g.sound.told(),
@@ -417,13 +475,18 @@ impl Town {
     }
 }
 
+/// Whether a packet is lost where so many in a hundred are.
+fn lost(percent: u8, chance: &mut Rng) -> bool {
+    percent > 0 && chance.below(100) < u64::from(percent)
+}
+
 /// The moment by the clock by which the kernel stamps arrivals.
 pub(super) fn arrival_clock(now: Now) -> Instant {
     Instant::from_nanos(u64::try_from(now.utc.as_micros()).unwrap_or(0).saturating_mul(1_000))
 }
 
-/// By law (A, then mu), by voice (caller's, then agent's).
-fn tones() -> [[Payload; 2]; 2] {
+/// By law (A, then mu), by voice (caller's, agent's, third party's).
+fn tones() -> [[Payload; 3]; 2] {
     [Codec::Pcma, Codec::Pcmu].map(|codec| {
         TONES.map(|hz| {
             let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);

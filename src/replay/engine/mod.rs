@@ -3,6 +3,7 @@
 //!
 //! Invariant: it decides nothing; a plan says who calls and what is said, and is handed whatever comes in, with the
 //! kernel's time of its arrival.
+mod gate;
 mod tap;
 pub(super) mod watch;
 mod wire;
@@ -25,6 +26,7 @@ use crate::rtp::{Packet, is_rtcp};
 use crate::sip::{
     Destination, Listener, ListenerId, ListenerTransport, SipEvent, UserAgent, UserAgentSettings,
 };
+pub(super) use gate::Gate;
 pub(super) use tap::Tap;
 pub(super) use wire::{BUFFER, Heard, Wire, nanoseconds};
 
@@ -64,6 +66,8 @@ pub(super) struct Engine {
     pub(super) local: SocketAddrV4,
     /// What SIP said on the wire, where a plan wants to know.
     pub(super) tap: Option<Tap>,
+    /// What is stopped on the way, where faults are played.
+    pub(super) gate: Gate,
     socket: UdpSocket,
     sound_poll: Poll,
     events: Events,
@@ -92,6 +96,7 @@ impl Engine {
             sip: UserAgent::new(ua, &rng.fork("sip")),
             local,
             tap: None,
+            gate: Gate::new(rng.fork("gate")),
             socket,
             sound_poll: Poll::new()?,
             events: Events::with_capacity(1_024),
@@ -164,6 +169,9 @@ impl Engine {
     pub(super) fn transmit(&mut self, now: Instant) {
         while let Some(transmit) = self.sip.poll_transmit() {
             if let Destination::Datagram { to, .. } = transmit.to {
+                if !self.gate.passes(&transmit.bytes, true) {
+                    continue;
+                }
                 if let Some(tap) = &mut self.tap {
                     tap.sent(now, &transmit.bytes);
                 }
@@ -181,6 +189,9 @@ impl Engine {
                 Ok((n, from)) => {
                     let now = self.clock.now().mono;
                     let bytes = buffer.get(..n).unwrap_or_default();
+                    if !self.gate.passes(bytes, false) {
+                        return Ok(true);
+                    }
                     if let Some(tap) = &mut self.tap {
                         tap.came(now, bytes);
                     }
