@@ -7,7 +7,6 @@ pub mod limits;
 mod map;
 pub mod picture;
 mod rng;
-mod share;
 mod time;
 
 pub use bounded::{Bounded, Full};
@@ -19,5 +18,4 @@ pub use key::Key;
 pub use language::Language;
 pub use map::{ById, IdHasher, Lookup};
 pub use rng::Rng;
-pub use share::Share;
 pub use time::{Deadline, Instant, Now, UtcTime, earliest};

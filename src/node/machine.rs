@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admission::Admission;
+use super::admission::{Admission, Counted};
 use super::guard::{Ban, Guard};
 use super::legs::Legs;
 use super::output::NodeOutput;
@@ -155,9 +155,13 @@ impl Node {
     /// Something was done this much later than it should have been: a message read, a packet of sound made. Callers who
     /// arrive while that goes on are refused.
     pub fn late(&mut self, now: Now, by: Duration) {
-        if let Some(share) = self.admission.late(now.mono, by) {
-            self.sip.let_in(share, self.settings.retry_after_s);
-        }
+        let counted = Counted {
+            inside: self.board.exchange().calls_len(),
+            let_in: self.figures.arrived,
+            turned_away: self.sip.counts().turned_away,
+        };
+        self.admission.late(now.mono, by, counted);
+        self.sip.let_in(self.admission.room(counted), self.settings.retry_after_s);
     }
 
     /// Sound reports something.
@@ -305,7 +309,7 @@ impl Node {
             shut_out: self.guard.bans(now),
             held: self.held(),
             figures: NodeFigures {
-                admitted_share: self.admission.share(),
+                calls_let_in: self.admission.limit(),
                 arrived: self.figures.arrived + self.sip.counts().turned_away,
                 too_busy: self.sip.counts().turned_away,
                 ..self.figures

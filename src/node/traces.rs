@@ -1,7 +1,7 @@
 //! The SIP of the last calls, kept for `hotline ladder`: bounded in calls, messages and bytes, oldest forgotten first.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::CallId;
+use crate::base::{CallId, Lookup};
 use crate::sip::{Trace, trace_key};
 
 /// SIP Call-IDs kept.
@@ -26,7 +26,7 @@ struct Kept {
 /// Messages by SIP Call-ID, and which of them belong to a call.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
-    by_sip_id: BTreeMap<String, Kept>,
+    by_sip_id: Lookup<String, Kept>,
     by_call: BTreeMap<CallId, Vec<String>>,
     order: VecDeque<String>,
     bytes: usize,
@@ -37,32 +37,35 @@ pub(super) struct Traces {
 impl Traces {
     /// Keeps a message.
     pub(super) fn add(&mut self, trace: Trace) {
-        let id = trace_key(&trace.sip_call_id).to_owned();
-        if !self.by_sip_id.contains_key(&id) {
-            self.order.push_back(id.clone());
-        }
-        let kept = self.by_sip_id.entry(id).or_default();
-        if kept.messages.len() < MESSAGES {
-            self.bytes += weight(&trace);
-            kept.messages.push(trace);
-        } else {
-            self.forgotten += 1;
+        let id = trace_key(&trace.sip_call_id);
+        self.begin(id);
+        match self.by_sip_id.get_mut(id) {
+            Some(kept) if kept.messages.len() < MESSAGES => {
+                self.bytes += weight(&trace);
+                kept.messages.push(trace);
+            }
+            _ => self.forgotten += 1,
         }
         self.make_room();
     }
 
     /// The messages with this SIP Call-ID are a leg of `call`.
     pub(super) fn belongs(&mut self, sip_call_id: &str, call: CallId) {
-        let sip_call_id = trace_key(sip_call_id);
-        let kept = self.by_sip_id.entry(sip_call_id.to_owned()).or_insert_with(|| {
-            self.order.push_back(sip_call_id.to_owned());
-            Kept::default()
-        });
-        if kept.call.is_none() {
+        let id = trace_key(sip_call_id);
+        self.begin(id);
+        if let Some(kept) = self.by_sip_id.get_mut(id).filter(|kept| kept.call.is_none()) {
             kept.call = Some(call);
-            self.by_call.entry(call).or_default().push(sip_call_id.to_owned());
+            self.by_call.entry(call).or_default().push(id.to_owned());
         }
         self.make_room();
+    }
+
+    /// A place for a SIP Call-ID; most have one already.
+    fn begin(&mut self, id: &str) {
+        if !self.by_sip_id.contains_key(id) {
+            self.order.push_back(id.to_owned());
+            self.by_sip_id.insert(id.to_owned(), Kept::default());
+        }
     }
 
     /// The messages of a call, in the order of time; empty when none is kept.
@@ -133,7 +136,8 @@ mod tests {
                 t.add(m);
             }
         }
-        let held: usize = t.by_sip_id.values().flat_map(|k| &k.messages).map(weight).sum();
+        let kept = t.order.iter().filter_map(|id| t.by_sip_id.get(id));
+        let held: usize = kept.flat_map(|k| &k.messages).map(weight).sum();
         assert!(held == t.bytes && held <= BYTES && held > BYTES / 2, "{held}");
         assert!(t.of(CallId(0)).is_empty() && t.by_call.len() == t.order.len());
         assert_eq!(t.of(CallId(399)).len(), 100, "the newest stay");
@@ -152,6 +156,6 @@ mod tests {
         for n in 0..MESSAGES as u64 + 5 {
             t.add(message("d4000", n));
         }
-        assert!(t.by_sip_id["d4000"].messages.len() == MESSAGES);
+        assert!(t.by_sip_id.get("d4000").unwrap().messages.len() == MESSAGES);
     }
 }

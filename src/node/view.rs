@@ -81,8 +81,8 @@ pub struct NodeFigures {
     pub shut_out: u64,
     /// Datagrams and connections of addresses that are shut out: not looked at.
     pub barred: u64,
-    /// The share of new callers that is let in now: 1 but under overload.
-    pub admitted_share: f64,
+    /// So many calls may be inside now; `None`, but under overload: as many as come.
+    pub calls_let_in: Option<u32>,
     /// Offers and answers without a codec in common, or with an address we do not send to.
     pub sdp_refused: u64,
     /// Keys that came as tones in the sound.

@@ -120,7 +120,7 @@ impl Transactions {
 
     fn send_response(&mut self, tx: &mut Transaction, load: &Load) {
         let Load::Response(response) = load else { return };
-        let mut bytes = Vec::with_capacity(512 + response.body.len());
+        let mut bytes = Vec::new();
         write_response(response, &mut bytes);
         tx.to_tag = response.to_tag().or(tx.to_tag.take());
         if response.status.is_final() && !response.status.is_success() {

@@ -7,7 +7,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::UserAgent;
-use crate::base::{Rng, Share};
+use crate::base::Rng;
 use crate::sip::event::identity_of;
 use crate::sip::message::{Method, Request};
 use crate::sip::name::HeaderName;
@@ -22,20 +22,20 @@ const LATELY: usize = 32_768;
 /// The door.
 #[derive(Debug)]
 pub(super) struct Door {
-    share: Share,
+    /// So many more are let in; `None`: all.
+    room: Option<u32>,
     retry_after_s: u32,
     salt: u64,
     /// Who was turned away lately, by the hash of what he said: he is not let in when he merely repeats it, for the first
     /// answer may be on its way.
     lately: Box<[u64]>,
-    rng: Rng,
 }
 
 impl Door {
     /// Open.
     pub(super) fn new(rng: &Rng) -> Self {
         let mut rng = rng.fork("door");
-        Self { share: Share::default(), retry_after_s: 0, salt: rng.next_u64(), lately: Box::default(), rng }
+        Self { room: None, retry_after_s: 0, salt: rng.next_u64(), lately: Box::default() }
     }
     /// Whether a request that begins a call is turned away; its hash if so.
     fn turns_away(&mut self, request: &Request) -> Option<u64> {
@@ -45,7 +45,10 @@ impl Door {
         let hash = self.hash(request);
         let at = usize::try_from(hash % LATELY as u64).unwrap_or_default();
         let known = self.lately.get_mut(at)?;
-        if *known != hash && self.share.passes(&mut self.rng) {
+        if *known != hash
+            && let Some(room) = self.room.as_mut().filter(|room| **room > 0)
+        {
+            *room -= 1;
             return None;
         }
         *known = hash;
@@ -62,9 +65,9 @@ impl Door {
 }
 
 impl UserAgent {
-    /// From now on this share of those who call anew is let in, 0-1; the others are told to try again in so many seconds.
-    pub fn let_in(&mut self, share: f64, retry_after_s: u32) {
-        self.door.share.set(share);
+    /// From now on so many more who call anew are let in, `None`: all; the others are told to try again in so many seconds.
+    pub const fn let_in(&mut self, room: Option<u32>, retry_after_s: u32) {
+        self.door.room = room;
         self.door.retry_after_s = retry_after_s;
     }
 
@@ -73,7 +76,7 @@ impl UserAgent {
         if request.method == Method::Ack {
             return request.to_tag().is_some_and(|tag| tag.starts_with(MARK));
         }
-        if self.door.share.is_whole() || !self.begins_call(request) {
+        if self.door.room.is_none() || !self.begins_call(request) {
             return false;
         }
         let Some(hash) = self.door.turns_away(request) else { return false };

@@ -6,8 +6,12 @@ use crate::sip::header::Headers;
 use crate::sip::message::{Message, Request, Response, method_text};
 use crate::sip::name::HeaderName;
 
+/// Room for the header part of most messages, in bytes: taken at once.
+const HEAD: usize = 640;
+
 /// Appends `request` to `out`.
 pub fn write_request(request: &Request, out: &mut Vec<u8>) {
+    out.reserve(HEAD + request.body.len());
     put(out, method_text(request.method));
     out.push(b' ');
     put(out, &request.uri.to_string());
@@ -17,6 +21,7 @@ pub fn write_request(request: &Request, out: &mut Vec<u8>) {
 
 /// Appends `response` to `out`.
 pub fn write_response(response: &Response, out: &mut Vec<u8>) {
+    out.reserve(HEAD + response.body.len());
     out.extend_from_slice(b"SIP/2.0 ");
     put_number(out, usize::from(response.status.code()));
     out.push(b' ');
