@@ -66,17 +66,8 @@ pub(crate) struct Trunks {
     json: bool,
 }
 
-/// What became of the waits that were promised since the server started.
-#[derive(Debug, Args)]
-pub(crate) struct Promises {
-    #[command(flatten)]
-    running: Running,
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
-}
-
 impl Running {
+    /// What the server answers.
     pub(crate) fn ask(&self, question: &Question) -> Result<Answer, String> {
         let store = match &self.store {
             Some(store) => store.clone(),
@@ -115,7 +106,7 @@ impl Calls {
                 say!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
             }
             Ok(Answer::NotFound(why) | Answer::Refused(why)) => return fail(&why),
-            Ok(Answer::Ladder(_) | Answer::Ended | Answer::Json(_)) => {
+            Ok(Answer::Ladder(_) | Answer::Promises(_) | Answer::Ended | Answer::Json(_)) => {
                 return fail("the server answered something else");
             }
             Err(e) => return fail(&e),
@@ -154,37 +145,6 @@ impl Trunks {
         }
         ExitCode::SUCCESS
     }
-}
-
-impl Promises {
-    pub(crate) fn run(self) -> ExitCode {
-        let view = match self.running.status() {
-            Ok(view) => view,
-            Err(why) => return fail(&why),
-        };
-        let queues = view.pointer("/board/acd/queues").and_then(Value::as_array);
-        let queues = queues.map(Vec::as_slice).unwrap_or_default();
-        if self.json {
-            let all: Value = queues.iter().map(|q| (cell(q, "queue"), q["promises"].clone())).collect();
-            say!("{}", serde_json::to_string_pretty(&all).unwrap_or_default());
-            return ExitCode::SUCCESS;
-        }
-        say!("{:16} {:>5} {:>8} {:>8} {:>8}  kept of all", "queue", "UTC", "kept", "late", "broken");
-        for queue in queues {
-            for row in queue["promises"].as_array().map(Vec::as_slice).unwrap_or_default() {
-                promise_line(&cell(queue, "queue"), row);
-            }
-        }
-        ExitCode::SUCCESS
-    }
-}
-
-fn promise_line(queue: &str, row: &Value) {
-    let number = |what| row.get(what).and_then(Value::as_u64).unwrap_or(0);
-    let (half, kept, late, broken) = (number("half_hour"), number("kept"), number("late"), number("broken"));
-    let share = (kept * 100).checked_div(kept + late + broken).unwrap_or(0);
-    let clock = format!("{:02}:{:02}", half / 2, half % 2 * 30);
-    say!("{} {clock} {kept:>8} {late:>8} {broken:>8}  {share} %", fit(queue, 16));
 }
 
 fn trunk_lines(trunk: &Value) {

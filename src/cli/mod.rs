@@ -7,6 +7,7 @@ mod explain;
 mod graph;
 mod load;
 mod menus;
+mod promises;
 mod prompts;
 mod replay;
 mod robots;
@@ -62,7 +63,7 @@ enum Command {
     /// Draw the SIP of a call as a ladder.
     Ladder(ask::LadderOf),
     /// Show what became of the waits that were promised, by queue and half-hour.
-    Promises(ask::Promises),
+    Promises(promises::Promises),
     /// Show who changed what, and who was not let.
     Audit(audit::Audit),
     /// Show the ways to the outside: registered or not, where they lead, who answers.

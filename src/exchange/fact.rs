@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AgentState, OfferWhy, OverflowCause};
-use super::{Arrival, Cause, Deed, TransferTarget};
+use super::{Arrival, Cause, Deed, Promised, TransferTarget};
 use crate::base::{
     AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
     TicketId, TrunkId,
@@ -74,6 +74,8 @@ pub enum Fact {
     PlaceRestored { call: CallId, queue: QueueId, waited: Duration },
     /// He was told how long it would take.
     WaitTold { call: CallId, ticket: TicketId, told: Told, waited: Duration },
+    /// What became of a wait that he was told.
+    PromiseOver { call: CallId, ticket: TicketId, promised: Promised },
     /// He left the line without an agent.
     LeftQueue { call: CallId, ticket: TicketId, cause: Cause, waited: Duration },
     /// A queue's rules sent him elsewhere.
@@ -152,6 +154,7 @@ impl Fact {
             Self::PlaceKept { .. } => "place_kept",
             Self::PlaceRestored { .. } => "place_restored",
             Self::WaitTold { .. } => "wait_told",
+            Self::PromiseOver { .. } => "promise_over",
             Self::LeftQueue { .. } => "left_queue",
             Self::Overflowed { .. } => "overflowed",
             Self::Offered { .. } => "offered",
@@ -196,6 +199,7 @@ impl Fact {
             | Self::PlaceKept { call, .. }
             | Self::PlaceRestored { call, .. }
             | Self::WaitTold { call, .. }
+            | Self::PromiseOver { call, .. }
             | Self::LeftQueue { call, .. }
             | Self::Overflowed { call, .. }
             | Self::Offered { call, .. }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::{AcdInput, Attendances, Measures};
 use super::case::is_cut_off;
+use super::menu::Zone;
+use super::promise::Promises;
 use super::recall::{LostPlace, Recall, Recalls};
 use super::{Arrival, Cause, Entry, Fact, Happening, Input};
 use crate::base::{AgentId, AssignmentId, CallId, Instant, Language, Now, PartyId, QueueId, Seq, TicketId};
@@ -43,7 +45,7 @@ struct Standing {
     arrival: Arrival,
     language: Language,
     clock: Option<Instant>,
-    place: Option<(TicketId, QueueId, u8)>,
+    place: Option<Waiter>,
     lost_place: Option<LostPlace>,
     offer: Option<(AssignmentId, AgentId)>,
     talk: Option<(AssignmentId, AgentId, Instant)>,
@@ -51,6 +53,16 @@ struct Standing {
     party: Option<Guest>,
     /// The caller is gone already, for this cause; the others finish what they were saying.
     caller_left: Option<Cause>,
+}
+
+/// A place in line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Waiter {
+    ticket: TicketId,
+    queue: QueueId,
+    priority: u8,
+    entered: Instant,
+    promises: Promises,
 }
 
 /// A third party in a call.
@@ -119,7 +131,7 @@ impl Ledger {
         if !entry.facts.is_empty() {
             self.last_fact = entry.seq;
         }
-        let at = self.at.mono;
+        let (now, at) = (self.at, self.at.mono);
         match &entry.what {
             Happening::ToAcd(AcdInput::Enter(joining)) => {
                 if let Some(call) = self.calls.get_mut(&joining.call)
@@ -143,11 +155,12 @@ impl Ledger {
             | Happening::FromAcd(_) => {}
         }
         for fact in &entry.facts {
-            self.fact(at, fact);
+            self.fact(now, fact);
         }
     }
 
-    fn fact(&mut self, at: Instant, fact: &Fact) {
+    fn fact(&mut self, now: Now, fact: &Fact) {
+        let at = now.mono;
         self.measures.fact(at, fact);
         match fact {
             Fact::CallStarted { call, arrival, .. } => {
@@ -159,19 +172,19 @@ impl Ledger {
             Fact::Offered { assignment, agent, queue, .. } => {
                 self.last_assignment = self.last_assignment.max(*assignment);
                 self.agents.offered(at, agent, queue);
-                self.standing(at, fact);
+                self.standing(now, fact);
             }
             Fact::Connected { agent, .. } => {
                 self.agents.answered(at, agent);
-                self.standing(at, fact);
+                self.standing(now, fact);
             }
-            _ => self.standing(at, fact),
+            _ => self.standing(now, fact),
         }
     }
 
-    fn standing(&mut self, at: Instant, fact: &Fact) {
+    fn standing(&mut self, now: Now, fact: &Fact) {
         if let Some(call) = fact.call().and_then(|call| self.calls.get_mut(&call)) {
-            call.fact(at, fact);
+            call.fact(now, fact);
         }
     }
 
@@ -184,10 +197,10 @@ impl Ledger {
         }
     }
 
-    /// What became true when the server stopped without a goodbye: every call that stood is over.
-    pub(super) fn cut_off(&self) -> Vec<Fact> {
+    /// What became true when the server stopped without a goodbye: every call that stood is over. `zone` is the line's.
+    pub(super) fn cut_off(&self, zone: &Zone) -> Vec<Fact> {
         let at = self.at.mono;
-        self.calls.iter().flat_map(|(id, call)| call.cut_off(*id, at)).collect()
+        self.calls.iter().flat_map(|(id, call)| call.cut_off(*id, at, zone)).collect()
     }
 }
 
@@ -208,15 +221,23 @@ impl Standing {
         }
     }
 
-    fn fact(&mut self, at: Instant, fact: &Fact) {
+    fn fact(&mut self, now: Now, fact: &Fact) {
+        let at = now.mono;
         match fact {
             Fact::LanguageChosen { language, .. } => self.language = *language,
             Fact::Queued { ticket, queue, priority, .. } => {
-                self.place = Some((*ticket, queue.clone(), *priority));
+                let (ticket, queue, priority) = (*ticket, queue.clone(), *priority);
+                let promises = Promises::default();
+                self.place = Some(Waiter { ticket, queue, priority, entered: at, promises });
+            }
+            Fact::WaitTold { told, .. } => {
+                if let Some(place) = &mut self.place {
+                    place.promises.told(now, place.entered, told);
+                }
             }
             Fact::LeftQueue { cause, .. } => {
                 let place = self.place.take().filter(|_| is_cut_off(*cause));
-                self.lost_place = place.map(|(_, queue, priority)| LostPlace { queue, priority });
+                self.lost_place = place.map(|p| LostPlace { queue: p.queue, priority: p.priority });
             }
             Fact::Overflowed { .. } => self.place = None,
             Fact::ClearingUp { cause, .. } => self.caller_left = Some(*cause),
@@ -253,7 +274,7 @@ impl Standing {
     }
 
     /// Its end, in the order in which a call's parts end.
-    fn cut_off(&self, call: CallId, at: Instant) -> Vec<Fact> {
+    fn cut_off(&self, call: CallId, at: Instant, zone: &Zone) -> Vec<Fact> {
         const CAUSE: Cause = Cause::ServerRestart;
         let mut facts = Vec::new();
         if let Some(Guest { party, answered, conference }) = self.party.clone() {
@@ -271,9 +292,11 @@ impl Standing {
         if let Some((assignment, agent)) = self.offer.clone() {
             facts.push(Fact::OfferEnded { call, assignment, agent, cause: CAUSE });
         }
-        if let Some((ticket, ..)) = self.place {
-            let waited = self.clock.map(|since| at.since(since)).unwrap_or_default();
+        if let Some(Waiter { ticket, queue, promises, .. }) = &self.place {
+            let (ticket, waited) = (*ticket, self.clock.map(|since| at.since(since)).unwrap_or_default());
             facts.push(Fact::LeftQueue { call, ticket, cause: CAUSE, waited });
+            let over = promises.over(queue, (at, Some(CAUSE)), zone);
+            facts.extend(over.map(|promised| Fact::PromiseOver { call, ticket, promised }));
         }
         // What the caller's end was answered with stays true.
         let cause = self.caller_left.unwrap_or(CAUSE);

@@ -22,6 +22,7 @@ mod leg;
 mod machine;
 pub mod menu;
 mod parties;
+mod promise;
 mod recall;
 mod say;
 mod settings;
@@ -50,6 +51,7 @@ pub use journal::{
 };
 pub use ledger::Ledger;
 pub use machine::Exchange;
+pub use promise::{PromiseFigures, PromiseOutcome, PromiseTally, Promised, promise_lines};
 pub use say::{Phrase, fragments, say, told, transcript};
 pub use settings::ExchangeSettings;
 pub use switchboard::Switchboard;

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use super::acd::Acd;
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
-use super::{AgentState, Command, Entry, Exchange, ExchangeSettings, Happening, Input, Ledger, View};
+use super::{
+    AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, Ledger, PromiseTally,
+    View,
+};
 use crate::base::{AssignmentId, Deadline, Now, Seq, earliest};
 
 /// Exchange and Acd together: the product, but for sockets.
@@ -23,6 +26,8 @@ pub struct Switchboard {
     entries: VecDeque<Entry>,
     /// Inputs to be handled before the next from outside.
     pending: VecDeque<Happening>,
+    /// What became of waits that were told, since the start.
+    promises: PromiseTally,
 }
 
 impl Switchboard {
@@ -37,6 +42,7 @@ impl Switchboard {
             commands: VecDeque::new(),
             entries: VecDeque::new(),
             pending: VecDeque::new(),
+            promises: PromiseTally::default(),
         }
     }
 
@@ -51,7 +57,7 @@ impl Switchboard {
         self.enter(ledger.at(), Happening::Restarted);
         let mut after = ledger.clone();
         if let Some(entry) = self.entries.back_mut() {
-            entry.facts = ledger.cut_off();
+            entry.facts = ledger.cut_off(&self.exchange.menus().zone);
             after.apply(entry);
         }
         let now = self.lift(now);
@@ -131,6 +137,8 @@ impl Switchboard {
             calls: self.exchange.calls_view(now),
             lost_places: self.exchange.lost_places(now),
             acd: self.acd.snapshot(now),
+            promises: self.promises.figures(),
+            day: self.exchange.menus().zone.wall(now.utc).0.to_string(),
         }
     }
 
@@ -227,6 +235,9 @@ impl Switchboard {
                 Command::Acd(input) => self.pending.push_back(Happening::ToAcd(input)),
                 // The entry of the input that is being handled is there until somebody polls.
                 Command::Note(fact) => {
+                    if let Fact::PromiseOver { promised, .. } = &fact {
+                        self.promises.count(promised);
+                    }
                     if let Some(entry) = self.entries.back_mut() {
                         entry.facts.push(fact);
                     }

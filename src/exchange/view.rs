@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Told;
 use super::acd::AcdSnapshot;
 use super::call::Call;
 use super::invariants::agent;
 use super::machine::Exchange;
 use super::recall::{LostPlace, Recall, Recalls};
 use super::stage::Stage;
+use super::{PromiseFigures, Told};
 use crate::base::{AgentId, CallId, Instant, Language, LegId, MenuId, Now, PartyId, QueueId, Seq};
 
 /// Everything at one moment.
@@ -34,6 +34,10 @@ pub struct View {
     pub lost_places: Vec<LostPlaceView>,
     /// Queues and agents.
     pub acd: AcdSnapshot,
+    /// What became of the waits that were promised since the start, by queue and half-hour of the line's clock.
+    pub promises: Vec<PromiseFigures>,
+    /// The date by the line's clock.
+    pub day: String,
 }
 
 /// A place in line that is kept for a caller who was cut off.

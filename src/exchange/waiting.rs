@@ -7,6 +7,7 @@ use super::in_menu::{follow, no_way_left};
 use super::leg::Role;
 use super::menu::Target;
 use super::parties::Summons;
+use super::promise::Promises;
 use super::recall::LostPlace;
 use super::stage::{Event, Stage, ignore};
 use super::step::Step;
@@ -27,6 +28,10 @@ pub(super) struct Place {
     pub(super) ticket: TicketId,
     pub(super) queue: QueueId,
     pub(super) priority: u8,
+    /// When he joined this line.
+    entered: Instant,
+    /// What he was told here.
+    promises: Promises,
 }
 
 /// A caller who waits.
@@ -72,7 +77,9 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
     if case.can_return(step) && !case.way.assured {
         step.command(Command::AwaitRecord { call: case.id, ticket });
     }
-    Stage::Waiting(Waiting { place: Place { ticket, queue, priority } })
+    Stage::Waiting(Waiting {
+        place: Place { ticket, queue, priority, entered: step.at(), promises: Promises::default() },
+    })
 }
 
 /// Hands an offer back: nobody waits for it here.
@@ -88,12 +95,22 @@ impl Place {
             is_cut_off(cause).then(|| LostPlace { queue: self.queue.clone(), priority: self.priority });
         let waited = case.waited(step.at());
         step.note(Fact::LeftQueue { call: case.id, ticket: self.ticket, cause, waited });
+        self.promises_over(Some(cause), case, step);
     }
 
-    fn tell(&self, told: Told, case: &mut Case, step: &mut Step<'_>) {
+    /// His wait here is over: he was served, or left for this cause.
+    fn promises_over(&self, cause: Option<Cause>, case: &Case, step: &mut Step<'_>) {
+        let (call, ticket) = (case.id, self.ticket);
+        for promised in self.promises.over(&self.queue, (step.at(), cause), &case.menus.zone) {
+            step.note(Fact::PromiseOver { call, ticket, promised });
+        }
+    }
+
+    fn tell(&mut self, told: Told, case: &mut Case, step: &mut Step<'_>) {
         let waited = case.waited(step.at());
         case.tell_after(&super::told(&told), step);
         case.way.told = Some(told.clone());
+        self.promises.told(step.now, self.entered, &told);
         step.note(Fact::WaitTold { call: case.id, ticket: self.ticket, told, waited });
     }
 
@@ -102,6 +119,7 @@ impl Place {
         case.timers.stop(Timer::WaitLimit);
         let waited = case.waited(step.at());
         step.note(Fact::Overflowed { call: case.id, ticket: self.ticket, why, waited });
+        self.promises_over(Some(Cause::QueueOverflow), case, step);
         let hops = &mut case.way.hops;
         *hops = if hops.0 == step.at() { (hops.0, hops.1 + 1) } else { (step.at(), 1) };
         let target = case.menus.queues.get(&self.queue).map(|queue| queue.overflow.clone());
@@ -128,7 +146,7 @@ impl Place {
 }
 
 impl Waiting {
-    pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
         match event {
             Event::CallerKey(key) => {
                 if let Some(menu) = self.place.live_key(key, case, step) {
@@ -184,7 +202,7 @@ impl Waiting {
 }
 
 impl Ringing {
-    pub(super) fn on(self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+    pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
         match event {
             Event::CallerKey(key) => {
                 if let Some(menu) = self.place.live_key(key, case, step) {
@@ -235,6 +253,7 @@ impl Ringing {
         step.acd(AcdInput::Accepted { assignment });
         let waited = case.waited(step.at());
         step.note(Fact::Connected { call: case.id, assignment, agent: agent.clone(), waited });
+        place.promises_over(None, case, step);
         case.way.agent = Some(agent.clone());
         case.way.prefer = None;
         Stage::Talking(Talking::new(Talk::new(place, assignment, agent, step.at())))

@@ -47,7 +47,9 @@ pub use descriptors::Capacity;
 pub use net::{ConnectionLimits, Net, NetEvent};
 pub use secrets::{AgentSecrets, Secret, SecretError, agent as agent_secret};
 pub use server::{Addresses, Server, StartError, Stopper};
-pub use store::{AuditRow, CallFilter, CallRow, CallStory, Resume, Store, StoreError, Writer};
+pub use store::{
+    AuditRow, CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Resume, Store, StoreError, Writer,
+};
 pub use tape::{TapeSettings, tape_files};
 pub use telemetry::log_to_stderr;
 pub use tls::{OwnCertificate, Pin, Tls, TlsError, TlsSettings};

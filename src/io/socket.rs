@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::ask::Asker;
-use super::store::{CallFilter, CallRow, CallStory, Store};
+use super::store::{CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Store};
 use crate::base::CallId;
 use crate::exchange::Deed;
 use crate::node::NodeView;
@@ -44,6 +44,8 @@ pub enum Question {
     },
     /// One call's story.
     Call(CallId),
+    /// What became of promises.
+    Promises(PromiseFilter),
     /// One call's SIP.
     Ladder(CallId),
     /// End one call.
@@ -65,6 +67,8 @@ pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serd
     Calls(Rows),
     /// To `Call`.
     Call(Story),
+    /// To `Promises`.
+    Promises(PromiseReport),
     /// To `Ladder`.
     Ladder(String),
     /// To `End`.
@@ -188,6 +192,9 @@ async fn answer(question: Question, who: &str, (asker, store): (&Asker, &Store))
         Question::Calls { caller, limit } => {
             let filter = CallFilter { caller, limit, ..CallFilter::default() };
             store.calls(&filter).await.map_or_else(|e| refused(&e), Full::Calls)
+        }
+        Question::Promises(filter) => {
+            store.promises(&filter).await.map_or_else(|e| refused(&e), Full::Promises)
         }
         Question::Call(call) => match store.call(call).await {
             Ok(Some(story)) => Full::Call(Box::new(story)),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::exchange::{PromiseFigures, promise_lines};
+
 /// Waits of those who were answered, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Waits {
@@ -154,6 +156,8 @@ pub struct DayReport {
     pub waits: Waits,
     /// What they were told.
     pub told: ToldTrue,
+    /// What became of all that they were told, by queue and half hour of the line's clock.
+    pub promises: Vec<PromiseFigures>,
     /// Tellings that rose.
     pub rises: u64,
     /// Agents whose phones fell silent in a conversation.
@@ -237,6 +241,10 @@ impl fmt::Display for DayReport {
                 time(q.waits.mean_s),
                 time(q.waits.p90_s)
             )?;
+        }
+        writeln!(f, "\n  promises")?;
+        for line in promise_lines(&self.promises, true).lines() {
+            writeln!(f, "  {line}")?;
         }
         let m = &self.machine;
         write!(f, "\n  {} inputs, {} facts, hash {}", m.inputs, m.facts, m.hash)?;

@@ -1,4 +1,5 @@
 //! The report of a simulated day as one HTML file: figures, and pictures in SVG. No script, nothing from outside.
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::chart::{Bars, Line, Scatter};
@@ -152,6 +153,41 @@ fn pictures(out: &mut String, r: &DayReport) {
     let caption = "Each line is a caller: its length is the range he was told, its height what he then waited. Lines that cross \
                    the diagonal were true.";
     figure(out, "told-true", "Told against true", &told.draw(), caption);
+    promises(out, r);
+}
+
+/// What became of what was told: kept, late, broken.
+#[expect(clippy::cast_precision_loss, reason = "numbers of callers are far below 2^52")]
+fn promises(out: &mut String, r: &DayReport) {
+    let mut halves: BTreeMap<u8, (String, [f64; 3])> = BTreeMap::new();
+    for p in &r.promises {
+        let (_, sums) = halves.entry(p.half_hour).or_insert_with(|| (p.clock(), [0.0; 3]));
+        for (sum, n) in sums.iter_mut().zip([p.kept, p.late, p.broken]) {
+            *sum += n as f64;
+        }
+    }
+    let clocks: Vec<&str> = halves.values().map(|(clock, _)| clock.as_str()).collect();
+    let of = |k: usize| halves.values().map(|(_, sums)| sums[k]).collect::<Vec<f64>>();
+    let colours = [("kept", "#3aa66b"), ("late", "#c23b3b"), ("broken", "#d9822b")];
+    let parts: Vec<_> = (0..).zip(colours).map(|(k, (name, colour))| (name, colour, of(k))).collect();
+    let bars = Bars { names: &clocks, parts: &parts };
+    let caption = "Every range that was told, by the half hour in which it was: served by its upper end (kept), still waiting then \
+                   (late), or gone before (broken).";
+    figure(out, "promises", "Promises", &bars.draw(), caption);
+    out.push_str(
+        "<table><thead><tr><th>queue</th><th>clock</th><th>kept</th><th>late</th><th>broken</th></tr></thead>\
+         <tbody id=\"promises-of-queues\">",
+    );
+    for p in &r.promises {
+        let (queue, clock) = (escape(p.queue.as_str()), p.clock());
+        write!(
+            out,
+            "<tr><td>{queue}</td><td>{clock}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            p.kept, p.late, p.broken
+        )
+        .ok();
+    }
+    out.push_str("</tbody></table>\n");
 }
 
 fn queues(out: &mut String, r: &DayReport) {

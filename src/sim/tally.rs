@@ -6,7 +6,7 @@ use super::Plan;
 use super::figures::{DayReport, HalfHour, KeyCount, MachineFigures, QueueDay, ToldPoint, ToldTrue, Waits};
 use crate::base::{CallId, Key, Lookup, MenuId, QueueId};
 use crate::exchange::acd::AgentState;
-use crate::exchange::{Cause, Fact, Told};
+use crate::exchange::{Cause, Fact, PromiseTally, Told};
 
 const HALF_HOUR: Duration = Duration::from_mins(30);
 /// Most tellings kept one by one for the picture.
@@ -59,6 +59,7 @@ pub(super) struct Tally {
     keys: BTreeMap<(MenuId, Key), u64>,
     agents: Vec<(Work, Duration)>,
     told: ToldTrue,
+    promises: PromiseTally,
     /// One telling of so many is kept for the picture.
     every: u64,
     visits: u64,
@@ -80,6 +81,7 @@ impl Tally {
             keys: BTreeMap::new(),
             agents: vec![(Work::Away, Duration::ZERO); agents],
             told: ToldTrue::default(),
+            promises: PromiseTally::default(),
             every: 1,
             visits: 0,
             refused: 0,
@@ -118,6 +120,7 @@ impl Tally {
                     note.told.get_or_insert((*waited, *low, *high));
                 }
             }
+            Fact::PromiseOver { promised, .. } => self.promises.count(promised),
             Fact::LeftQueue { call, waited, .. } => {
                 if let Some(note) = self.calls.get_mut(call) {
                     note.waited = *waited;
@@ -258,6 +261,7 @@ impl Tally {
             occupancy: ratio(busy.as_secs_f64(), (busy + free).as_secs_f64()),
             waits: Waits::of(&mut waits, total_wait),
             told: self.told,
+            promises: self.promises.figures(),
             rises: self.rises,
             lost_agents: self.lost_agents,
             conferences: self.conferences,

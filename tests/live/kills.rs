@@ -123,6 +123,15 @@ async fn record(database: &Path) -> (BTreeMap<String, Vec<String>>, String) {
     (calls, check.get(0))
 }
 
+/// Promises of calls that are over: how many have no outcome, and how many have more than one.
+async fn without_outcome(database: &Path) -> (i64, i64) {
+    let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    let sql = "SELECT coalesce(sum(n = 0), 0), coalesce(sum(n > 1), 0) FROM (SELECT (SELECT count(*) FROM promises p
+               WHERE p.ticket = t.ticket AND p.told_us = t.at_us) AS n FROM tellings t WHERE t.kind = 'wait')";
+    let row = sqlx::query(sql).fetch_one(&mut conn).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
 /// What is counted over all rounds.
 #[derive(Debug, Default)]
 struct Sum {
@@ -253,6 +262,11 @@ async fn until_closed(home: &Home) -> (BTreeMap<String, Vec<String>>, String) {
     loop {
         let found = record(&home.database()).await;
         if !found.0.values().flatten().any(|cause| cause == "open") {
+            assert_eq!(
+                without_outcome(&home.database()).await,
+                (0, 0),
+                "promises without an outcome, or with two"
+            );
             return found;
         }
         assert!(Instant::now() < end, "calls stay open: {found:?}");

@@ -23,6 +23,7 @@ mod locked_doors;
 mod name_server;
 mod network;
 mod page;
+mod promises;
 mod prompts_command;
 mod record;
 mod replay;

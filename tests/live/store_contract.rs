@@ -6,8 +6,11 @@ use hotline::base::{
     AgentId, AssignmentId, CallId, Instant, Key, LegId, Now, PartyId, QueueId, Rng, Seq, TicketId, UtcTime,
 };
 use hotline::exchange::acd::OfferWhy;
-use hotline::exchange::{Arrival, Cause, Fact, NumberedFact, Peer, Told, Vouched};
-use hotline::io::{CallFilter, Store, Writer};
+use hotline::exchange::menu::Day;
+use hotline::exchange::{
+    Arrival, Cause, Fact, NumberedFact, Peer, PromiseFigures, PromiseOutcome, Promised, Told, Vouched,
+};
+use hotline::io::{CallFilter, PromiseFilter, PromiseReport, Store, Writer};
 use hotline::replay::{PhoneEvent, Voice};
 use sqlx::{Connection as _, Row as _};
 
@@ -106,6 +109,88 @@ fn a_fact_that_fits_no_row_is_kept_and_stops_nothing() {
     });
 }
 
+/// A promise that is over, told in the morning in Shanghai.
+fn promised(seq: u64, waited: Duration) -> Promised {
+    let late = waited > Duration::from_secs(3);
+    Promised {
+        queue: QueueId::from("general"),
+        told: UtcTime::from_secs(1_794_272_400 + 600 * seq.cast_signed()),
+        ahead_s: 8 * 3_600,
+        low: Duration::from_secs(1),
+        high: Duration::from_secs(3),
+        at_entry: seq.is_multiple_of(2),
+        outcome: if late { PromiseOutcome::Late } else { PromiseOutcome::Kept },
+        cause: None,
+        waited,
+    }
+}
+
+#[test]
+fn promises_are_asked_for_by_the_lines_clock() {
+    let scratch = Scratch(scratch());
+    runtime().block_on(async {
+        let store = scratch.store().await;
+        let mut writer = Writer::open(&store).await.unwrap();
+        let over = |seq, s| {
+            let promised = promised(seq, Duration::from_secs(s));
+            fact(seq, 0, Fact::PromiseOver { call: CallId(seq), ticket: TicketId(seq), promised })
+        };
+        // Told at 09:00 + 10 minutes times the number: two in the half-hour, one sooner than said, one late in the next.
+        let batch = [over(1, 2), over(2, 0), over(4, 5), over(150, 2)];
+        writer.write(&batch).await.unwrap();
+        writer.write(&batch).await.unwrap();
+        let at = |day: &str, h: i64| Some(Day::parse(day).unwrap().wall_s() + 3_600 * h);
+        let day = PromiseFilter { from_s: at("2026-11-10", 0), to_s: at("2026-11-11", 0) };
+        let report = store.promises(&day).await.unwrap();
+        let of = |half_hour, kept, sooner, late| PromiseFigures {
+            kept,
+            sooner,
+            late,
+            ..PromiseFigures::new("general".into(), half_hour)
+        };
+        assert_eq!(report.days, Some(("2026-11-10".to_owned(), "2026-11-10".to_owned())));
+        assert_eq!(report.figures, [of(18, 2, 1, 0), of(19, 0, 0, 1)]);
+        // Without a question: the last day. 25 hours after nine it is ten.
+        let last = store.promises(&PromiseFilter::default()).await.unwrap();
+        assert_eq!(last.days, Some(("2026-11-11".to_owned(), "2026-11-11".to_owned())));
+        assert_eq!(last.figures, [of(20, 1, 0, 0)]);
+        let hour = PromiseFilter { from_s: at("2026-11-10", 9), to_s: None };
+        assert_eq!(store.promises(&hour).await.unwrap().figures.len(), 3);
+        let none = PromiseFilter { from_s: at("2026-11-12", 0), to_s: None };
+        assert_eq!(store.promises(&none).await.unwrap(), PromiseReport { days: None, figures: Vec::new() });
+    });
+}
+
+#[test]
+fn a_record_of_before_promises_gets_those_that_can_be_known() {
+    let scratch = Scratch(scratch());
+    runtime().block_on(async {
+        drop(scratch.store().await);
+        // As the schema before had it.
+        for statement in [
+            "DROP TABLE promises",
+            "INSERT INTO calls (id, started_us, ended_us, dialled, caller, caller_name, peer, menus, queue, cause) VALUES
+             (1, 0, 900000000, '', '', '', '', '', 'general', 'hung_up'), (2, 0, 50000000, '', '', '', '', '', 'general', 'hung_up')",
+            "INSERT INTO tellings VALUES (1, 0, 1, 'wait', 60, 180, NULL, 0, 100000), (1, 60000000, 1, 'wait', 0, 30, NULL, 60000, 100000),
+             (1, 61000000, 1, 'next', NULL, NULL, NULL, 61000, 100000), (2, 10000000, 2, 'wait', 60, 180, NULL, 10000, NULL)",
+            "PRAGMA user_version = 3",
+        ] {
+            sql(&scratch.database(), statement).await;
+        }
+        drop(scratch.store().await);
+        let mut conn = connection(&scratch.database()).await;
+        let rows = sqlx::query("SELECT json_array(call, at_entry, outcome, cause, waited_ms) FROM promises ORDER BY told_us")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(
+            rows,
+            [r#"[1,1,"kept",null,100000]"#, r#"[2,1,"broken","hung_up",40000]"#, r#"[1,0,"late",null,40000]"#]
+        );
+    });
+}
+
 /// A day of some calls, each with a bit of everything.
 fn a_day(seed: u64) -> Vec<NumberedFact> {
     let mut rng = Rng::from_number(seed);
@@ -127,7 +212,7 @@ fn a_day(seed: u64) -> Vec<NumberedFact> {
         let time = Duration::from_millis(rng.below(5_000));
         let party = || PartyId::from("merchant");
         let told = || Told::Wait { low: time, high: 2 * time, rose: None };
-        let fact = match rng.below(14) {
+        let fact = match rng.below(15) {
             0 | 1 => Fact::CallAnswered { call },
             2 | 3 => key(seq, 0, call.0).fact,
             4 => Fact::Queued { call, ticket, queue: QueueId::from("general"), priority: 5 },
@@ -143,6 +228,7 @@ fn a_day(seed: u64) -> Vec<NumberedFact> {
             }
             10 => Fact::ConferenceEnded { call, party: party(), lasted: time },
             11 => Fact::DigitsEntered { call, entry: "order".into(), digits: "12".into() },
+            13 => Fact::PromiseOver { call, ticket, promised: promised(seq, time) },
             12 => Fact::SecretEntered { call, entry: "pin".into(), length: 6 },
             _ => Fact::CallEnded { call, cause: Cause::HungUp, lasted: time },
         };
@@ -162,6 +248,8 @@ async fn all_of(database: &std::path::Path) -> Vec<String> {
         "SELECT json_array(call, at_us, kind, low_s, high_s, waited_ms, true_ms) FROM tellings ORDER BY at_us",
         "SELECT json_array(assignment, call, agent, queue, at_us, ended_us, outcome) FROM offers ORDER BY assignment",
         "SELECT json_array(call, entry, digits, length) FROM entries ORDER BY rowid",
+        "SELECT json_array(call, ticket, kind, queue, told_us, wall_us, low_s, high_s, at_entry, outcome, cause, waited_ms)
+         FROM promises ORDER BY rowid",
     ] {
         let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
         all.extend(rows.iter().map(|row| row.get::<String, _>(0)));
@@ -216,7 +304,7 @@ fn a_store_of_a_newer_hotline_is_refused_and_left_alone() {
         drop(scratch.store().await);
         sql(&scratch.database(), "PRAGMA user_version = 99").await;
         let refused = Store::open(&scratch.database()).await.unwrap_err().to_string();
-        assert!(refused.contains("has schema 99, this hotline knows up to 2; use a newer one"), "{refused}");
+        assert!(refused.contains("has schema 99, this hotline knows up to 4; use a newer one"), "{refused}");
         let mut conn = connection(&scratch.database()).await;
         let row = sqlx::query("PRAGMA user_version").fetch_one(&mut conn).await.unwrap();
         assert_eq!(row.get::<i64, _>(0), 99);

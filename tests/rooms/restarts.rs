@@ -6,7 +6,8 @@ use std::time::Duration;
 use hotline::base::{AgentId, CallId, Instant, Key, Now, Rng};
 use hotline::exchange::acd::{AgentSnapshot, AgentState, AgentWish};
 use hotline::exchange::{
-    Cause, ExchangeSettings, Fact, Input, Ledger, Ops, Peer, Record, Switchboard, decode, encode,
+    Cause, ExchangeSettings, Fact, Input, Ledger, Ops, Peer, PromiseOutcome, Record, Switchboard, Told,
+    decode, encode,
 };
 
 use crate::small_hotline::{keys, menus};
@@ -105,6 +106,60 @@ fn each_call_that_stood_ends_once_at_the_last_moment_known() {
     // And once more, at once: nothing is closed twice.
     let again = restarted(&next, Duration::ZERO);
     assert_eq!(self::ends(&again), ends);
+}
+
+/// Outcome, cause, said at entry, and how long he waited from then on, in seconds: of every promise, in order.
+fn promises(world: &World) -> Vec<(PromiseOutcome, Option<Cause>, bool, u64)> {
+    let over = world.facts.iter().filter_map(|f| match &f.fact {
+        Fact::PromiseOver { promised: p, .. } => Some((p.outcome, p.cause, p.at_entry, p.waited.as_secs())),
+        _ => None,
+    });
+    over.collect()
+}
+
+#[test]
+fn every_wait_that_was_told_has_one_outcome_over_restarts() {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    world.dial("talks", "95188", "1", Peer::Stranger);
+    press(&mut world, "talks", "0");
+    let phone = world.leg("8001");
+    world.answer(phone);
+    for name in ["served", "gives up", "cut off"] {
+        world.dial(name, "95188", name, Peer::Stranger);
+        press(&mut world, name, "0");
+    }
+    world.wait(Duration::from_secs(60));
+    let leg = world.leg("gives up");
+    world.end(leg, Cause::HungUp);
+    let leg = world.leg("talks");
+    world.end(leg, Cause::HungUp);
+    world.wait(Duration::from_secs(40));
+    let phone = world.leg("8001");
+    world.answer(phone);
+    world.wait(Duration::from_secs(1));
+    use PromiseOutcome::{Broken, Kept};
+    let so_far = promises(&world);
+    let gone = |at_entry, s| (Broken, Some(Cause::HungUp), at_entry, s);
+    assert_eq!(
+        so_far.iter().filter(|p| p.1 == Some(Cause::HungUp)).copied().collect::<Vec<_>>()[0],
+        gone(true, 60)
+    );
+    assert!(
+        so_far.contains(&(Kept, None, true, 100)) || so_far.iter().any(|p| p.1.is_none() && p.2),
+        "{so_far:?}"
+    );
+    let figures = world.board.view(world.now).promises;
+    assert_eq!(figures.iter().map(|f| usize::try_from(f.all()).unwrap()).sum::<usize>(), so_far.len());
+
+    let next = restarted(&world, Duration::from_secs(30));
+    let after = promises(&next);
+    let lost = &after[so_far.len()..];
+    assert!(!lost.is_empty() && lost.iter().all(|p| p.1 == Some(Cause::ServerRestart)), "{lost:?}");
+    assert_eq!(lost[0].3, 101, "the half minute in which nobody was there counts for nobody");
+    assert!(next.board.view(next.now).promises.is_empty(), "of this run none is over");
+    let again = restarted(&next, Duration::from_secs(5));
+    assert_eq!(promises(&again), after, "a second restart finds none to end");
 }
 
 #[test]
@@ -278,9 +333,14 @@ fn a_restart_at_any_entry_leaves_each_call_one_end() {
     let phone = world.leg("8001");
     world.answer(phone);
     press(&mut world, "8001", "*1");
-    world.wait(Duration::from_secs(3));
+    world.wait(Duration::from_secs(50));
     world.end(phone, Cause::PeerLost);
     let all = world.entries.clone();
+    assert!(
+        all.iter()
+            .flat_map(|e| &e.facts)
+            .any(|f| matches!(f, Fact::WaitTold { told: Told::Wait { .. }, .. }))
+    );
     for cut in 0..=all.len() {
         let mut ledger = Ledger::default();
         all[..cut].iter().for_each(|entry| ledger.apply(entry));
@@ -297,6 +357,8 @@ fn a_restart_at_any_entry_leaves_each_call_one_end() {
         let count = |kind: &str| facts.iter().filter(|f| f.kind() == kind).count();
         assert_eq!(count("call_started"), count("call_ended"), "cut after {cut}");
         assert_eq!(count("connected"), count("agent_left"), "cut after {cut}");
+        let ranges = facts.iter().filter(|f| matches!(f, Fact::WaitTold { told: Told::Wait { .. }, .. }));
+        assert_eq!(ranges.count(), count("promise_over"), "cut after {cut}: each promise has one outcome");
         assert_eq!(count("offered"), count("offer_ended") + count("connected"), "cut after {cut}");
         assert_eq!(ledger.calls().len(), 0);
     }

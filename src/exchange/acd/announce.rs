@@ -145,9 +145,6 @@ impl Acd {
             ticket.promise = promise;
             self.counters.rises += u64::from(ticket.rose().is_some());
         }
-        if let (Told::Wait { .. }, Some(promise)) = (&told, promise) {
-            self.promised(id, promise.by);
-        }
         self.outputs.push_back(AcdOutput::Tell { ticket: id, call, told });
     }
 

@@ -166,7 +166,6 @@ impl Acd {
             self.at_desk(&queue, |desk| {
                 desk.measured.answered(rang, here);
                 desk.recent.answered(now, here);
-                desk.promises.over(&ticket.promised, now, true);
                 if let Some(entry) = ticket.entry.take() {
                     Arc::make_mut(&mut desk.estimator).served(
                         now.since(Instant::ZERO).as_secs_f64(),

@@ -208,7 +208,6 @@ impl Acd {
             self.at_desk(&ticket.joining().queue, |desk| {
                 desk.measured.left(waited);
                 desk.recent.left.note(now);
-                desk.promises.over(&ticket.promised, now, false);
                 desk.service.left();
             });
         }

@@ -8,7 +8,6 @@ use super::estimate::{Estimator, Recent};
 use super::measured::Measured;
 use super::offers::Offers;
 use super::order::Rank;
-use super::promises::Promises;
 use super::roster::Roster;
 use super::service::Service;
 use super::timers::{Timer, Timers};
@@ -55,7 +54,6 @@ pub(super) struct Desk {
     pub(super) service: Service,
     pub(super) recent: Recent,
     pub(super) estimator: Arc<Estimator>,
-    pub(super) promises: Promises,
 }
 
 impl Acd {

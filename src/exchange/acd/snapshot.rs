@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::roster::{Member, Profile};
 use super::waiting::{Place, Ticket};
-use super::{Acd, AgentState, Estimate, PromiseFigures, QueuePlan, ServiceFigures};
+use super::{Acd, AgentState, Estimate, QueuePlan, ServiceFigures};
 use crate::base::{AgentId, CallId, Instant, Language, Now, QueueId, TicketId};
 use crate::exchange::Told;
 
@@ -37,9 +37,6 @@ pub struct QueueSnapshot {
     pub agents_ready: usize,
     /// Service level, hang-ups, waits and talks so far.
     pub service: ServiceFigures,
-    /// What became of the waits that were promised, by half-hour of the day.
-    #[serde(default)]
-    pub promises: Vec<PromiseFigures>,
 }
 
 /// One caller who waits.
@@ -165,7 +162,6 @@ impl Acd {
             agents_signed_in: able.iter().map(|p| usize::try_from(p.signed_in()).unwrap_or(usize::MAX)).sum(),
             agents_ready: able.iter().map(|p| p.ready().by_name.len()).sum(),
             service: self.desks.get(id).map(|d| d.service.figures()).unwrap_or_default(),
-            promises: self.desks.get(id).map(|d| d.promises.figures()).unwrap_or_default(),
         }
     }
 

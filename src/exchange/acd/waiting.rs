@@ -9,7 +9,6 @@ use super::announce::Promise;
 use super::estimate::{Entry, LineRecent};
 use super::measured::Flow;
 use super::order::{CLASS_LAST, Rank, Ranks, class_at, next_step};
-use super::promises::Promised;
 use super::roster::ProfileId;
 use crate::base::{AgentId, AssignmentId, Instant, Language, QueueId, SkillId, TicketId};
 use crate::exchange::{RiseCause, Told};
@@ -71,8 +70,6 @@ pub(crate) struct Ticket {
     pub(crate) promise: Option<Promise>,
     /// What was predicted when he came, until it is known how true it was.
     pub(crate) entry: Option<Box<Entry>>,
-    /// Ends that were promised, with the moments at which they were.
-    pub(crate) promised: Vec<Promised>,
     /// When he is due to be told again, while a phone rings for him.
     pub(crate) tell_due: Option<Instant>,
 }
@@ -92,7 +89,6 @@ impl Ticket {
             told: None,
             promise: None,
             entry: None,
-            promised: Vec::new(),
             tell_due: None,
         }
     }

@@ -32,6 +32,11 @@ impl Zone {
         let minutes = u16::try_from(i32::from(wall.hour()) * 60 + i32::from(wall.minute())).unwrap_or(0);
         (Day(wall.date()), minutes)
     }
+    /// By how many seconds the clock on the wall is ahead of UTC at `at`.
+    pub fn ahead_s(&self, at: UtcTime) -> i32 {
+        let at = Timestamp::from_microsecond(at.as_micros()).unwrap_or(Timestamp::UNIX_EPOCH);
+        self.0.to_offset(at).seconds()
+    }
     /// Universal time, for a folder without a calendar.
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
@@ -70,6 +75,10 @@ impl Day {
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         plain.then(|| text.parse().ok().map(Self)).flatten()
+    }
+    /// Its midnight in seconds since that of 1970, by the clock on the wall.
+    pub fn wall_s(self) -> i64 {
+        self.0.at(0, 0, 0, 0).to_zoned(TimeZone::UTC).map_or(0, |at| at.timestamp().as_second())
     }
     /// The one after this; the last of the calendar stays.
     #[must_use]

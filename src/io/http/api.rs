@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Office;
 use super::gate::refusal;
 use crate::base::CallId;
+use crate::exchange::menu::Day;
 use crate::io::ask::AskError;
-use crate::io::store::{CallFilter, StoreError};
+use crate::io::store::{CallFilter, PromiseFilter, StoreError};
 use crate::node::NodeView;
 
 /// `GET /healthz`: 200 when the control loop answers.
@@ -90,6 +91,38 @@ pub(super) async fn audit(
     };
     let rows = office.store.audit(q.before, q.limit.unwrap_or(50)).await;
     rows.map_or_else(|e| broken(&e), |rows| Json(rows).into_response())
+}
+
+/// The question part of `GET /api/v1/promises`: days by the line's clock, the last one included.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PromisesQuery {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// `GET /api/v1/promises`: what became of the waits that were promised, by queue and half-hour; of today without a question.
+pub(super) async fn promises(
+    State(office): State<Office>,
+    query: Result<Query<PromisesQuery>, QueryRejection>,
+) -> Response {
+    let q = match query {
+        Ok(Query(q)) => q,
+        Err(e) => return refusal(StatusCode::BAD_REQUEST, e.body_text()),
+    };
+    let day = |text: Option<String>| {
+        text.map(|t| Day::parse(&t).ok_or_else(|| format!("`{t}` is no day; write 2026-03-02"))).transpose()
+    };
+    let (from, to) = match day(q.from).and_then(|from| Ok((from, day(q.to)?))) {
+        Ok((None, None)) => match office.asker.view().await {
+            Ok(view) => (Day::parse(&view.board.day), Day::parse(&view.board.day)),
+            Err(e) => return busy(e),
+        },
+        Ok(days) => days,
+        Err(why) => return refusal(StatusCode::BAD_REQUEST, why),
+    };
+    let filter = PromiseFilter { from_s: from.map(Day::wall_s), to_s: to.map(|day| day.next().wall_s()) };
+    office.store.promises(&filter).await.map_or_else(|e| broken(&e), |report| Json(report).into_response())
 }
 
 /// `GET /api/v1/calls/{call}`: one call's story.

@@ -55,6 +55,7 @@ fn router(office: Office) -> Router {
         .route("/api/v1/calls/{call}", get(api::call))
         .route("/api/v1/calls/{call}/ladder", get(api::ladder))
         .route("/api/v1/audit", get(api::audit))
+        .route("/api/v1/promises", get(api::promises))
         .route("/metrics", get(api::metrics))
         .layer(only(Right::Read));
     let guarded = read.layer(middleware::from_fn_with_state(office.clone(), identify));

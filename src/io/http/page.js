@@ -114,6 +114,27 @@ const record = (rows) => fill("record", rows.map((c) => [String(c.id), clock(c.s
   c.told_high_s === null ? "" : range(c.told_low_s, c.told_high_s), n(c.waited_ms === null ? "" : span(c.waited_ms / 1000)), n(c.talk_ms ? span(c.talk_ms / 1000) : ""),
   c.ended_us === null ? cell("going on", "quiet") : words(c.cause)]), "no call yet");
 
+// A bar as long as there were promises, of what became of them.
+const bar = (parts, most) => {
+  const ns = "http://www.w3.org/2000/svg", svg = document.createElementNS(ns, "svg"), td = el("td");
+  svg.setAttribute("width", "240");
+  svg.setAttribute("height", "12");
+  let x = 0;
+  for (const [count, cls] of parts) {
+    const width = (240 * count) / Math.max(most, 1), rect = document.createElementNS(ns, "rect");
+    for (const [key, value] of [["x", x], ["y", 0], ["width", width], ["height", 12], ["class", cls]]) rect.setAttribute(key, String(value));
+    svg.append(rect);
+    x += width;
+  }
+  td.append(svg);
+  return td;
+};
+const promises = (r) => {
+  const all = (p) => p.kept + p.late + p.broken, most = Math.max(0, ...r.figures.map(all));
+  fill("promises", r.figures.map((p) => [p.queue, `${String(Math.floor(p.half_hour / 2)).padStart(2, "0")}:${p.half_hour % 2 ? "30" : "00"}`, n(some(p.kept)), n(some(p.late)), n(some(p.broken)),
+    bar([[p.kept, "kept"], [p.late, "late"], [p.broken, "broken"]], most)]), "nothing was promised today");
+};
+
 const pulse = (text, cls) => {
   byId("pulse").textContent = text;
   byId("pulse").className = `pulse ${cls}`;
@@ -125,10 +146,12 @@ const read = async (path) => {
   if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { status: answer.status });
   return answer.json();
 };
+let beats = 0;
 const beat = async () => {
   try {
     show(await read("/api/v1/status"));
     record(await read("/api/v1/calls?limit=20"));
+    if (beats++ % 10 === 0) promises(await read("/api/v1/promises"));
     pulse("live", "live");
   } catch (e) {
     if (e.status === 401) {

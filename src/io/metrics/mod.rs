@@ -19,7 +19,7 @@ use crate::io::tape::TapeFigures;
 use crate::io::tls::TlsFigures;
 use crate::media::LegFigures;
 use crate::node::NodeView;
-use of_node::{agents, held, queues, stages, trunks, user_agent};
+use of_node::{agents, held, promises, queues, stages, trunks, user_agent};
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -168,6 +168,7 @@ impl Metrics {
         let mut sheet = Sheet(Registry::with_prefix("hotline"));
         self.server(&mut sheet, view);
         queues(&mut sheet, view);
+        promises(&mut sheet, view);
         agents(&mut sheet, view);
         trunks(&mut sheet, view);
         let mut text = String::new();

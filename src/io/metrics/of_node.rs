@@ -78,17 +78,21 @@ pub(super) fn queues(sheet: &mut Sheet, view: &NodeView) {
             .collect::<Vec<_>>(),
     );
     sheet.put("queue_wait_mean_seconds", "Mean true wait", each(&|q| q.service.wait.mean.as_secs_f64()));
-    let promises = queues.iter().flat_map(|q| {
-        q.promises.iter().flat_map(move |p| {
-            let half = format!("{:02}:{:02}", p.half_hour / 2, p.half_hour % 2 * 30);
-            [("kept", p.kept), ("late", p.late), ("broken", p.broken)].map(|(outcome, n)| {
-                let labels = [("queue", q.queue.to_string()), ("half_hour", half.clone())];
-                ([&labels[..], &[("outcome", outcome.to_owned())]].concat(), real(n))
-            })
+    sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
+}
+
+/// What became of the waits that were promised since the start.
+pub(super) fn promises(sheet: &mut Sheet, view: &NodeView) {
+    let each = view.board.promises.iter().flat_map(|p| {
+        [("kept", p.kept), ("late", p.late), ("broken", p.broken)].map(|(outcome, n)| {
+            let labels =
+                [("queue", p.queue.to_string()), ("half_hour", p.clock()), ("outcome", outcome.to_owned())];
+            (labels.to_vec(), real(n))
         })
     });
-    sheet.tally("promises", "Waits promised, by what became of them and the half-hour (UTC)", promises);
-    sheet.put("queue_wait_p90_seconds", "90 % waited less", each(&|q| q.service.wait.p90.as_secs_f64()));
+    let help =
+        "Waits promised, by what became of them and the half-hour of the line's clock in which they were";
+    sheet.tally("promises", help, each);
 }
 
 pub(super) fn trunks(sheet: &mut Sheet, view: &NodeView) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bulk::Value;
-use crate::base::CallId;
-use crate::exchange::{Fact, NumberedFact, Peer, Told};
+use crate::base::{CallId, TicketId};
+use crate::exchange::{Cause, Fact, NumberedFact, Peer, Promised, Told};
 
 /// Keys kept in a call's row.
 pub(super) const KEYS_MAX: usize = 512;
@@ -66,6 +66,7 @@ pub(super) struct Fold<'f> {
     offers: BTreeMap<i64, Offer<'f>>,
     entries: Vec<[Value<'f>; 4]>,
     deeds: Vec<[Value<'f>; 8]>,
+    promises: Vec<[Value<'f>; 12]>,
     /// Facts that contradict an earlier one of the batch.
     pub(super) contradictions: u64,
 }
@@ -151,6 +152,9 @@ impl<'f> Fold<'f> {
                 waited: millis(*waited),
                 true_wait: None,
             }),
+            Fact::PromiseOver { call, ticket, promised } => {
+                self.promises.push(promise_row((*call, *ticket), promised));
+            }
             Fact::Offered { call, assignment, agent, queue, why } => {
                 let why = serde_json::to_string(why).unwrap_or_default();
                 let new = (id(*call), agent.as_str(), queue.as_str(), at, why);
@@ -268,6 +272,11 @@ impl<'f> Fold<'f> {
         &self.deeds
     }
 
+    /// Promises that are over.
+    pub(super) fn promises(&self) -> &[[Value<'f>; 12]] {
+        &self.promises
+    }
+
     /// Digits entered.
     pub(super) fn entries(&self) -> &[[Value<'f>; 4]] {
         &self.entries
@@ -301,6 +310,24 @@ fn row<'v, const FIRST: usize, const REST: usize, const ALL: usize>(
     const { assert!(FIRST + REST == ALL, "a column is missing") };
     let mut columns = first.into_iter().chain(rest);
     std::array::from_fn(|_| columns.next().unwrap_or(Value::Null))
+}
+
+fn promise_row(whose: (CallId, TicketId), p: &Promised) -> [Value<'_>; 12] {
+    let told = p.told.as_micros();
+    [
+        id(whose.0).into(),
+        signed(whose.1.0).into(),
+        "wait".into(),
+        p.queue.as_str().into(),
+        told.into(),
+        told.saturating_add(i64::from(p.ahead_s) * 1_000_000).into(),
+        (millis(p.low) / 1_000).into(),
+        (millis(p.high) / 1_000).into(),
+        i64::from(p.at_entry).into(),
+        p.outcome.as_str().into(),
+        p.cause.map(Cause::as_str).into(),
+        millis(p.waited).into(),
+    ]
 }
 
 fn peer(peer: &Peer) -> String {

@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod fold;
 mod phones;
+mod promises;
 mod query;
 mod schema;
 mod writer;
@@ -20,6 +21,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use crate::base::CallId;
 pub use audit::AuditRow;
 pub(super) use phones::PhoneWriter;
+pub use promises::{PromiseFilter, PromiseReport};
 pub use query::{CallFilter, CallRow, CallStory};
 pub use writer::Writer;
 

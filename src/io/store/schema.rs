@@ -4,7 +4,7 @@
 //! Times are microseconds of civil time (`_us`), durations milliseconds (`_ms`), words are what callers heard.
 
 /// One step from version `n` to `n + 1`, in order.
-pub(super) const STEPS: [&str; 3] = [FIRST, FACTS_BY_CALL, AUDIT];
+pub(super) const STEPS: [&str; 4] = [FIRST, FACTS_BY_CALL, AUDIT, PROMISES];
 
 const FIRST: &str = "
 CREATE TABLE cursor (
@@ -134,4 +134,35 @@ CREATE TABLE audit (
 ) WITHOUT ROWID;
 
 PRAGMA user_version = 3;
+";
+
+/// What became of each wait that was told. Of older records what can be known is: the queue of a call is its last one, and
+/// its clock is taken to have been UTC's.
+const PROMISES: &str = "
+CREATE TABLE promises (
+    call      INTEGER NOT NULL,
+    ticket    INTEGER NOT NULL,
+    kind      TEXT NOT NULL,     -- wait
+    queue     TEXT NOT NULL,
+    told_us   INTEGER NOT NULL,
+    wall_us   INTEGER NOT NULL,  -- the same by the line's clock, as if that were UTC
+    low_s     INTEGER NOT NULL,
+    high_s    INTEGER NOT NULL,
+    at_entry  INTEGER NOT NULL,  -- 1: as he joined
+    outcome   TEXT NOT NULL,     -- kept, late, broken
+    cause     TEXT,              -- why he left without an agent; NULL: he was served
+    waited_ms INTEGER NOT NULL   -- from the telling until he was served or left
+);
+CREATE INDEX promises_wall ON promises (wall_us);
+INSERT INTO promises
+    SELECT t.call, t.ticket, 'wait', c.queue, t.at_us, t.at_us, t.low_s, t.high_s,
+           t.at_us = (SELECT min(at_us) FROM tellings f WHERE f.call = t.call AND f.ticket = t.ticket),
+           CASE WHEN coalesce((t.true_ms - t.waited_ms), (c.ended_us - t.at_us) / 1000) > 1000 * t.high_s THEN 'late'
+                WHEN t.true_ms IS NULL THEN 'broken' ELSE 'kept' END,
+           CASE WHEN t.true_ms IS NULL THEN c.cause END,
+           max(0, coalesce(t.true_ms - t.waited_ms, (c.ended_us - t.at_us) / 1000))
+    FROM tellings t JOIN calls c ON c.id = t.call
+    WHERE t.kind = 'wait' AND c.queue IS NOT NULL AND c.ended_us IS NOT NULL;
+
+PRAGMA user_version = 4;
 ";

@@ -110,6 +110,7 @@ struct Statements {
     ended_offers: Bulk,
     entries: Bulk,
     deeds: Bulk,
+    promises: Bulk,
 }
 
 impl Default for Statements {
@@ -147,6 +148,12 @@ impl Default for Statements {
             ),
             entries: Bulk::new("INSERT INTO entries (call, entry, digits, length)", 4, ""),
             deeds: Bulk::new("INSERT INTO audit (seq, idx, at_us, who, origin, what, about, outcome)", 8, ""),
+            promises: Bulk::new(
+                "INSERT INTO promises (call, ticket, kind, queue, told_us, wall_us, low_s, high_s, at_entry, outcome, cause,
+                 waited_ms)",
+                12,
+                "",
+            ),
         }
     }
 }
@@ -183,6 +190,7 @@ impl Statements {
         self.ended_offers.run(tx, &fold.ended_offers()).await?;
         self.entries.run(tx, fold.entries()).await?;
         self.deeds.run(tx, fold.deeds()).await?;
+        self.promises.run(tx, fold.promises()).await?;
         Ok(())
     }
 }

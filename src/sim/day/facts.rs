@@ -54,6 +54,7 @@ impl Day {
             | Fact::PlaceKept { .. }
             | Fact::PlaceRestored { .. }
             | Fact::WaitTold { .. }
+            | Fact::PromiseOver { .. }
             | Fact::LeftQueue { .. }
             | Fact::Overflowed { .. }
             | Fact::Offered { .. }

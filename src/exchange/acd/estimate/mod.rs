@@ -21,5 +21,4 @@ pub use formula::{Basis, Estimate, spread_by_steps};
 pub(crate) use formula::{Outlook, formula};
 pub use learned::{Forecast, Learned};
 pub(in crate::exchange::acd) use recent::{LineRecent, Recent};
-pub(in crate::exchange::acd) use residuals::half_hour;
 pub use sight::Sight;
