@@ -2,6 +2,9 @@
 //! scenario prints what the phones measured beside its budget: packets lost by the server, spacing of its packets
 //! beside a bare sender's, delay mouth to ear, CPU time of the server's process, memory of a call.
 //!
+//! `keys`: 500 callers of `hotline replay` walk through menus; from the first packet of a key's event to the first frame of
+//! the next prompt, the way there and back included. The same at a terminal: see docs/replaying.md.
+//!
 //! It takes some minutes and wants a quiet machine. `cargo bench --bench live -- callers bridges` runs some scenarios;
 //! `HOTLINE_LIVE_SCALE=0.1` a tenth of the sizes.
 use std::io::Write as _;
@@ -100,6 +103,45 @@ fn main() {
             run(play, scale);
         }
     }
+    if wanted.is_empty() || wanted.iter().any(|w| w == "keys") {
+        keys(scale);
+    }
+}
+
+/// Key to prompt, at 500 callers.
+fn keys(scale: f64) {
+    let folder = std::env::temp_dir().join(format!("hotline-bench-keys-{}", std::process::id()));
+    prepare(&folder, 1);
+    let server = start(&folder);
+    let (scenario, json) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/keys.toml"), folder.join("json"));
+    let mut replay = Command::new("taskset");
+    replay
+        .args(["-c", "1", env!("CARGO_BIN_EXE_hotline"), "replay"])
+        .arg(scenario)
+        .args(["--target", &format!("sip:{SIP}"), "--hold", "1s", "--max-time", "2m", "--shared-sockets"])
+        .args(["--rate", &format!("{:.1}", 25.0 * scale), "--max-calls", &format!("{:.0}", 1_250.0 * scale)])
+        .args(["--pid", &server.0.id().to_string(), "--json"])
+        .arg(&json)
+        .stderr(Stdio::inherit());
+    let status = replay.stdout(Stdio::null()).status().unwrap();
+    assert!(status.code().is_some_and(|code| code != 2), "the scenario could not be played");
+    let text = std::fs::read_to_string(&json).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN);
+    println!("keys {}", serde_json::to_string(&report["key_to_prompt"]).unwrap());
+    support::report("live_keys_p99", number("/key_to_prompt/p99_us") / 1e3, "ms", 60.0);
+    let at_once = number("/standing_max");
+    support::report("live_keys_at_once_missing", (500.0 * scale - at_once).max(0.0), "calls", 0.0);
+    // Seven keys of each caller have a prompt each.
+    let heard = number("/key_to_prompt/count") / number("/outcomes/keys");
+    support::report("live_keys_without_prompt", 100.0 * (1.0 - heard), "%", 1.0);
+    let failed = number("/outcomes/calls") - number("/outcomes/answered");
+    support::report("live_keys_calls_failed", failed, "calls", 0.0);
+    let late = f64::from(u8::from(report["punctuality"]["late"] == true));
+    support::report("live_keys_phones_late", late, "times", 0.0);
+    support::report("live_keys_server_cpu", 100.0 * number("/server_cpu"), "%", 100.0);
+    drop(server);
+    std::fs::remove_dir_all(&folder).ok();
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of calls, at least 20")]

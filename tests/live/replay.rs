@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hotline::base::CallId;
+use hotline::base::{CallId, QueueId};
 use hotline::exchange::Fact;
 use hotline::exchange::menu::{MenuSet, PromptTexts};
 use hotline::io::{CallFilter, Store};
-use hotline::replay::SearchSettings;
 use hotline::replay::day::{DayReport, DaySettings, TrialSettings, find_capacity, play};
+use hotline::replay::{SearchSettings, Verdict};
 use hotline::sim::{Day, Decisions, Plan, PromptLengths, Scenario};
 
 use crate::house::{House, SOON, runtime};
@@ -160,10 +160,19 @@ pub(crate) fn decided(facts: &[At]) -> BTreeMap<String, Vec<Vec<String>>> {
     all.map(|(number, visits)| (number.clone(), visits.clone())).collect()
 }
 
-/// When each caller's call began and when he was connected, in seconds since the first of all.
-pub(crate) fn milestones(facts: &[At]) -> BTreeMap<String, (f64, Option<f64>)> {
+/// When things happened to a caller, in seconds since the first of all began.
+#[derive(Debug)]
+pub(crate) struct Milestones {
+    begun: f64,
+    /// The first queue he joined.
+    joined: Option<(QueueId, f64)>,
+    connected: Option<f64>,
+}
+
+/// By caller's number.
+pub(crate) fn milestones(facts: &[At]) -> BTreeMap<String, Milestones> {
     let mut of_call = BTreeMap::new();
-    let mut all: BTreeMap<String, (f64, Option<f64>)> = BTreeMap::new();
+    let mut all: BTreeMap<String, Milestones> = BTreeMap::new();
     let first = facts
         .iter()
         .find_map(|(at, f)| {
@@ -174,11 +183,17 @@ pub(crate) fn milestones(facts: &[At]) -> BTreeMap<String, (f64, Option<f64>)> {
         match fact {
             Fact::CallStarted { call, arrival, .. } => {
                 of_call.insert(*call, arrival.caller.clone());
-                all.insert(arrival.caller.clone(), (at - first, None));
+                let begun = Milestones { begun: at - first, joined: None, connected: None };
+                all.insert(arrival.caller.clone(), begun);
+            }
+            Fact::Queued { call, queue, .. } => {
+                if let Some(milestones) = of_call.get(call).and_then(|c| all.get_mut(c)) {
+                    milestones.joined.get_or_insert_with(|| (queue.clone(), at - first));
+                }
             }
             Fact::Connected { call, .. } => {
                 if let Some(milestones) = of_call.get(call).and_then(|c| all.get_mut(c)) {
-                    milestones.1.get_or_insert(at - first);
+                    milestones.connected.get_or_insert(at - first);
                 }
             }
             _ => {}
@@ -220,22 +235,19 @@ fn the_same_people_simulated_and_replayed_meet_the_same_decisions() {
         assert_eq!(real_decisions.get(caller), Some(decided), "caller {caller}");
     }
     assert_eq!(real_decisions.len(), model_decisions.len());
-    assert_same_order(&real_at, &model_at);
+    assert_same_order(&real_at, &model_at, !report.punctuality.late);
     assert_measured(&report, model_decisions.len());
 }
 
 /// Prints how far the running hotline's times are from the model's.
-pub(crate) fn say_how_far_apart(
-    real: &BTreeMap<String, (f64, Option<f64>)>,
-    model: &BTreeMap<String, (f64, Option<f64>)>,
-) {
+pub(crate) fn say_how_far_apart(real: &BTreeMap<String, Milestones>, model: &BTreeMap<String, Milestones>) {
     let mut begun = Vec::new();
     let mut waited = Vec::new();
-    for (caller, (m_at, m_connected)) in model {
-        let Some((r_at, r_connected)) = real.get(caller) else { continue };
-        begun.push((r_at - m_at).abs());
-        if let (Some(m), Some(r)) = (m_connected, r_connected) {
-            waited.push(((r - r_at) - (m - m_at)).abs());
+    for (caller, m) in model {
+        let Some(r) = real.get(caller) else { continue };
+        begun.push((r.begun - m.begun).abs());
+        if let (Some(m_connected), Some(r_connected)) = (m.connected, r.connected) {
+            waited.push(((r_connected - r.begun) - (m_connected - m.begun)).abs());
         }
     }
     for (what, mut all) in [("arrivals", begun), ("arrival to agent", waited)] {
@@ -254,18 +266,33 @@ pub(crate) fn say_how_far_apart(
     }
 }
 
-/// Whoever was clearly connected before somebody else was so in both.
+/// Whoever joined a queue clearly before somebody else is served before him, simulated and replayed: however late a busy
+/// machine is, it may not turn the line around. Where the phones kept their time, the order over all queues is the same, too.
 fn assert_same_order(
-    real: &BTreeMap<String, (f64, Option<f64>)>,
-    model: &BTreeMap<String, (f64, Option<f64>)>,
+    real: &BTreeMap<String, Milestones>,
+    model: &BTreeMap<String, Milestones>,
+    punctual: bool,
 ) {
+    const APART_S: f64 = 1.0;
     const CLEAR_S: f64 = 2.5;
-    let served: Vec<(&String, f64)> = model.iter().filter_map(|(n, (_, at))| Some((n, (*at)?))).collect();
-    for (one, one_at) in &served {
-        for (other, other_at) in served.iter().filter(|(_, at)| *at > one_at + CLEAR_S) {
-            assert!(real[*one].1 < real[*other].1, "{one} at {one_at} before {other} at {other_at}");
+    let served = |m: &Milestones| Some((m.joined.clone()?, m.connected?));
+    let all: Vec<_> = model.iter().filter_map(|(n, m)| Some((n, served(m)?))).collect();
+    let mut compared = 0;
+    for (one, ((queue, joined), at)) in &all {
+        let one_real = real[*one].connected;
+        for (other, ((other_queue, other_joined), other_at)) in &all {
+            let other_real = real[*other].connected;
+            if queue == other_queue && *other_joined > joined + APART_S {
+                compared += 1;
+                assert!(at < other_at, "simulated: {one} before {other} in {queue}");
+                assert!(one_real < other_real, "replayed: {one} before {other} in {queue}");
+            }
+            if punctual && *other_at > at + CLEAR_S {
+                assert!(one_real < other_real, "{one} at {at} before {other} at {other_at}");
+            }
         }
     }
+    assert!(compared > 10, "{compared} pairs in line");
 }
 
 fn assert_measured(report: &DayReport, callers: usize) {
@@ -285,7 +312,8 @@ fn assert_measured(report: &DayReport, callers: usize) {
     ] {
         assert!(count > 0, "{what} was never measured: {report}");
     }
-    assert!(report.sound.mos_median.unwrap() > 3.0, "{report}");
+    // Phones that speak late are late at each other's ears.
+    assert!(report.punctuality.late || report.sound.mos_median.unwrap() > 3.0, "{report}");
 }
 
 /// sipp's own answering scenario, with its echo of sound: all calls on one port of media.
@@ -376,8 +404,12 @@ fn the_highest_rate_is_searched_in_steps_and_never_above_what_is_asked() {
     let trial = TrialSettings { search, lasts: Duration::from_secs(2), hold: Duration::from_millis(500) };
     let found = find_capacity(&day, trial, |_, _, _| {}).unwrap();
     assert!(!found.trials.is_empty() && found.trials.iter().all(|t| t.rate <= 8.0), "{found:?}");
-    // On a machine that is busy with other work the phones may be late: then it says that, and no limit.
-    assert!(found.rate.is_some() || found.ended.contains("late"), "{found:?}");
+    // On a machine that is busy with other work the phones may be late, or the server: then it says so, and no limit.
+    let told = found.trials.iter().all(|t| t.verdict == Verdict::Passed || !t.why.is_empty());
+    assert!(
+        told && (found.rate.is_some() || found.trials.iter().all(|t| t.verdict != Verdict::Passed)),
+        "{found:?}"
+    );
 }
 
 #[test]

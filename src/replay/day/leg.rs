@@ -154,6 +154,11 @@ impl Mouth {
         }
     }
 
+    /// So many slots passed without a word: what comes next is as much later, and nothing is missing before it.
+    pub(super) fn pass_over(&mut self, slots: u32) {
+        self.timestamp = self.timestamp.wrapping_add(STEP.wrapping_mul(slots));
+    }
+
     /// The next packet. The clock of the sound goes on whatever is said.
     pub(super) fn next_packet(&mut self) -> Said {
         let began = self.timestamp;
@@ -220,6 +225,16 @@ mod tests {
         assert!(sound.iter().all(|(n, h)| h.timestamp.wrapping_sub(began) == 160 * n));
         let marked: Vec<u32> = sound.iter().filter(|(_, h)| h.marker).map(|(n, _)| *n).collect();
         assert_eq!(marked, [0, 10, 27], "the first packet, and the first after each key");
+    }
+
+    #[test]
+    fn a_pause_of_the_machine_is_a_pause_of_the_clock_and_no_loss() {
+        let mut mouth = mouth();
+        let Said::Sound(before) = mouth.next_packet() else { panic!("no sound") };
+        mouth.pass_over(7);
+        let Said::Sound(after) = mouth.next_packet() else { panic!("no sound") };
+        assert_eq!(after.sequence.wrapping_sub(before.sequence), 1);
+        assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 8 * 160);
     }
 
     #[test]

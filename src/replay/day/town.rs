@@ -264,6 +264,11 @@ impl Town {
         let due = self.engine.due(now.mono);
         if due.skipped > 0 {
             self.gauges.lateness.skipped(due.skipped);
+            for place in 0..self.places.len() {
+                if let Some(leg) = self.places.at(place).filter(|leg| leg.mouth.to.is_some()) {
+                    leg.mouth.pass_over(due.skipped_of(place));
+                }
+            }
         }
         for ms in due.first..due.first + due.count {
             let mut place = usize::try_from(ms % SLOTS as u64).unwrap_or(0);

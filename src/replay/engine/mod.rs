@@ -59,6 +59,16 @@ pub(super) struct Due {
     pub(super) skipped: u64,
 }
 
+impl Due {
+    /// How many of the slots that were passed over were those of the phone in this place.
+    pub(super) fn skipped_of(&self, place: usize) -> u32 {
+        let slot = (place % SLOTS) as u64;
+        let before = |ms: u64| (ms + SLOTS as u64 - 1 - slot) / SLOTS as u64;
+        let slots = before(self.first) - before(self.first.saturating_sub(self.skipped));
+        u32::try_from(slots).unwrap_or(u32::MAX)
+    }
+}
+
 /// The machine room of the phones.
 pub(super) struct Engine {
     pub(super) sip: UserAgent,
@@ -299,5 +309,23 @@ impl Engine {
 fn raise_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phone_misses_its_own_slots_of_a_pause() {
+        for first in 100..140 {
+            for skipped in 0..65 {
+                let due = Due { first, count: 20, skipped };
+                for place in 0..45 {
+                    let of = (first - skipped..first).filter(|ms| ms % 20 == place % 20).count();
+                    assert_eq!(due.skipped_of(usize::try_from(place).unwrap()), u32::try_from(of).unwrap());
+                }
+            }
+        }
     }
 }
