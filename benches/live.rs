@@ -113,7 +113,8 @@ fn keys(scale: f64) {
     let folder = std::env::temp_dir().join(format!("hotline-bench-keys-{}", std::process::id()));
     prepare(&folder, 1);
     let server = start(&folder);
-    let (scenario, json) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/keys.toml"), folder.join("json"));
+    let (scenario, json) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/keys.toml"), folder.join("json"));
     let mut replay = Command::new("taskset");
     replay
         .args(["-c", "1", env!("CARGO_BIN_EXE_hotline"), "replay"])

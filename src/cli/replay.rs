@@ -133,7 +133,13 @@ impl Replay {
         let hold = self.hold.unwrap_or(TrialSettings::default().hold);
         let mut shown = Shown::new();
         let trial = TrialSettings { search, lasts: self.trial, hold };
+        let mut last = None;
         let found = find_capacity(settings, trial, |rate, phase, progress| {
+            if last != Some((rate, phase)) {
+                last = Some((rate, phase));
+                shown.clear();
+                eprintln!("{phase:?}: {rate:.1} calls/s");
+            }
             shown.draw(&format!("{phase:?} {rate:.1}/s "), progress);
         })?;
         shown.clear();

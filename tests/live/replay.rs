@@ -413,6 +413,21 @@ fn the_highest_rate_is_searched_in_steps_and_never_above_what_is_asked() {
 }
 
 #[test]
+fn a_trial_of_the_search_ends_with_its_first_failure() {
+    let house = House::open("");
+    let mut day = DaySettings::new(v4(house.sip), scenario("brief", BRIEF));
+    day.user = Some("nobody-has-this-number".to_owned());
+    let search = SearchSettings { start: 2.0, ..SearchSettings::default() };
+    let trial = TrialSettings { search, lasts: Duration::from_mins(2), hold: Duration::from_mins(1) };
+    let began = Instant::now();
+    let found = find_capacity(&day, trial, |_, _, _| {}).unwrap();
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    // On a machine that is busy with other work the phones may be late: that ends it at once.
+    let told = found.trials.iter().all(|t| t.why[0].contains("refused") || t.verdict == Verdict::ToolLate);
+    assert!(told && found.rate.is_none() && !found.trials.is_empty(), "{found:?}");
+}
+
+#[test]
 fn a_stranger_is_not_called() {
     let out = Command::new(env!("CARGO_BIN_EXE_hotline"))
         .args(["replay", "quiet-night", "--target", "sip:192.0.2.1", "--max-calls", "1"])

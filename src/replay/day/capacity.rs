@@ -27,7 +27,7 @@ impl Default for TrialSettings {
     }
 }
 
-/// Searches. `watch` is told of each trial that begins and how it stands.
+/// Searches; a trial ends with its first failure. `watch` is told of each trial that begins and how it stands.
 ///
 /// # Errors
 /// When a socket fails.
@@ -61,6 +61,7 @@ fn one(day: &DaySettings, rate: f64, lasts: Duration, hold: Duration) -> DaySett
         hold: Some(hold),
         max_calls: calls.min(day.max_calls),
         max_time: lasts + hold + TAIL,
+        until_failure: true,
         ..day.clone()
     }
 }
@@ -71,7 +72,8 @@ fn judge(report: &DayReport) -> (Verdict, Vec<String>) {
         return (Verdict::ToolLate, report.punctuality.why.clone());
     }
     let mut failures = report.failures();
-    if report.outcomes.cut_short > 0 {
+    // Those whom the end of the trial found inside are no failures of their own.
+    if failures.is_empty() && report.outcomes.cut_short > 0 {
         failures.push(format!("{} calls never ended", report.outcomes.cut_short));
     }
     let verdict = if failures.is_empty() { Verdict::Passed } else { Verdict::Failed };

@@ -118,6 +118,11 @@ impl Gauges {
         }
     }
 
+    /// A call was refused, or broke.
+    pub(super) fn has_failures(&self) -> bool {
+        self.counts.refused + self.counts.broken + self.counts.without_socket > 0
+    }
+
     /// How it stands.
     pub(super) fn progress(&self, what: &'static str, at: Duration, standing: u64) -> Progress {
         let c = &self.counts;

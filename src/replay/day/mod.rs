@@ -116,6 +116,8 @@ pub struct DaySettings {
     pub max_calls: usize,
     /// Nobody calls later than this after the beginning, and then everybody hangs up.
     pub max_time: Duration,
+    /// The first call that is refused or breaks ends it, as RFC 7502 ends a trial.
+    pub until_failure: bool,
     /// Passwords of agents. Those whose password is not here do not work.
     pub passwords: BTreeMap<String, String>,
     /// What agents dial.
@@ -146,6 +148,7 @@ impl DaySettings {
             hold: None,
             max_calls: 10_000,
             max_time: Duration::from_mins(10),
+            until_failure: false,
             passwords: BTreeMap::new(),
             codes: DeskCodes::default(),
             parties: BTreeMap::new(),

@@ -332,6 +332,9 @@ impl Town {
         }
         match self.phase {
             Phase::Morning(by) if by <= now.mono || self.is_staffed() => self.open_doors(now.mono),
+            Phase::Day | Phase::Evening if self.settings.until_failure && self.gauges.has_failures() => {
+                self.close(now.mono, Some("a failure".to_owned()));
+            }
             Phase::Day | Phase::Evening if now.mono.since(self.began) >= self.settings.max_time => {
                 let bound = format!("--max-time {} s", self.settings.max_time.as_secs());
                 self.close(now.mono, Some(bound));
