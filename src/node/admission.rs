@@ -5,7 +5,7 @@
 //! shows only after a call's length what it did, and swings; the number inside shows at once.
 //!
 //! Invariant: nobody is turned away before a lag of [`IN_A_ROW`] windows, the limit falls faster than it rises, and twenty
-//! calls a second are let in whatever the lag: it finds the machine's room by itself.
+//! calls a second and the first hundred calls are let in whatever the lag: it finds the machine's room by itself.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -35,6 +35,8 @@ const RISE_UNUSED: f64 = 1.05;
 const SHRINKS: f64 = 0.98;
 /// So many windows in a row must be too late before anybody is refused.
 const IN_A_ROW: u32 = 3;
+/// Fewer than this cost the machine next to nothing: if it is late with so few, others keep it from its work.
+const LEAST: f64 = 150.0;
 /// So many are let in within a window whatever the lag.
 const ALWAYS: u64 = 2;
 
@@ -73,7 +75,7 @@ impl Admission {
         }
         self.bad = if self.worst > TOO_LATE { self.bad + 1 } else { 0 };
         let shrinks = self.worst < self.before.mul_f64(SHRINKS);
-        let inside = counted.inside as f64;
+        let inside = f64::max(counted.inside as f64, LEAST);
         if self.bad >= IN_A_ROW && !shrinks {
             // While more are inside than may be, nobody comes in anyway.
             self.limit = match self.limit {
@@ -211,12 +213,15 @@ mod tests {
             machine.late(100 * n, Duration::from_millis(if n % 5 < 2 { 300 } else { 30 }));
         }
         assert_eq!(machine.admission.limit(), None);
+        machine.counted.inside = 1_000;
         for n in 1_000..1_100 {
             machine.late(100 * n, Duration::from_secs(1));
             assert_eq!(machine.admission.room(machine.counted).unwrap_or(2), 2, "twenty calls a second");
             machine.counted.let_in += 2;
         }
         assert!(machine.admission.limit().is_some());
+        machine.counted.inside = 90;
+        assert!(machine.admission.room(machine.counted) > Some(2), "a hundred calls are no load");
     }
 
     #[test]
