@@ -67,7 +67,8 @@ impl Home {
         command.stdout(std::fs::File::create(&printed).unwrap());
         command.stderr(std::fs::File::create(self.folder.join("errors")).unwrap());
         let mut running = Running(command.spawn().unwrap());
-        let end = Instant::now() + SOON;
+        // A debug build reads all its prompts before it is ready: on a busy machine that takes its time.
+        let end = Instant::now() + 3 * SOON;
         loop {
             let text = std::fs::read_to_string(&printed).unwrap();
             if text.contains("\nCtrl-C ") {

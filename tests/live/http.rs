@@ -45,8 +45,8 @@ fn each_route_and_each_status_once() {
         ("GET", "/api/v1/calls/-1/ladder", 400, "a call has a number"),
         ("GET", "/api/v1/calls?limit=many", 400, "limit"),
         ("GET", "/api/v1/calls?color=red", 400, "color"),
-        ("POST", "/api/v1/calls", 405, "GET, not POST"),
-        ("DELETE", "/", 405, "GET, not DELETE"),
+        ("POST", "/api/v1/calls", 405, "POST does nothing at /api/v1/calls"),
+        ("DELETE", "/", 405, "DELETE does nothing at /"),
     ] {
         let reply = send(at, method, path, &[&format!("Host: {at}")]);
         assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
