@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 use hotline::exchange::menu::{Diagnostic, MenuSet, Severity, render};
 use hotline::io::menu_files::MenuFilesError;
+use hotline::io::menus::lengths;
 
-use super::menus::{MenuFolder, Read, lengths};
+use super::menus::{MenuFolder, Read};
 
 /// What to check, and how to say it.
 #[derive(Debug, Args)]

@@ -2,17 +2,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
-use hotline::base::{Language, PromptId};
 use hotline::exchange::menu::{
-    Bounds, Diagnostic, Heard, MenuSet, PromptLengths, PromptTexts, Proof, Reading, Recording, Recordings,
-    Stage, judge_recordings, judge_words, prove,
+    Bounds, Diagnostic, MenuSet, PromptLengths, PromptTexts, Proof, Reading, Recording, Recordings, Stage,
+    judge_recordings, judge_words, prove,
 };
 use hotline::io::embedded::{self, Place};
 use hotline::io::menu_files::MenuFilesError;
-use hotline::media::{GAP, PROMPT_MAX, decode_audio, listen_to};
+use hotline::io::menus::{lengths, listen};
 
 /// Which menus, with which sounds.
 #[derive(Debug, Clone, Default, Args)]
@@ -109,34 +107,6 @@ impl Read {
             Place::Folder(folder) => Diagnostic { file: folder.join(&d.file).display().to_string(), ..d },
         };
         Proof { diagnostics: proof.diagnostics.into_iter().map(shown).collect(), ..proof }
-    }
-}
-
-/// How long prompts last: as recorded, else as long as their words take to say.
-pub(crate) fn lengths(recordings: &Recordings, texts: &PromptTexts) -> PromptLengths {
-    let mut lengths = PromptLengths::estimated(texts);
-    lengths.gap = GAP;
-    let heard = |(slot, recording): (&(Language, PromptId), &Recording)| match recording {
-        Recording::Sound(heard) => Some((slot.clone(), heard.lasts)),
-        Recording::Broken(_) => None,
-    };
-    lengths.lengths.extend(recordings.iter().filter_map(heard));
-    lengths
-}
-
-fn listen(bytes: &[u8]) -> Recording {
-    match decode_audio(bytes, PROMPT_MAX) {
-        Ok(sound) => {
-            let verdict = listen_to(&sound);
-            Recording::Sound(Heard {
-                lasts: sound.duration().max(Duration::from_millis(1)),
-                silent: verdict.silent,
-                level_db: verdict.level_db,
-                clipped: verdict.clipped,
-                pause: verdict.pause,
-            })
-        }
-        Err(error) => Recording::Broken(error.to_string()),
     }
 }
 

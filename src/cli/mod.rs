@@ -10,6 +10,7 @@ mod menus;
 mod promises;
 mod prompts;
 mod replay;
+mod revisions;
 mod robots;
 mod schema;
 mod serve;
@@ -64,6 +65,13 @@ enum Command {
     Ladder(ask::LadderOf),
     /// Show what became of the waits that were promised, by queue and half-hour.
     Promises(promises::Promises),
+    /// Install a set of menus into the running server; calls inside keep theirs.
+    Install(revisions::Install),
+    /// Take the menus of the running server back to a set that held before.
+    #[command(name = "rollback")]
+    RollBack(revisions::RollBack),
+    /// Show the last sets of menus.
+    Revisions(revisions::Revisions),
     /// Show who changed what, and who was not let.
     Audit(audit::Audit),
     /// Show the ways to the outside: registered or not, where they lead, who answers.
@@ -90,6 +98,9 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Calls(calls)) => calls.run(),
         Some(Command::Ladder(ladder)) => ladder.run(),
         Some(Command::Promises(promises)) => promises.run(),
+        Some(Command::Install(install)) => install.run(),
+        Some(Command::RollBack(back)) => back.run(),
+        Some(Command::Revisions(revisions)) => revisions.run(),
         Some(Command::Audit(audit)) => audit.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),
     }

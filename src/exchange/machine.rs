@@ -203,6 +203,11 @@ impl Exchange {
         self.draining
     }
 
+    /// The set of menus that a call keeps.
+    pub fn menus_of(&self, call: CallId) -> Option<&Arc<MenuSet>> {
+        self.calls.get(&call).map(|call| &call.case.menus)
+    }
+
     /// The set of menus that new calls take.
     pub const fn menus(&self) -> &Arc<MenuSet> {
         &self.menus

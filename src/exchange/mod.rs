@@ -55,7 +55,7 @@ pub use promise::{PromiseFigures, PromiseOutcome, PromiseTally, Promised, promis
 pub use say::{Phrase, fragments, say, told, transcript};
 pub use settings::ExchangeSettings;
 pub use switchboard::Switchboard;
-pub use tape::{TAPE_VERSION, TapeLine, TapeOpening};
+pub use tape::{TAPE_VERSION, TapeLine, TapeMenus, TapeOpening};
 pub use third_party::table as third_party_table;
 pub use transfer::{TransferStep, TransferTarget};
 pub use view::{CallView, LegView, LostPlaceView, View};

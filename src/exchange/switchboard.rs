@@ -33,7 +33,7 @@ pub struct Switchboard {
 impl Switchboard {
     /// A switchboard without calls; everybody is signed out.
     pub fn new(settings: ExchangeSettings, menus: Arc<MenuSet>) -> Self {
-        let plan = Arc::new(menus.acd.clone());
+        let plan = Arc::clone(&menus.acd);
         Self {
             seq: Seq(settings.first_number),
             acd: Acd::new(plan).numbered_above(AssignmentId(settings.first_number)),
@@ -72,7 +72,7 @@ impl Switchboard {
     pub fn install(&mut self, now: Now, menus: Arc<MenuSet>) {
         let now = self.lift(now);
         self.enter(now, Happening::Installed { revision: menus.revision.clone() });
-        self.acd.install(now, Arc::new(menus.acd.clone()));
+        self.acd.install(now, Arc::clone(&menus.acd));
         self.exchange.install(now, menus);
         self.drain();
         self.run(now);

@@ -23,6 +23,8 @@ pub enum TapeLine {
     Entry(Entry),
     /// What was to be done.
     Command(Command),
+    /// A set of menus that is installed next.
+    Menus(Box<TapeMenus>),
     /// Nothing follows, though the server went on: the tape was full, or the disk too slow.
     CutOff(String),
 }
@@ -36,6 +38,9 @@ pub struct TapeOpening {
     pub program: String,
     /// Limits of calls.
     pub settings: ExchangeSettings,
+    /// The revision of the menus, as calls are told to have entered with; without it that of the files.
+    #[serde(default)]
+    pub revision: Option<String>,
     /// The files of the menus.
     pub menus: BTreeMap<String, String>,
     /// The audio manifest: which prompts there are.
@@ -44,4 +49,15 @@ pub struct TapeOpening {
     pub restored_at: Now,
     /// What was known of the run before.
     pub ledger: Ledger,
+}
+
+/// A set of menus on a tape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TapeMenus {
+    /// Its revision.
+    pub revision: String,
+    /// Its files.
+    pub menus: BTreeMap<String, String>,
+    /// Its audio manifest.
+    pub manifest: String,
 }

@@ -1,11 +1,17 @@
 //! What people and programs ask of a running server, and how they reach the control loop: a bounded channel, each
 //! question with its own way back. Nobody who asks can make a call wait: a full channel is answered "busy".
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::CallId;
-use crate::exchange::Deed;
+use crate::exchange::menu::MenuSet;
+use crate::exchange::{Deed, TapeMenus};
+use crate::media::PromptLibrary;
 use crate::node::NodeView;
+use crate::sip::Account;
 
 /// Questions that may wait for the control loop.
 const WAITING: usize = 64;
@@ -21,8 +27,25 @@ pub(super) enum Ask {
     Ladder(CallId, oneshot::Sender<Option<String>>),
     /// End a call; whether there is such a call.
     EndCall(CallId, oneshot::Sender<bool>),
+    /// Install a set of menus; whether that is on disk. `None`: sound has no room for it, and nothing was done.
+    Install(Box<Installing>, oneshot::Sender<Option<bool>>),
     /// Note who changed something; whether the note is on disk.
     Note(Box<Deed>, oneshot::Sender<bool>),
+}
+
+/// A set of menus, finished: control has nothing to make of it.
+#[derive(Debug)]
+pub(super) struct Installing {
+    /// The set.
+    pub set: Arc<MenuSet>,
+    /// Its sounds.
+    pub library: Arc<PromptLibrary>,
+    /// Who may register, if that changes.
+    pub accounts: Option<BTreeMap<String, Account>>,
+    /// For the tape of inputs, if there is one.
+    pub tape: Option<TapeMenus>,
+    /// For the record.
+    pub deed: Deed,
 }
 
 /// Why a question found no answer.
@@ -62,6 +85,11 @@ impl Asker {
     /// End a call.
     pub(super) async fn end_call(&self, call: CallId) -> Result<bool, AskError> {
         self.ask(|back| Ask::EndCall(call, back)).await
+    }
+
+    /// Has a set of menus installed between two inputs; whether that is on disk. `None`: sound has no room for it.
+    pub(super) async fn install(&self, installing: Installing) -> Result<Option<bool>, AskError> {
+        self.ask(|back| Ask::Install(Box::new(installing), back)).await
     }
 
     /// Notes who changed something, or tried to; whether that is on disk.

@@ -63,6 +63,8 @@ pub struct Settings {
     pub menus: Option<PathBuf>,
     /// The folder of sound; `None`: what is built in.
     pub audio: Option<PathBuf>,
+    /// How often those folders are looked at for changes; zero: never.
+    pub look_every: Duration,
     /// Who is shut out, and when.
     pub guard: GuardSettings,
     /// Limits of calls.
@@ -97,6 +99,7 @@ impl Default for Settings {
             store: PathBuf::from("var"),
             menus: None,
             audio: None,
+            look_every: Duration::from_secs(1),
             guard: GuardSettings::default(),
             exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
             dns: Vec::new(),
@@ -129,6 +132,9 @@ impl Settings {
         if let Some(mut t) = top.table(&mut findings, "files") {
             settings.menus = folder(&mut t, &mut findings, "menus");
             settings.audio = folder(&mut t, &mut findings, "audio");
+            if let Some(every) = t.duration_if_any(&mut findings, "look", &(0..=3_600)) {
+                settings.look_every = every;
+            }
             t.finish(&mut findings);
         }
         settings.guard(&mut top, &mut findings);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::ask::Ask;
+use super::ask::{Ask, Installing};
 use super::clock::Clock;
 use super::held::{Due, Held, WaitingRoom};
 use super::journal::Journal;
@@ -263,11 +263,32 @@ impl Control {
                 }
                 self.hold(self.node.seq(), Held::Answer(back, known));
             }
+            Ask::Install(installing, back) => self.install(*installing, back),
             Ask::Note(deed, back) => {
                 self.node.handle_ops(now, Ops::Note(*deed));
                 self.hold(self.node.seq(), Held::Recorded(back));
             }
         }
+    }
+
+    /// A new set of menus, between two inputs. Sound knows it before the first call that takes it.
+    fn install(&mut self, new: Installing, back: oneshot::Sender<Option<bool>>) {
+        let now = self.clock.now();
+        let Installing { set, library, accounts, tape, deed } = new;
+        if self.media.install(library).is_err() {
+            back.send(None).ok();
+            return;
+        }
+        if let (Some(tape), Some(menus)) = (&mut self.tape, tape) {
+            tape.menus(menus);
+        }
+        if let Some(accounts) = accounts {
+            self.node.set_accounts(now, accounts);
+        }
+        self.node.install_menus(now, set);
+        self.node.handle_ops(now, Ops::Note(deed));
+        self.metrics.menus.took(self.clock.mono().since(now.mono));
+        self.hold(self.node.seq(), Held::Installed(back));
     }
 
     /// Lets something wait for the disk.
@@ -288,6 +309,7 @@ impl Control {
             // Whoever asked may be gone by now: then nobody hears the answer.
             Held::Answer(back, answer) => drop(back.send(answer)),
             Held::Recorded(back) => drop(back.send(recorded)),
+            Held::Installed(back) => drop(back.send(Some(recorded))),
             // What the disk does not have is not promised.
             Held::Place(call, ticket) if recorded => {
                 self.node.handle_recorded(self.clock.now(), call, ticket);

@@ -158,7 +158,7 @@ pub fn each_sound(
             }
         }
         Place::Folder(root) => {
-            for folder in FOLDERS {
+            for folder in SOUND_FOLDERS {
                 for path in sound_files(&root.join(folder)).unwrap_or_default() {
                     let bytes = read_sound(&path);
                     file(folder, &path, bytes.as_deref());
@@ -177,10 +177,47 @@ pub fn manifest_lock(place: &Place) -> String {
     }
 }
 
-const FOLDERS: [&str; 3] = ["zh", "en", "music"];
+/// The folders of sounds: one a language, and what is the same in all.
+pub(super) const SOUND_FOLDERS: [&str; 3] = ["zh", "en", "music"];
+
+/// Every sound of a place: `zh/main.flac`, and its path where it is a file.
+pub(super) fn sounds_of(place: &Place) -> std::io::Result<Vec<(String, Option<PathBuf>)>> {
+    match place {
+        Place::BuiltIn => Ok(Audio::iter()
+            .filter(|name| name.split_once('/').is_some_and(|(folder, _)| is_sound_folder(folder)))
+            .map(|name| (name.to_string(), None))
+            .collect()),
+        Place::Folder(root) => {
+            let mut all = Vec::new();
+            for folder in SOUND_FOLDERS {
+                match sound_files(&root.join(folder)) {
+                    Ok(paths) => all.extend(paths.into_iter().filter_map(|path| {
+                        let name = path.file_name()?.to_str()?;
+                        Some((format!("{folder}/{name}"), Some(path)))
+                    })),
+                    // A language that nobody speaks, or no music.
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound && root.is_dir() => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            Ok(all)
+        }
+    }
+}
+
+/// The bytes of one of [`sounds_of`].
+pub(super) fn sound(place: &Place, key: &str) -> std::io::Result<Cow<'static, [u8]>> {
+    match place {
+        Place::BuiltIn => {
+            let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+            Audio::get(key).map(|found| found.data).ok_or_else(gone)
+        }
+        Place::Folder(root) => read_sound(&root.join(key)).map(Cow::Owned),
+    }
+}
 
 fn is_sound_folder(folder: &str) -> bool {
-    FOLDERS.contains(&folder)
+    SOUND_FOLDERS.contains(&folder)
 }
 
 fn sound_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

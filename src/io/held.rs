@@ -27,6 +27,8 @@ pub(super) enum Held {
     Answer(oneshot::Sender<bool>, bool),
     /// The answer to whoever wants to know whether it is on disk.
     Recorded(oneshot::Sender<bool>),
+    /// The same for a set of menus.
+    Installed(oneshot::Sender<Option<bool>>),
 }
 
 /// What is due now, and whether the disk has what it depends on.

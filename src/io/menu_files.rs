@@ -71,6 +71,10 @@ pub(super) fn is_ours(name: &str) -> bool {
 pub fn read_text(path: &Path) -> Result<String, MenuFilesError> {
     let unreadable = |source| MenuFilesError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
+    // Whatever else may be called so, a pipe above all, would be waited for.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")));
+    }
     let file = fs::File::open(path).map_err(unreadable)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {

@@ -20,6 +20,7 @@ mod journal;
 mod media_ports;
 mod media_worker;
 pub mod menu_files;
+pub mod menus;
 mod metrics;
 mod net;
 mod office;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::bans;
 use super::http::{self, Office};
 use super::metrics::Metrics;
-use super::socket::CommandSocket;
+use super::socket::{CommandSocket, Desks};
 use super::store::{PhoneWriter, Writer};
 use crate::base::UtcTime;
 use crate::exchange::NumberedFact;
@@ -46,11 +46,16 @@ pub(super) struct OfficeWork {
 impl OfficeWork {
     pub(super) async fn run(self) {
         let Self { writer, facts, phone_writer, phones, bans, http, commands, office, lock } = self;
-        let (asker, store) = (office.asker.clone(), office.store.clone());
         let metrics = Arc::clone(&office.metrics);
+        let desks = Desks {
+            asker: office.asker.clone(),
+            store: office.store.clone(),
+            menus: office.menus.clone(),
+            metrics: Arc::clone(&metrics),
+        };
         let commands = tokio::spawn(async move {
             if let Some(commands) = commands {
-                commands.serve(asker, store).await;
+                commands.serve(desks).await;
             }
         });
         let pages = tokio::spawn(async move {

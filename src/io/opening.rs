@@ -22,6 +22,7 @@ use super::http::{Gate, Office, Token};
 use super::journal::{Around, Figures, Journal};
 use super::media_ports::BindTo;
 use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
+use super::menus::{MenuFigures, Workshop};
 use super::metrics::Metrics;
 use super::net::Net;
 use super::office::OfficeWork;
@@ -67,7 +68,7 @@ fn media_settings(ready: &Ready) -> MediaSettings {
 pub(super) async fn open(
     ready: Ready,
     stop: mpsc::Receiver<()>,
-) -> Result<(Control, OfficeWork, Addresses), StartError> {
+) -> Result<(Control, OfficeWork, Workshop, Addresses), StartError> {
     let settings = &ready.settings;
     let lock = lock_store(&settings.store)?;
     let (net_to, net_events) = mpsc::channel(NET_EVENTS);
@@ -94,7 +95,9 @@ pub(super) async fn open(
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
     let journal_figures = Arc::new(Figures::default());
-    let metrics = metrics_of(&net, tls_figures, &media, (Arc::clone(&journal_figures), tape_figures));
+    let menu_figures = Arc::clone(&ready.bench.figures);
+    let figures = (Arc::clone(&journal_figures), tape_figures);
+    let metrics = metrics_of(&net, tls_figures, &media, (figures, menu_figures));
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
     let (asker, asks) = asking();
@@ -106,9 +109,11 @@ pub(super) async fn open(
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
     let (patience, gate) = (settings.http.patience, Arc::new(gate));
-    let office = Office { asker, store, metrics: Arc::clone(&metrics), gate, patience };
+    let rng = ready.rng.fork("passwords of later agents");
+    let (shop, menus) = Workshop::new(ready.bench, asker.clone(), clock, (ready.settings.clone(), rng));
+    let office = Office { asker, store, menus, metrics: Arc::clone(&metrics), gate, patience };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
-    let bans = (settings.store.clone(), bans);
+    let bans = (ready.settings.store.clone(), bans);
     let work = OfficeWork { writer, facts, phone_writer, phones, bans, http, office, commands, lock };
     let control = Control {
         node,
@@ -132,7 +137,7 @@ pub(super) async fn open(
     };
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
-    Ok((control, work, addresses))
+    Ok((control, work, shop, addresses))
 }
 
 /// The tape that inputs are recorded on, if they are.
@@ -154,19 +159,21 @@ fn metrics_of(
     net: &Net,
     tls: Option<Arc<TlsFigures>>,
     media: &MediaWorker,
-    disk: (Arc<Figures>, Arc<TapeFigures>),
+    (disk, menus): ((Arc<Figures>, Arc<TapeFigures>), Arc<MenuFigures>),
 ) -> Arc<Metrics> {
-    Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk))
+    Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk, menus))
 }
 
 /// All that the switchboard hangs on but its inputs.
 fn tape_opening(ready: &Ready, settings: ExchangeSettings, restored_at: Now, ledger: &Ledger) -> TapeOpening {
     let mut menus = ready.sources.clone();
+    let revision = Some(ready.menus.revision.clone());
     let manifest = menus.remove(MANIFEST).unwrap_or_default();
     TapeOpening {
         version: TAPE_VERSION,
         program: format!("hotline {}", env!("CARGO_PKG_VERSION")),
         settings,
+        revision,
         menus,
         manifest,
         restored_at,

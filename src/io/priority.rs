@@ -1,4 +1,4 @@
-//! Sound before everything else: the media thread's place among the process's threads.
+//! Sound before everything else, and what nobody waits for after it: the places of threads among the process's.
 //!
 //! Invariant: a system that does not allow it is no reason to have no calls; it is said once, in the log.
 use std::io;
@@ -9,6 +9,8 @@ use std::io;
 const STEPS: i32 = 10;
 /// The lowest value of nice there is.
 const FIRST: i32 = -20;
+/// The highest.
+const LAST: i32 = 19;
 
 /// Puts the calling thread before the others. Needs `CAP_SYS_NICE` or a limit (`LimitNICE`) that allows it.
 pub(super) fn hurry() {
@@ -17,6 +19,14 @@ pub(super) fn hurry() {
         Err(why) => {
             tracing::info!(%why, "the media thread may not go first: LimitNICE=-10 or CAP_SYS_NICE would let it");
         }
+    }
+}
+
+/// Puts the calling thread behind the others: what it does may take as long as it likes. Never refused.
+pub(super) fn give_way() {
+    let nice = rustix::process::getpriority_process(None).unwrap_or(0);
+    if let Err(why) = rustix::process::setpriority_process(None, (nice + STEPS).min(LAST)) {
+        tracing::debug!(%why, "a thread cannot give way");
     }
 }
 

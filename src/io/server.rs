@@ -14,15 +14,15 @@ use super::config::Settings;
 use super::config_http::{HttpSettings, Right, TokenPlace};
 use super::config_words::SecretPlace;
 use super::descriptors::{self, Capacity, Needs};
-use super::embedded::{self, Place};
 use super::http::Token;
 use super::menu_files::MenuFilesError;
+use super::menus::{self, Bench, Boot};
 use super::opening::open;
 use super::secrets::{self, AgentSecrets, Secret, SecretError};
 use super::store::StoreError;
 use super::tls::TlsError;
 use crate::base::{AgentId, Rng, TrunkId};
-use crate::exchange::menu::{Diagnostic, MenuSet, PromptTexts, render};
+use crate::exchange::menu::MenuSet;
 use crate::media::PromptLibrary;
 use crate::sip::Credentials;
 
@@ -107,6 +107,7 @@ pub struct Server {
     stop: mpsc::Sender<()>,
     control: Option<JoinHandle<()>>,
     office: Option<JoinHandle<()>>,
+    workshop: Option<JoinHandle<()>>,
 }
 
 /// Tells a running server to stop.
@@ -132,6 +133,7 @@ pub(super) struct Ready {
     pub sources: BTreeMap<String, String>,
     pub warnings: String,
     pub prompts: Arc<PromptLibrary>,
+    pub bench: Bench,
     pub secrets: AgentSecrets,
     pub trunks: BTreeMap<TrunkId, Option<Credentials>>,
     pub tokens: Vec<Token>,
@@ -148,13 +150,15 @@ impl Server {
         let secrets = AgentSecrets { of: ready.secrets.of.clone(), fresh: ready.secrets.fresh.clone() };
         let (stop, stopped) = mpsc::channel(2);
         let (office_to, office_from) = oneshot::channel();
+        let (shop_to, shop_from) = oneshot::channel();
         let (control_to, control_from) = std::sync::mpsc::channel();
         let control = spawn("control", move |runtime| {
             runtime.block_on(async move {
                 match Box::pin(open(ready, stopped)).await {
-                    Ok((control, office, addresses)) => {
-                        // Whoever started us waits for both; when it is gone there is nobody to serve.
-                        if office_to.send(office).is_err() || control_to.send(Ok(addresses)).is_err() {
+                    Ok((control, office, shop, addresses)) => {
+                        // Whoever started us waits for all; when it is gone there is nobody to serve.
+                        let sent = office_to.send(office).is_ok() && shop_to.send(shop).is_ok();
+                        if !sent || control_to.send(Ok(addresses)).is_err() {
                             return;
                         }
                         Box::pin(control.run()).await;
@@ -170,6 +174,13 @@ impl Server {
                 }
             });
         })?;
+        let workshop = spawn("menus", move |runtime| {
+            runtime.block_on(async move {
+                if let Ok(shop) = shop_from.await {
+                    Box::pin(shop.run()).await;
+                }
+            });
+        })?;
         let gone = || StartError::Settings("the control thread ended before it began".to_owned());
         let addresses = control_from.recv().map_err(|_| gone())??;
         Ok(Self {
@@ -181,6 +192,7 @@ impl Server {
             stop,
             control: Some(control),
             office: Some(office),
+            workshop: Some(workshop),
         })
     }
 
@@ -196,7 +208,7 @@ impl Server {
 
     /// Waits until the server has ended and everything is written.
     pub fn join(mut self) {
-        for thread in [self.control.take(), self.office.take()].into_iter().flatten() {
+        for thread in [self.control.take(), self.office.take(), self.workshop.take()].into_iter().flatten() {
             if thread.join().is_err() {
                 tracing::error!("a thread of the server panicked");
             }
@@ -238,7 +250,7 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         source: io::Error::other(e.to_string()),
     })?;
     let rng = Rng::from_seed(seed);
-    let (menus, warnings, mut sources) = read_menus(&settings)?;
+    let Boot { set: menus, library: prompts, warnings, texts: mut sources, bench } = menus::boot(&settings)?;
     if settings.tape.is_none() {
         sources.clear();
     }
@@ -250,10 +262,6 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
                 known.join(", ")
             )));
         }
-    }
-    let (prompts, errors) = embedded::sounds(&Place::of(settings.audio.as_deref()), &settings.codecs);
-    for error in errors {
-        tracing::error!(%error, "a prompt cannot be played");
     }
     make_folder(&settings.store)?;
     let agents: Vec<AgentId> = menus.acd.agents.keys().cloned().collect();
@@ -270,30 +278,7 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         trunks.insert(id.clone(), credentials);
     }
     let tokens = read_tokens(&settings.http)?;
-    let prompts = Arc::new(prompts);
-    Ok(Ready { settings, menus, sources, warnings, prompts, secrets, trunks, tokens, rng, clock })
-}
-
-type ReadMenus = (Arc<MenuSet>, String, BTreeMap<String, String>);
-
-fn read_menus(settings: &Settings) -> Result<ReadMenus, StartError> {
-    let place = Place::of(settings.menus.as_deref());
-    let manifest = embedded::manifest(&Place::of(settings.audio.as_deref()))?;
-    let mut files = embedded::menus(&place)?;
-    let (texts, mut found) = PromptTexts::read(MANIFEST, &manifest);
-    let loaded = MenuSet::load(&files, &texts.known());
-    files.insert(MANIFEST.to_owned(), manifest);
-    match loaded {
-        Ok((set, warnings)) if !found.iter().any(Diagnostic::is_error) => {
-            found.extend(warnings);
-            let text = render(&found, &files, false);
-            Ok((Arc::new(set), text, files))
-        }
-        Ok((_, more)) | Err(more) => {
-            found.extend(more);
-            Err(StartError::Menus { place: place.to_string(), text: render(&found, &files, false) })
-        }
-    }
+    Ok(Ready { settings, menus, sources, warnings, prompts, bench, secrets, trunks, tokens, rng, clock })
 }
 
 fn make_folder(store: &Path) -> Result<(), StartError> {

@@ -12,15 +12,19 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::ask::Asker;
+use super::menus::{By, Files, Job, MenuDesk};
+use super::metrics::Metrics;
 use super::store::{CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Store};
 use crate::base::CallId;
 use crate::exchange::Deed;
 use crate::node::NodeView;
 
 /// A question takes no more than this many bytes.
-const LINE: u64 = 64 * 1024;
+const LINE: u64 = 16 << 20;
 /// Commands at once; the next one waits.
 const COMMANDS: usize = 32;
+/// A set of menus is checked before it is installed.
+const CHECKED_WITHIN: Duration = Duration::from_mins(2);
 /// And no more than this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -55,6 +59,37 @@ pub enum Question {
         /// At most this many.
         limit: u32,
     },
+    /// Install a set of menus.
+    Install {
+        /// The set; `None`: that of the folders of the settings.
+        files: Option<Files>,
+    },
+    /// Take a kept set of menus back.
+    RollBack {
+        /// Its number or revision; `None`: the one before.
+        to: Option<String>,
+    },
+    /// Which sets of menus are kept.
+    Revisions,
+    /// Which set of menus holds, and which was not taken.
+    Menus,
+}
+
+impl Question {
+    /// How long its answer may take.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Install { .. } | Self::RollBack { .. } | Self::Revisions => CHECKED_WITHIN,
+            Self::Status
+            | Self::Calls { .. }
+            | Self::Call(_)
+            | Self::Ladder(_)
+            | Self::End(_)
+            | Self::Audit { .. }
+            | Self::Promises(_)
+            | Self::Menus => PATIENCE,
+        }
+    }
 }
 
 /// What the server answers.
@@ -82,6 +117,19 @@ pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serd
 }
 
 type Full = Answer<Box<NodeView>, Vec<CallRow>, Box<CallStory>>;
+
+/// Who answers questions.
+#[derive(Debug, Clone)]
+pub(super) struct Desks {
+    /// Control.
+    pub asker: Asker,
+    /// The record.
+    pub store: Store,
+    /// The menus' workshop.
+    pub menus: MenuDesk,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+}
 
 /// The open socket; its file goes with it.
 #[derive(Debug)]
@@ -125,15 +173,15 @@ fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
 
 impl CommandSocket {
     /// Answers questions until the task is dropped.
-    pub(super) async fn serve(self, asker: Asker, store: Store) {
+    pub(super) async fn serve(self, desks: Desks) {
         match self.listener.try_clone().and_then(UnixListener::from_std) {
-            Ok(listener) => answer_all(&listener, &asker, &store).await,
+            Ok(listener) => answer_all(&listener, &desks).await,
             Err(e) => tracing::error!(error = %e, "no commands: `hotline calls` will not work"),
         }
     }
 }
 
-async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
+async fn answer_all(listener: &UnixListener, desks: &Desks) {
     let room = Arc::new(Semaphore::new(COMMANDS));
     loop {
         // Never closed, so a permit comes.
@@ -146,10 +194,10 @@ async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
                 continue;
             }
         };
-        let (asker, store) = (asker.clone(), store.clone());
+        let desks = desks.clone();
         tokio::spawn(async move {
             let _permit = permit;
-            match tokio::time::timeout(PATIENCE, answer_one(stream, &asker, &store)).await {
+            match tokio::time::timeout(CHECKED_WITHIN, answer_one(stream, &desks)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => tracing::debug!(error = %e, "a command went away"),
                 Err(_) => tracing::debug!("a command took too long"),
@@ -158,13 +206,13 @@ async fn answer_all(listener: &UnixListener, asker: &Asker, store: &Store) {
     }
 }
 
-async fn answer_one(stream: UnixStream, asker: &Asker, store: &Store) -> io::Result<()> {
+async fn answer_one(stream: UnixStream, desks: &Desks) -> io::Result<()> {
     let who = account(&stream);
     let (reads, mut writes) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reads.take(LINE)).read_line(&mut line).await?;
+    tokio::time::timeout(PATIENCE, BufReader::new(reads.take(LINE)).read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Question>(&line) {
-        Ok(question) => answer(question, &who, (asker, store)).await,
+        Ok(question) => answer(question, &who, desks).await,
         Err(e) => Full::Refused(format!("not a question: {e}")),
     };
     let mut text = serde_json::to_string(&answer).map_err(io::Error::other)?;
@@ -185,7 +233,8 @@ fn deed(who: &str, what: &str, about: String, outcome: &str) -> Deed {
     Deed { who, from: "here".to_owned(), what, about, outcome }
 }
 
-async fn answer(question: Question, who: &str, (asker, store): (&Asker, &Store)) -> Full {
+async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
+    let Desks { asker, store, .. } = desks;
     let refused = |e: &dyn std::fmt::Display| Full::Refused(e.to_string());
     match question {
         Question::Status => asker.view().await.map_or_else(|e| refused(&e), Full::Status),
@@ -221,6 +270,24 @@ async fn answer(question: Question, who: &str, (asker, store): (&Asker, &Store))
             Ok(rows) => serde_json::to_value(rows).map_or_else(|e| refused(&e), Full::Json),
             Err(e) => refused(&e),
         },
+        Question::Install { files } => menus(desks, Job::Install(files, here(who))).await,
+        Question::RollBack { to } => menus(desks, Job::RollBack(to, here(who))).await,
+        Question::Revisions => menus(desks, Job::Revisions).await,
+        Question::Menus => {
+            serde_json::to_value(desks.metrics.menus.told()).map_or_else(|e| refused(&e), Full::Json)
+        }
+    }
+}
+
+fn here(who: &str) -> By {
+    By { who: who.to_owned(), from: "here".to_owned() }
+}
+
+async fn menus(desks: &Desks, job: Job) -> Full {
+    match desks.menus.order(job).await.map(serde_json::to_value) {
+        Ok(Ok(outcome)) => Full::Json(outcome),
+        Ok(Err(e)) => Full::Refused(e.to_string()),
+        Err(e) => Full::Refused(e.to_string()),
     }
 }
 
@@ -228,7 +295,7 @@ async fn answer(question: Question, who: &str, (asker, store): (&Asker, &Store))
 pub async fn ask(folder: &Path, question: &Question) -> io::Result<Answer> {
     let late =
         || io::Error::new(io::ErrorKind::TimedOut, "hotline does not answer; is it stopped or overloaded?");
-    tokio::time::timeout(PATIENCE, ask_patiently(folder, question)).await.map_err(|_| late())?
+    tokio::time::timeout(question.patience(), ask_patiently(folder, question)).await.map_err(|_| late())?
 }
 
 async fn ask_patiently(folder: &Path, question: &Question) -> io::Result<Answer> {

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::Duration;
 
 use crate::base::UtcTime;
-use crate::exchange::{Command, Entry, TapeLine, TapeOpening};
+use crate::exchange::{Command, Entry, TapeLine, TapeMenus, TapeOpening};
 
 /// Lines on their way to the disk.
 const WAITING: usize = 65_536;
@@ -78,6 +78,13 @@ impl Tape {
     pub(super) fn entry(&mut self, entry: &Entry) {
         if self.to.is_some() {
             self.send(TapeLine::Entry(entry.clone()));
+        }
+    }
+
+    /// A set of menus is installed next.
+    pub(super) fn menus(&mut self, menus: TapeMenus) {
+        if self.to.is_some() {
+            self.send(TapeLine::Menus(Box::new(menus)));
         }
     }
 
@@ -242,6 +249,7 @@ mod tests {
 
     fn opening() -> TapeOpening {
         TapeOpening {
+            revision: None,
             version: crate::exchange::TAPE_VERSION,
             program: "test".into(),
             settings: ExchangeSettings::default(),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what the leg hears is [`hearing`](crate::media::hearing) of its desired state and of nothing else.
 //! Memory: under 2.3 KiB, 14 KiB more once it was mixed, and the names of what is played and was played last.
+use std::sync::Arc;
+
 use crate::base::{Instant, LegId};
 use crate::media::frame::{FRAME, SAMPLES_PER_MS, duration_of, packet_duration, samples_in};
 use crate::media::hearing::{Desire, Format, Hearing, hearing};
@@ -12,7 +14,7 @@ use crate::media::pressing::Pressing;
 use crate::media::quiet::Quiet;
 use crate::media::wakes::Wakes;
 use crate::media::watch::Watch;
-use crate::media::{Codec, Encoder, LegFigures, RemoteMedia, SoundRules};
+use crate::media::{Codec, Encoder, LegFigures, PromptLibrary, RemoteMedia, SoundRules};
 use crate::rtp::RtpSession;
 
 /// Ticks of neighbouring legs lie this far apart, in nanoseconds: the golden part of 20 ms spreads any run of numbers.
@@ -24,6 +26,8 @@ pub(super) struct MediaLeg {
     pub(super) id: LegId,
     pub(super) port: u16,
     pub(super) rtp: RtpSession,
+    /// What can be played to it: what held when it was opened, whatever is installed later.
+    pub(super) prompts: Arc<PromptLibrary>,
     pub(super) agreed: Option<RemoteMedia>,
     pub(super) mouth: Mouth,
     /// For keys in its sound.
@@ -47,11 +51,12 @@ pub(super) struct MediaLeg {
 
 impl MediaLeg {
     /// A leg on a local port, of which nothing is agreed yet.
-    pub(super) fn new(id: LegId, port: u16, rtp: RtpSession) -> Self {
+    pub(super) fn new(id: LegId, port: u16, rtp: RtpSession, prompts: Arc<PromptLibrary>) -> Self {
         Self {
             id,
             port,
             rtp,
+            prompts,
             agreed: None,
             mouth: Mouth::default(),
             listening: Listening::default(),
@@ -161,7 +166,12 @@ mod tests {
     use crate::base::{Now, Rng};
 
     fn leg(id: u64) -> MediaLeg {
-        MediaLeg::new(LegId(id), 0, RtpSession::new(Now::default(), 8_000, Rng::from_number(id)))
+        MediaLeg::new(
+            LegId(id),
+            0,
+            RtpSession::new(Now::default(), 8_000, Rng::from_number(id)),
+            Arc::default(),
+        )
     }
 
     #[test]

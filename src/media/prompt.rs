@@ -1,6 +1,7 @@
 //! Prompts, decoded once when they are loaded, kept ready to send in every codec, shared by all legs.
 //!
-//! Invariant: a library does not change once it is in use (it is replaced as a whole, by `Arc`); each prompt is a whole
+//! Invariant: a library does not change once it is in use (it is replaced as a whole, by `Arc`; a leg keeps the one it was
+//! opened with, so that what a caller hears fits the menus that he is in); each prompt is a whole
 //! number of 20 ms frames (160 bytes in each codec); on the call path nothing is decoded, resampled or encoded.
 //! What 16 kHz gives more is kept where the file has it and a codec can carry it.
 use std::collections::BTreeMap;
@@ -120,6 +121,14 @@ impl PromptLibrary {
     /// # Errors
     /// What is wrong with the file; the library is then as before.
     pub fn add(&mut self, language: Language, id: PromptId, file: &[u8]) -> Result<Duration, AudioError> {
+        let prompt = self.read(file)?;
+        Ok(self.insert(language, id, prompt))
+    }
+    /// Decodes a file for a library of these codecs, and adds it nowhere.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn read(&self, file: &[u8]) -> Result<Prompt, AudioError> {
         let sound = decode_audio(file, PROMPT_MAX)?;
         let at = |rate: u32| {
             let samples = to_sample_rate(&sound.samples, sound.rate, rate)
@@ -128,8 +137,11 @@ impl PromptLibrary {
         };
         let is_wide = self.codecs.contains(&Codec::G722) && sound.rate > SAMPLE_RATE;
         let wide = is_wide.then(|| at(WIDE_RATE)).transpose()?;
-        let prompt = Prompt::new(&at(SAMPLE_RATE)?, wide.as_deref(), &self.codecs);
-        Ok(self.insert(language, id, prompt))
+        Ok(Prompt::new(&at(SAMPLE_RATE)?, wide.as_deref(), &self.codecs))
+    }
+    /// Adds a prompt that another library of the same codecs has: nothing is decoded, and it is in memory once.
+    pub fn share(&mut self, language: Language, id: PromptId, prompt: Arc<Prompt>) {
+        self.prompts.entry(language).or_default().insert(id, prompt);
     }
     /// Adds sound made by the program, at 8 kHz; hands back how long it lasts.
     pub fn add_samples(&mut self, language: Language, id: PromptId, samples: &[i16]) -> Duration {

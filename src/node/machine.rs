@@ -23,7 +23,9 @@ use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
-use crate::sip::{ConnId, Destination, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent};
+use crate::sip::{
+    Account, ConnId, Destination, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent,
+};
 
 /// The whole server but for its doors and windows.
 pub struct Node {
@@ -226,6 +228,13 @@ impl Node {
     pub fn handle_ops(&mut self, now: Now, ops: Ops) {
         self.tick(now);
         self.later.push_back(Input::Ops(ops));
+        self.settle();
+    }
+
+    /// Who may register as an agent from now on. Phones of those who are not among them are forgotten.
+    pub fn set_accounts(&mut self, now: Now, accounts: BTreeMap<String, Account>) {
+        self.tick(now);
+        self.sip.set_accounts(accounts);
         self.settle();
     }
 

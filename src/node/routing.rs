@@ -29,9 +29,12 @@ pub(super) struct Route {
 }
 
 impl Node {
-    /// Third parties are called over the trunks that the directory names.
+    /// Third parties are called over the trunks that the directory names: the one of the call's own revision first.
     pub(super) fn ring_party(&mut self, party: &PartyId, called: Called) {
-        let entry = self.menus.directory.get(party).map(|p| (p.trunks.clone(), p.number.clone()));
+        let own = self.board.exchange().menus_of(called.call);
+        let found = own.and_then(|menus| menus.directory.get(party));
+        let entry =
+            found.or_else(|| self.menus.directory.get(party)).map(|p| (p.trunks.clone(), p.number.clone()));
         match entry {
             Some((trunks, number)) => self.ring_over((&trunks, &number), called),
             None => self.later.push_back(Input::LegEnded { leg: called.leg, cause: Cause::NotFound }),

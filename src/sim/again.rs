@@ -1,13 +1,13 @@
 //! A tape played again: the same inputs to the same machines must give the same entries, facts and commands, bit for bit. A
 //! bug report is a file.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::exchange::menu::{Diagnostic, MenuSet, PromptTexts};
-use crate::exchange::{Entry, Happening, Switchboard, TAPE_VERSION, TapeLine, TapeOpening};
+use crate::exchange::{Entry, Happening, Switchboard, TAPE_VERSION, TapeLine, TapeMenus, TapeOpening};
 
 /// Why a tape cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,10 +151,24 @@ fn json(what: &impl Serialize) -> String {
 
 struct Deck {
     board: Switchboard,
-    menus: Arc<MenuSet>,
+    /// Every set so far, by its revision.
+    menus: BTreeMap<String, Arc<MenuSet>>,
     entries: Pair,
     commands: Pair,
     playing: Playing,
+}
+
+fn read_menus(
+    (files, manifest): (&BTreeMap<String, String>, &str),
+    revision: Option<&str>,
+) -> Result<Arc<MenuSet>, TapeError> {
+    let (texts, _) = PromptTexts::read("manifest.toml", manifest);
+    let (mut menus, _) = MenuSet::load(files, &texts.known())
+        .map_err(|found| TapeError::Menus(found.first().map(Diagnostic::line).unwrap_or_default()))?;
+    if let Some(revision) = revision {
+        revision.clone_into(&mut menus.revision);
+    }
+    Ok(Arc::new(menus))
 }
 
 impl Deck {
@@ -162,16 +176,21 @@ impl Deck {
         if opening.version != TAPE_VERSION {
             return Err(TapeError::Version(opening.version));
         }
-        let (texts, _) = PromptTexts::read("manifest.toml", &opening.manifest);
-        let (menus, _) = MenuSet::load(&opening.menus, &texts.known())
-            .map_err(|found| TapeError::Menus(found.first().map(Diagnostic::line).unwrap_or_default()))?;
-        let menus = Arc::new(menus);
+        let menus = read_menus((&opening.menus, &opening.manifest), opening.revision.as_deref())?;
         let mut board = Switchboard::new(opening.settings, Arc::clone(&menus));
         board.restore(opening.restored_at, &opening.ledger);
         let playing = Playing { program: opening.program, ..Playing::default() };
+        let menus = BTreeMap::from([(menus.revision.clone(), menus)]);
         let mut deck = Self { board, menus, entries: Pair::default(), commands: Pair::default(), playing };
         deck.drain();
         Ok(deck)
+    }
+
+    /// A set that is installed later.
+    fn learn(&mut self, taped: &TapeMenus) -> Result<(), TapeError> {
+        let set = read_menus((&taped.menus, &taped.manifest), Some(&taped.revision))?;
+        self.menus.insert(taped.revision.clone(), set);
+        Ok(())
     }
 
     /// One line. `false`: the rest need not be looked at.
@@ -179,6 +198,7 @@ impl Deck {
         match what {
             TapeLine::Opening(_) => return Ok(false),
             TapeLine::CutOff(why) => self.playing.cut_off = Some(why),
+            TapeLine::Menus(taped) => self.learn(&taped)?,
             TapeLine::Command(command) => self.commands.taped.push_back((line, json(&command))),
             TapeLine::Entry(entry) => {
                 self.entries.taped.push_back((line, json(&entry)));
@@ -195,8 +215,7 @@ impl Deck {
         }
         self.playing.inputs += 1;
         let menus = &self.menus;
-        let same = |revision: &str| (menus.revision == revision).then(|| Arc::clone(menus));
-        let fed = self.board.replay(entry, same);
+        let fed = self.board.replay(entry, |revision| menus.get(revision).map(Arc::clone));
         fed.ok_or_else(|| {
             let revision = match &entry.what {
                 Happening::Installed { revision } => revision.clone(),

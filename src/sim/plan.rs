@@ -100,12 +100,15 @@ fn staffed(menus: &MenuSet, scenario: &Scenario) -> MenuSet {
     let mut set = menus.clone();
     for group in &scenario.agents {
         for id in &group.ids {
-            let agent = set.acd.agents.entry(AgentId::from(id.as_str())).or_insert_with(|| AgentPlan {
-                alias: group.name.clone(),
-                skills: BTreeMap::new(),
-                languages: Vec::new(),
-                unanswered_max: 3,
-            });
+            let agent =
+                Arc::make_mut(&mut set.acd).agents.entry(AgentId::from(id.as_str())).or_insert_with(|| {
+                    AgentPlan {
+                        alias: group.name.clone(),
+                        skills: BTreeMap::new(),
+                        languages: Vec::new(),
+                        unanswered_max: 3,
+                    }
+                });
             if let Some(skills) = &group.skills {
                 agent.skills.clone_from(skills);
                 agent.languages.clone_from(&group.languages);
@@ -113,7 +116,7 @@ fn staffed(menus: &MenuSet, scenario: &Scenario) -> MenuSet {
         }
     }
     for (name, change) in &scenario.queues {
-        if let Some(queue) = set.acd.queues.get_mut(name) {
+        if let Some(queue) = Arc::make_mut(&mut set.acd).queues.get_mut(name) {
             let set = |to: &mut Duration, from: Option<Duration>| *to = from.unwrap_or(*to);
             set(&mut queue.ring_for, change.ring_for);
             set(&mut queue.wrap_up, change.wrap_up);

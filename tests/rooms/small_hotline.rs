@@ -27,7 +27,7 @@ pub(crate) fn menus() -> Arc<MenuSet> {
         menus: all_menus(),
         human: QueueId::from("general"),
         queues: queues(),
-        acd: plan(),
+        acd: Arc::new(plan()),
         codes: BTreeMap::from([
             ("*81".into(), FeatureCode::SignIn),
             ("*82".into(), FeatureCode::SignOut),

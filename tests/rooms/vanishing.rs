@@ -1,5 +1,6 @@
 //! An agent's phone that vanishes, in simulated time: found out within 10 s, the caller at his old place within 2 s of
 //! that, and nobody rung into the void.
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotline::base::Instant;
@@ -204,9 +205,9 @@ fn a_phone_that_never_answered_a_question_is_not_thought_gone_by_its_silence() {
 fn a_full_queue_takes_back_whom_it_gave_away() {
     let mut w = World::tuned(|_| (), |settings| settings.ask_phones = seconds(10));
     let mut menus = (*World::menus()).clone();
-    let general = menus.acd.queues.get_mut(&"general".into()).unwrap();
+    let general = Arc::make_mut(&mut menus.acd).queues.get_mut(&"general".into()).unwrap();
     general.size_max = 1;
-    w.node.install_menus(w.now, std::sync::Arc::new(menus));
+    w.node.install_menus(w.now, Arc::new(menus));
     w.sign_in(AGENT);
     w.wait(seconds(11));
     w.dial(CALLER, "95188");

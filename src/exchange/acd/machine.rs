@@ -96,6 +96,9 @@ impl Acd {
     /// finishes his conversation; callers of a queue that is gone overflow with [`super::OverflowCause::NoSuchQueue`].
     pub fn install(&mut self, now: Now, plan: Arc<AcdPlan>) {
         self.advance(now);
+        if Arc::ptr_eq(&self.plan, &plan) {
+            return;
+        }
         self.replace_plan(plan);
         self.dispatch();
         self.run_due();

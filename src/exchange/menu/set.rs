@@ -34,7 +34,7 @@ pub struct MenuSet {
     /// The queues, as callers see them.
     pub queues: BTreeMap<QueueId, Queue>,
     /// The queues and agents, as the Acd sees them.
-    pub acd: AcdPlan,
+    pub acd: Arc<AcdPlan>,
     /// What agents dial to sign in and out, to pause, to be ready.
     pub codes: BTreeMap<String, FeatureCode>,
     /// What agents press during a call.
@@ -246,6 +246,21 @@ impl MenuSet {
     /// The queue behind a code that an agent entered.
     pub fn queue_of_code(&self, code: &str) -> Option<&QueueId> {
         self.queues.iter().find(|(_, q)| q.code.as_deref() == Some(code)).map(|(id, _)| id)
+    }
+    /// Takes from an older set what is the same in both, so that it is held once and known to be unchanged without
+    /// being compared again; how many menus those are.
+    pub fn share_with(&mut self, older: &Self) -> usize {
+        let mut shared = 0;
+        for (id, menu) in &mut self.menus {
+            if let Some(same) = older.menus.get(id).filter(|old| *old == menu) {
+                *menu = Arc::clone(same);
+                shared += 1;
+            }
+        }
+        if self.acd == older.acd {
+            self.acd = Arc::clone(&older.acd);
+        }
+        shared
     }
     /// Everybody who has all of these skills.
     pub fn agents_with(&self, skills: &[SkillId]) -> impl Iterator<Item = &AgentId> {

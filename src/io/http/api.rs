@@ -12,6 +12,7 @@ use super::gate::refusal;
 use crate::base::CallId;
 use crate::exchange::menu::Day;
 use crate::io::ask::AskError;
+use crate::io::menus::MenusTold;
 use crate::io::store::{CallFilter, PromiseFilter, StoreError};
 use crate::node::NodeView;
 
@@ -38,14 +39,17 @@ pub(super) async fn metrics(State(office): State<Office>) -> Response {
 struct Status {
     /// What is wrong with disk and store; empty when all is well.
     alarms: Vec<&'static str>,
+    /// Which set of menus holds, and which was not taken.
+    menus_told: MenusTold,
     #[serde(flatten)]
     view: Box<NodeView>,
 }
 
 /// `GET /api/v1/status`: all that is going on.
 pub(super) async fn status(State(office): State<Office>) -> Response {
-    let alarms = office.metrics.alarms();
-    office.asker.view().await.map_or_else(busy, |view| Json(Status { alarms, view }).into_response())
+    let (alarms, menus_told) = (office.metrics.alarms(), office.metrics.menus.told());
+    let told = |view| Json(Status { alarms, menus_told, view }).into_response();
+    office.asker.view().await.map_or_else(busy, told)
 }
 
 /// The question part of `GET /api/v1/calls`.

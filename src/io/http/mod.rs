@@ -3,17 +3,19 @@
 mod api;
 mod doors;
 mod gate;
+mod menus;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use doors::Doors;
@@ -22,6 +24,7 @@ use gate::{Remote, identify, need};
 
 use super::ask::Asker;
 use super::config_http::Right;
+use super::menus::MenuDesk;
 use super::metrics::Metrics;
 use super::store::Store;
 
@@ -32,6 +35,8 @@ pub(super) struct Office {
     pub asker: Asker,
     /// The record.
     pub store: Store,
+    /// The way to the menus' workshop.
+    pub menus: MenuDesk,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may come in.
@@ -56,9 +61,17 @@ fn router(office: Office) -> Router {
         .route("/api/v1/calls/{call}/ladder", get(api::ladder))
         .route("/api/v1/audit", get(api::audit))
         .route("/api/v1/promises", get(api::promises))
+        .route("/api/v1/menus/revisions", get(menus::revisions))
         .route("/metrics", get(api::metrics))
         .layer(only(Right::Read));
-    let guarded = read.layer(middleware::from_fn_with_state(office.clone(), identify));
+    let menus = Router::new()
+        .route("/api/v1/menus", post(menus::install))
+        .route("/api/v1/menus/validate", post(menus::validate))
+        .route("/api/v1/menus/reload", post(menus::reload))
+        .route("/api/v1/menus/rollback", post(menus::roll_back))
+        .layer(DefaultBodyLimit::max(menus::SET_BYTES))
+        .layer(only(Right::Menus));
+    let guarded = read.merge(menus).layer(middleware::from_fn_with_state(office.clone(), identify));
     Router::new()
         .route("/", get(|| async { asset("text/html; charset=utf-8", include_str!("page.html")) }))
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }))

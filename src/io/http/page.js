@@ -67,8 +67,14 @@ const alarm = {
   journal_entries_lost: "entries of the journal were lost",
   store: "the record cannot be written: it waits in memory",
   facts_lost: "facts were lost: the record was away for too long",
+  menus_refused: "the menus' files were changed and are not installed; those before hold (hotline revisions)",
 };
-const alarms = (v) => byId("alarms").replaceChildren(...(v.alarms || []).map((a) => el("p", alarm[a] || words(a), "alarm")));
+const alarms = (v) => {
+  const m = v.menus_told, lines = (v.alarms || []).map((a) => el("p", alarm[a] || words(a), "alarm"));
+  for (const line of (m.refused ? m.refused.why.slice(0, 5) : [])) lines.push(el("p", line, "alarm"));
+  if (m.apart) lines.push(el("p", `menus: set ${m.number} (${v.menus}) holds, which was rolled back to or sent; the files hold another one until they change`, "alarm"));
+  byId("alarms").replaceChildren(...lines);
+};
 
 const figures = (v) => {
   const b = v.board, acd = b.acd;

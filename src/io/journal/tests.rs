@@ -124,6 +124,7 @@ impl Bench {
             (Arc::default(), None),
             Arc::default(),
             (Arc::clone(&figures), Arc::default()),
+            Arc::default(),
         ));
         let disk =
             Faulty { folder: Folder::open(&path).unwrap(), fault: Arc::clone(&fault), path: path.clone() };

@@ -46,7 +46,7 @@ pub(super) enum FromMedia {
 /// The media thread, seen from control. Dropping it ends the thread.
 #[derive(Debug)]
 pub(super) struct MediaWorker {
-    commands: Option<SyncSender<MediaCommand>>,
+    commands: Option<SyncSender<Order>>,
     waker: Arc<Waker>,
     woken: Arc<AtomicBool>,
     counters: Arc<MediaCounters>,
@@ -103,6 +103,12 @@ pub(super) struct MediaSettings {
     pub rules: SoundRules,
 }
 
+/// What control says to sound, in order.
+enum Order {
+    Command(MediaCommand),
+    Prompts(Arc<PromptLibrary>),
+}
+
 /// A command found no room: counted by whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoRoom;
@@ -148,7 +154,16 @@ impl MediaWorker {
 
     /// Hands over a command without waiting.
     pub(super) fn send(&self, command: MediaCommand) -> Result<(), NoRoom> {
-        let sent = self.commands.as_ref().is_some_and(|c| c.try_send(command).is_ok());
+        self.order(Order::Command(command))
+    }
+
+    /// Legs that are opened from now on hear these prompts. Nothing waits for it, and nothing is decoded.
+    pub(super) fn install(&self, prompts: Arc<PromptLibrary>) -> Result<(), NoRoom> {
+        self.order(Order::Prompts(prompts))
+    }
+
+    fn order(&self, order: Order) -> Result<(), NoRoom> {
+        let sent = self.commands.as_ref().is_some_and(|c| c.try_send(order).is_ok());
         // One wake-up is enough until the thread has looked.
         if !self.woken.swap(true, Ordering::AcqRel)
             && let Err(e) = self.waker.wake()
@@ -180,7 +195,7 @@ struct Slot {
 
 struct Worker {
     poll: Poll,
-    orders: Receiver<MediaCommand>,
+    orders: Receiver<Order>,
     events: EventsOut,
     woken: Arc<AtomicBool>,
     plane: MediaPlane,
@@ -273,7 +288,8 @@ impl Worker {
         self.orders_left = true;
         for _ in 0..ORDERS_AT_ONCE {
             match self.orders.try_recv() {
-                Ok(command) => self.obey(command),
+                Ok(Order::Command(command)) => self.obey(command),
+                Ok(Order::Prompts(prompts)) => self.plane.set_prompts(prompts),
                 Err(TryRecvError::Empty) => {
                     self.orders_left = false;
                     return true;

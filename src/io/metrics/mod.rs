@@ -1,5 +1,6 @@
 //! `/metrics`: `OpenMetrics` text, made at each scrape from the structs that do the counting. Nothing is counted twice,
 //! and no counter costs a call more than an atomic add.
+mod of_menus;
 mod of_node;
 
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use prometheus_client::registry::Registry;
 use crate::io::clock::Clock;
 use crate::io::journal::Figures;
 use crate::io::media_worker::MediaCounters;
+use crate::io::menus::MenuFigures;
 use crate::io::net::NetFigures;
 use crate::io::tape::TapeFigures;
 use crate::io::tls::TlsFigures;
 use crate::media::LegFigures;
 use crate::node::NodeView;
+use of_menus::menus;
 use of_node::{agents, held, promises, queues, stages, trunks, user_agent};
 
 type Labels = Vec<(&'static str, String)>;
@@ -32,6 +35,8 @@ pub(in crate::io) struct Metrics {
     /// The journal's own.
     pub journal: Arc<Figures>,
     tape: Arc<TapeFigures>,
+    /// Sets of menus.
+    pub menus: Arc<MenuFigures>,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
     /// Facts that wait for the store.
@@ -140,6 +145,7 @@ impl Metrics {
         (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
         media: Arc<MediaCounters>,
         (journal, tape): (Arc<Figures>, Arc<TapeFigures>),
+        menus: Arc<MenuFigures>,
     ) -> Self {
         Self {
             net,
@@ -147,6 +153,7 @@ impl Metrics {
             media,
             journal,
             tape,
+            menus,
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
@@ -249,6 +256,7 @@ impl Metrics {
         self.sound(sheet);
         self.journal(sheet);
         self.tape(sheet);
+        menus(sheet, &self.menus);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
             "media_commands_dropped",
@@ -269,6 +277,7 @@ impl Metrics {
             ("journal_entries_lost", some(&self.journal.lost)),
             ("store", is(&self.store_broken)),
             ("facts_lost", some(&self.facts_dropped)),
+            ("menus_refused", self.menus.told().refused.is_some()),
         ];
         all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
     }
@@ -284,7 +293,7 @@ impl Metrics {
     fn journal(&self, sheet: &mut Sheet) {
         let (j, read) = (&self.journal, |a: &AtomicU64| real(a.load(Ordering::Relaxed)));
         let alarms = self.alarms();
-        let all = ["journal", "journal_entries_lost", "store", "facts_lost"];
+        let all = ["journal", "journal_entries_lost", "store", "facts_lost", "menus_refused"];
         let on = all.map(|what| (by("what", what), f64::from(u8::from(alarms.contains(&what)))));
         sheet.put("alarm", "1: somebody must look at it", on);
         let times = j.quantiles().into_iter().flat_map(|(step, q)| {

@@ -94,7 +94,8 @@ impl MediaPlane {
     pub fn with_rules(self, rules: SoundRules) -> Self {
         Self { rules, ..self }
     }
-    /// Takes a new library for all that is played from now on; what plays already goes on as it is.
+    /// Takes a new library for legs that are opened from now on; the others keep theirs, so that they hear what belongs
+    /// to the menus that they are in.
     pub fn set_prompts(&mut self, prompts: Arc<PromptLibrary>) {
         self.prompts = prompts;
     }
@@ -237,7 +238,7 @@ impl MediaPlane {
         }
         let rng = self.rng.fork(&leg.to_string());
         let session = RtpSession::new(now, SAMPLE_RATE, rng).with_rules(self.rules.sources);
-        self.legs.insert(leg, Box::new(MediaLeg::new(leg, port, session)));
+        self.legs.insert(leg, Box::new(MediaLeg::new(leg, port, session, Arc::clone(&self.prompts))));
         self.decide_ears(now.mono, leg);
     }
     fn agree(&mut self, now: Instant, leg: LegId, remote: RemoteMedia) {
@@ -249,10 +250,9 @@ impl MediaPlane {
         self.decide_ears(now, leg);
     }
     fn play(&mut self, now: Instant, leg: LegId, play: PlayId, (manner, programme): (Manner, Programme)) {
-        let prompts = Arc::clone(&self.prompts);
         let Some(known) = self.known(leg) else { return };
         known.stop_playing();
-        let playing = Playing::new(play, manner, programme, &prompts, known.bookmark.as_ref());
+        let playing = Playing::new(play, manner, programme, &known.prompts, known.bookmark.as_ref());
         let missing = playing.missing;
         known.playing = Some(playing);
         known.rtp.switch_source();

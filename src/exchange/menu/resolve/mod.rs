@@ -247,7 +247,7 @@ impl Resolver<'_> {
             menus,
             human: self.human.clone(),
             queues,
-            acd: AcdPlan { queues: queue_plans, agents: agent_plans },
+            acd: Arc::new(AcdPlan { queues: queue_plans, agents: agent_plans }),
             codes,
             keys,
             directory: self.directory(&open("directory")),

@@ -1,0 +1,146 @@
+//! Menus over HTTP: check a set, install it, take one back, see what is kept. Success is answered when it is on disk.
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::Office;
+use super::gate::{Caller, refusal};
+use crate::io::ask::AskError;
+use crate::io::menus::{By, Files, Job, Outcome};
+
+/// The largest set that may be sent, in bytes.
+pub(super) const SET_BYTES: usize = 8 << 20;
+
+/// What `POST /api/v1/menus/rollback` may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RollBack {
+    /// A number or a revision; without it the set before.
+    to: Option<String>,
+}
+
+/// `POST /api/v1/menus/validate`: what `hotline check --json` would say of these files.
+pub(super) async fn validate(
+    State(office): State<Office>,
+    caller: Caller,
+    files: Result<Json<Files>, JsonRejection>,
+) -> Response {
+    match files {
+        Ok(Json(files)) => done(&office, (&caller, "menus validate"), Job::Validate(files)).await,
+        Err(e) => not_read(&e),
+    }
+}
+
+/// `POST /api/v1/menus`: these files hold, or none of them.
+pub(super) async fn install(
+    State(office): State<Office>,
+    caller: Caller,
+    files: Result<Json<Files>, JsonRejection>,
+) -> Response {
+    match files {
+        Ok(Json(files)) => {
+            done(&office, (&caller, "menus install"), Job::Install(Some(files), by(&caller))).await
+        }
+        Err(e) => not_read(&e),
+    }
+}
+
+/// `POST /api/v1/menus/reload`: the files of the folder hold, now.
+pub(super) async fn reload(State(office): State<Office>, caller: Caller) -> Response {
+    done(&office, (&caller, "menus install"), Job::Install(None, by(&caller))).await
+}
+
+/// `POST /api/v1/menus/rollback`: a set that was kept holds again.
+pub(super) async fn roll_back(
+    State(office): State<Office>,
+    caller: Caller,
+    asked: Result<Option<Json<RollBack>>, JsonRejection>,
+) -> Response {
+    match asked {
+        Ok(asked) => {
+            let to = asked.unwrap_or_default().0.to;
+            done(&office, (&caller, "menus roll back"), Job::RollBack(to, by(&caller))).await
+        }
+        Err(e) => not_read(&e),
+    }
+}
+
+/// `GET /api/v1/menus/revisions`: what is kept, the newest first.
+pub(super) async fn revisions(State(office): State<Office>, caller: Caller) -> Response {
+    done(&office, (&caller, "menus revisions"), Job::Revisions).await
+}
+
+fn by(caller: &Caller) -> By {
+    let deed = caller.deed("", "", "");
+    By { who: deed.who, from: deed.from }
+}
+
+/// Nothing that was sent is repeated in full: only where it is no JSON, or not what is wanted.
+fn not_read(e: &JsonRejection) -> Response {
+    let status = match e.status() {
+        kept @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) => kept,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    refusal(status, e.body_text())
+}
+
+/// Has it done and answers. What the workshop does not note is noted here.
+async fn done(office: &Office, (caller, what): (&Caller, &str), job: Job) -> Response {
+    let outcome = match office.menus.order(job).await {
+        Ok(outcome) => outcome,
+        Err(e) => {
+            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, e);
+            if e == AskError::Busy {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            return response;
+        }
+    };
+    let noted = match &outcome {
+        Outcome::Unchanged { revision } => Some((revision.clone(), "it held already".to_owned())),
+        Outcome::Conflict(why) | Outcome::NotFound(why) | Outcome::Bad(why) => {
+            Some((String::new(), format!("refused: {why}")))
+        }
+        _ => None,
+    };
+    if let Some((about, outcome)) = noted
+        && let Err(response) = office.audit(caller.deed(what, about, outcome)).await
+    {
+        return response;
+    }
+    answer(outcome)
+}
+
+fn answer(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Good(warnings) => Json(warnings).into_response(),
+        Outcome::Mistakes(diagnostics) => {
+            let error = "the set has mistakes; nothing was installed";
+            let body = serde_json::json!({ "error": error, "diagnostics": diagnostics });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+        Outcome::Installed { number, revision, changed, warnings } => {
+            let body = serde_json::json!({
+                "number": number, "revision": revision, "changed": changed, "warnings": warnings,
+            });
+            Json(body).into_response()
+        }
+        Outcome::Unchanged { revision } => {
+            Json(serde_json::json!({ "unchanged": true, "revision": revision })).into_response()
+        }
+        Outcome::Revisions(rows) => Json(rows).into_response(),
+        Outcome::Conflict(why) => refusal(StatusCode::CONFLICT, why),
+        Outcome::NotFound(why) => refusal(StatusCode::NOT_FOUND, why),
+        Outcome::Bad(why) => refusal(StatusCode::BAD_REQUEST, why),
+        Outcome::Failed(why) => refusal(StatusCode::INTERNAL_SERVER_ERROR, why),
+        Outcome::Unconfirmed(what) => {
+            let why =
+                format!("{what}, but the disk did not confirm it: a restart may not know; see hotline_alarm");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
+    }
+}

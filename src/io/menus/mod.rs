@@ -1,0 +1,17 @@
+//! Sets of menus while calls run: read, checked, kept, installed, taken back. A thread of its own does all of it (the
+//! workshop); control gets a finished set as one input, and sound a finished library.
+//!
+//! Invariant: a set that has a mistake, cannot be read or cannot be kept changes nothing and is told.
+mod boot;
+mod figures;
+mod keeper;
+mod sounds;
+mod source;
+mod stamps;
+mod workshop;
+
+pub(super) use boot::{Bench, Boot, boot};
+pub(super) use figures::{MenuFigures, MenusTold};
+pub use sounds::{lengths, listen};
+pub use workshop::Files;
+pub(super) use workshop::{By, Job, MenuDesk, Outcome, Workshop};
