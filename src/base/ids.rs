@@ -34,6 +34,8 @@ number! {
     TicketId "ticket-";
     /// A ticket given to an agent whose phone rings.
     AssignmentId "assignment-";
+    /// One batch of futures that the Acd asked for. Begins anew with the process.
+    BatchId "batch-";
     /// One playing of prompts to a leg; a `PromptEnded` names it, and a stale one is ignored.
     PlayId "play-";
     /// Stands for secret digits: the value lives in a vault in `io` and nowhere else.

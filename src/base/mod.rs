@@ -11,8 +11,8 @@ mod time;
 
 pub use bounded::{Bounded, Full};
 pub use ids::{
-    AgentId, AssignmentId, CallId, EntryId, LegId, MenuId, PartyId, PlayId, PromptId, QueueId, SecretToken,
-    Seq, SkillId, TicketId, TransferId, TrunkId,
+    AgentId, AssignmentId, BatchId, CallId, EntryId, LegId, MenuId, PartyId, PlayId, PromptId, QueueId,
+    SecretToken, Seq, SkillId, TicketId, TransferId, TrunkId,
 };
 pub use key::Key;
 pub use language::Language;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::acd::AcdInput;
 use super::{CallCard, Cause, Fact, RingTarget, TransferStep};
-use crate::base::{CallId, Key, Language, LegId, PlayId, PromptId, SecretToken, TicketId, TransferId};
+use crate::base::{
+    BatchId, CallId, Key, Language, LegId, PlayId, PromptId, SecretToken, TicketId, TransferId,
+};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,12 @@ pub enum Command {
         leg: LegId,
         /// The entry.
         token: Option<SecretToken>,
+    },
+    /// Take the state of the queues as it is now ([`super::Switchboard::futures`]), run it ahead, and bring what comes of it
+    /// back as [`super::Input::RanAhead`]. Nothing waits for it.
+    RunAhead {
+        /// The batch.
+        batch: BatchId,
     },
     /// Say when all that happened up to now is on disk: `Recorded` comes back, unless the disk is dead.
     AwaitRecord {

@@ -1,7 +1,7 @@
 //! `Input`: everything that can happen to calls, one enum. It is the log format: each is numbered and journalled.
 use serde::{Deserialize, Serialize};
 
-use super::acd::{AcdOutput, AgentWish};
+use super::acd::{AcdOutput, AgentWish, RanAhead};
 use super::{Arrival, Cause, TransferTarget};
 use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TicketId, TransferId, TrunkId};
 
@@ -119,6 +119,8 @@ pub enum Input {
         /// The place in line that is kept.
         ticket: TicketId,
     },
+    /// A batch of futures that [`crate::exchange::Command::RunAhead`] asked for was run.
+    RanAhead(RanAhead),
     /// The Acd decided something.
     Acd(AcdOutput),
     /// An operator wants something.

@@ -135,6 +135,7 @@ impl Exchange {
             Input::Recorded { call, ticket } => {
                 self.call(now, call, |call, step| call.place_kept(ticket, step));
             }
+            Input::RanAhead(ran) => self.out.push_back(Command::Acd(AcdInput::RanAhead(ran))),
             Input::Acd(output) => self.acd(now, output),
             Input::Ops(ops) => self.ops(now, ops),
         }
@@ -414,6 +415,7 @@ impl Exchange {
             AcdOutput::Overflow { ticket, call, why } => {
                 self.call_or_ignore(now, call, Event::Overflow(ticket, why));
             }
+            AcdOutput::RunAhead { batch } => self.out.push_back(Command::RunAhead { batch }),
             AcdOutput::AgentChanged { agent, state } => {
                 if state == AgentState::SignedOut {
                     self.registry.at_work.remove(&agent);

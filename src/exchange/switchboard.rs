@@ -6,14 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::acd::Acd;
+use super::acd::{Acd, Futures};
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
 use super::{
     AgentState, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, Ledger, PromiseTally,
     View,
 };
-use crate::base::{AssignmentId, Deadline, Now, Seq, earliest};
+use crate::base::{AssignmentId, BatchId, Deadline, Now, Seq, earliest};
 
 /// Exchange and Acd together: the product, but for sockets.
 #[derive(Debug)]
@@ -123,6 +123,11 @@ impl Switchboard {
             Happening::Restarted | Happening::ToAcd(_) | Happening::FromAcd(_) => {}
         }
         Some(())
+    }
+
+    /// The futures that [`Command::RunAhead`] asked for, to be run on any thread. `None`: nobody waits for them any more.
+    pub fn futures(&self, batch: BatchId) -> Option<Futures> {
+        self.acd.futures(batch)
     }
 
     /// Everything at one moment, for the status page and the API.
@@ -254,7 +259,8 @@ impl Switchboard {
                 | Command::SendKey { .. }
                 | Command::LegMoved { .. }
                 | Command::SecretEntry { .. }
-                | Command::AwaitRecord { .. } => self.commands.push_back(command),
+                | Command::AwaitRecord { .. }
+                | Command::RunAhead { .. } => self.commands.push_back(command),
             }
         }
         while let Some(output) = self.acd.poll_output() {

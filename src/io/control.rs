@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ask::{Ask, Installing};
 use super::clock::Clock;
+use super::futures_worker::FuturesWorker;
 use super::held::{Due, Held, WaitingRoom};
 use super::journal::Journal;
 use super::media_worker::{FromMedia, MediaWorker};
@@ -18,6 +19,7 @@ use super::resolver::{NameServers, Replies};
 use super::tape::Tape;
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
+use crate::exchange::acd::RanAhead;
 use crate::exchange::{Fact, Ops};
 use crate::node::{Ban, Node, NodeOutput};
 use crate::sip::DnsReply;
@@ -65,6 +67,10 @@ pub(super) struct Control {
     pub names: NameServers,
     /// What they reply.
     pub name_replies: Replies,
+    /// Who runs futures.
+    pub futures: FuturesWorker,
+    /// What came of them.
+    pub ran_ahead: mpsc::Receiver<RanAhead>,
     /// Questions.
     pub asks: mpsc::Receiver<Ask>,
     /// To the store.
@@ -126,6 +132,7 @@ impl Control {
                 Some((question, reply)) = self.name_replies.recv() => {
                     self.node.handle_dns(self.clock.now(), &question, reply);
                 }
+                Some(ran) = self.ran_ahead.recv() => self.node.handle_ran_ahead(self.clock.now(), ran),
                 Some(ask) = self.asks.recv() => self.on_ask(ask),
                 Some(()) = self.stop.recv() => ending = self.told_to_stop(ending),
                 () = tokio::time::sleep(wait) => {
@@ -361,6 +368,7 @@ impl Control {
                         tape.command(*command);
                     }
                 }
+                NodeOutput::RunAhead(futures) => self.futures.run(futures),
                 NodeOutput::SecretDigit { token, key } => {
                     self.vault.digit(token, key);
                     self.metrics.secrets_dropped.store(self.vault.dropped(), Ordering::Relaxed);

@@ -1,7 +1,8 @@
 //! DOORS AND WINDOWS: the only room with tokio. Sockets, files, clock, store, HTTP. Nothing here decides.
 //!
 //! Threads: *control* runs the node on SIP's sockets; *media* runs the plane on RTP's; *office* runs the store, HTTP
-//! and the command socket. They speak by bounded queues, and a call never waits for the office.
+//! and the command socket; *futures* runs ahead what callers will be told. They speak by bounded queues, and a call never
+//! waits for the office or the future.
 mod ask;
 mod bans;
 mod clock;
@@ -14,6 +15,7 @@ mod config_words;
 mod control;
 mod descriptors;
 pub mod embedded;
+mod futures_worker;
 mod held;
 mod http;
 mod journal;

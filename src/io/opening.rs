@@ -17,6 +17,7 @@ use super::config::Settings;
 use super::config_tls::TlsListen;
 use super::config_trunks::TrunkSettings;
 use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
+use super::futures_worker::FuturesWorker;
 use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
 use super::journal::{Around, Figures, Journal};
@@ -100,6 +101,8 @@ pub(super) async fn open(
     let metrics = metrics_of(&net, tls_figures, &media, (figures, menu_figures));
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
+    let (futures, ran_ahead) = FuturesWorker::start(Arc::clone(&metrics.futures))
+        .map_err(|source| StartError::System { what: "the thread of futures cannot be started", source })?;
     let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     hand_on(backlog, &facts_to, &metrics);
@@ -123,6 +126,8 @@ pub(super) async fn open(
         media_events,
         names,
         name_replies,
+        futures,
+        ran_ahead,
         asks,
         phones: phones_to,
         bans: bans_to,

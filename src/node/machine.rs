@@ -20,6 +20,7 @@ use super::traces::Traces;
 use super::trunks::Trunks;
 use super::view::{NodeFigures, NodeView};
 use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
+use crate::exchange::acd::RanAhead;
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
@@ -209,6 +210,13 @@ impl Node {
     pub fn handle_recorded(&mut self, now: Now, call: CallId, ticket: TicketId) {
         self.tick(now);
         self.later.push_back(Input::Recorded { call, ticket });
+        self.settle();
+    }
+
+    /// A batch of futures was run.
+    pub fn handle_ran_ahead(&mut self, now: Now, ran: RanAhead) {
+        self.tick(now);
+        self.later.push_back(Input::RanAhead(ran));
         self.settle();
     }
 

@@ -92,6 +92,10 @@ impl Node {
             Command::AwaitRecord { call, ticket } => {
                 self.outputs.push_back(NodeOutput::AwaitRecord { seq: self.board.seq(), call, ticket });
             }
+            Command::RunAhead { batch } => {
+                let futures = self.board.futures(batch).map(Box::new);
+                self.outputs.extend(futures.map(NodeOutput::RunAhead));
+            }
             // The switchboard keeps these to itself.
             Command::Acd(_) | Command::Note(_) => {}
         }

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 
 use super::guard::Ban;
 use crate::base::{CallId, Key, LegId, SecretToken, Seq, TicketId};
+use crate::exchange::acd::Futures;
 use crate::exchange::{Command, Entry};
 use crate::media::{LegFigures, MediaCommand};
 use crate::sip::{DnsQuestion, StoredBinding, Transmit};
@@ -44,6 +45,8 @@ pub enum NodeOutput {
         /// The place in line.
         ticket: TicketId,
     },
+    /// Run these futures on a thread that nobody waits for; [`crate::node::Node::handle_ran_ahead`] wants what comes of it.
+    RunAhead(Box<Futures>),
     /// A secret digit: to the vault, and nowhere else.
     SecretDigit {
         /// The entry it belongs to.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Scenario;
-use super::scenario::MeantKind;
+use super::scenario::{AgentGroup, MeantKind, Stretch};
 use crate::base::{AgentId, Language, PartyId, PromptId, QueueId};
-use crate::exchange::acd::AgentPlan;
+use crate::exchange::acd::{AgentPlan, Shifts};
 use crate::exchange::menu::{Diagnostic, Fields, Findings, MenuSet, Place, inner, parse};
 
 /// How long each prompt is when it is said.
@@ -15,6 +15,8 @@ pub struct PromptLengths(BTreeMap<Language, BTreeMap<PromptId, Duration>>);
 
 /// A prompt of which nobody knows how long it is.
 const UNKNOWN: Duration = Duration::from_secs(2);
+/// Shifts that end with the scenario end so much later.
+const AFTER_THE_END: Duration = Duration::from_hours(24);
 /// Between two prompts.
 const GAP: Duration = crate::media::GAP;
 
@@ -96,6 +98,13 @@ impl Plan {
     }
 }
 
+/// Shifts as the server knows them. Who is inside when the scenario ends is served to the end.
+fn shifts(scenario: &Scenario, group: &AgentGroup) -> Shifts {
+    let at = |since: Duration| scenario.begins + since;
+    let ends = |s: &Stretch| if s.to < scenario.lasts { s.to } else { s.to + AFTER_THE_END };
+    Shifts::Stretches(group.shifts.iter().map(|s| (at(s.from), at(ends(s)))).collect())
+}
+
 fn staffed(menus: &MenuSet, scenario: &Scenario) -> MenuSet {
     let mut set = menus.clone();
     for group in &scenario.agents {
@@ -107,8 +116,10 @@ fn staffed(menus: &MenuSet, scenario: &Scenario) -> MenuSet {
                         skills: BTreeMap::new(),
                         languages: Vec::new(),
                         unanswered_max: 3,
+                        ..AgentPlan::default()
                     }
                 });
+            agent.shifts = shifts(scenario, group);
             if let Some(skills) = &group.skills {
                 agent.skills.clone_from(skills);
                 agent.languages.clone_from(&group.languages);

@@ -60,6 +60,7 @@ fn agent(skills: &[(&str, u8)], languages: &[Language], unanswered_max: u8) -> A
         skills: skills.iter().map(|(s, l)| ((*s).into(), *l)).collect(),
         languages: languages.to_vec(),
         unanswered_max,
+        ..AgentPlan::default()
     }
 }
 
@@ -234,7 +235,7 @@ impl Stage {
                         "{ticket} is told while a phone rings"
                     );
                 }
-                AcdOutput::AgentChanged { .. } => {}
+                AcdOutput::AgentChanged { .. } | AcdOutput::RunAhead { .. } => {}
             }
             self.outputs.push(output);
         }
@@ -417,7 +418,7 @@ fn drain_with_new_agents(stage: &mut Stage) {
             }
             AcdOutput::Revoke { assignment, .. } => assert!(stage.ringing.remove(&assignment).is_some()),
             AcdOutput::Overflow { ticket, .. } => stage.leaves(ticket),
-            AcdOutput::Tell { .. } | AcdOutput::AgentChanged { .. } => {}
+            AcdOutput::Tell { .. } | AcdOutput::AgentChanged { .. } | AcdOutput::RunAhead { .. } => {}
         }
     }
     stage.acd.check().unwrap();

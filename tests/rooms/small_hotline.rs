@@ -154,6 +154,7 @@ fn plan() -> AcdPlan {
         skills: skills.iter().map(|s| (SkillId::from(*s), 5)).collect(),
         languages: Language::ALL.to_vec(),
         unanswered_max: 3,
+        ..AgentPlan::default()
     };
     let shut = QueuePlan { nobody: NobodyRule::Overflow, ..queue_plan(&["nobody-has-this"]) };
     AcdPlan {

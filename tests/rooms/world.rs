@@ -392,6 +392,7 @@ impl World {
                 self.phone(*leg).secret = token.map(|t| (t, 0));
                 format!("digits of {} {}", self.name(*leg), token.map_or("are keys", |_| "go to the vault"))
             }
+            Command::RunAhead { batch } => format!("run ahead {batch}"),
             Command::Acd(_) | Command::Note(_) | Command::AwaitRecord { .. } => {
                 panic!("{command:?} left the switchboard")
             }

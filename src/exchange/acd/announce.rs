@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Estimate;
-use super::estimate::{Outlook, edge_above, formula, lower_end, under_promise, words};
+use super::estimate::{Ground, Outlook, edge_above, formula, lower_end, under_promise, words};
 use super::timers::Timer;
 use super::waiting::{Place, Ticket};
 use super::{Acd, AcdOutput};
@@ -30,7 +30,7 @@ const LONGER: f64 = 1.1;
 pub(crate) struct Promise {
     /// As a time of day.
     pub(crate) by: Instant,
-    /// Agents at work then.
+    /// Agents at work then, less those whose shift was to end by the promised time.
     pub(crate) agents: u32,
     /// An agent's time for one caller then, in seconds.
     pub(crate) handle_s: f64,
@@ -113,6 +113,7 @@ impl Acd {
     pub(super) fn tell(&mut self, id: TicketId) {
         let Some(ticket) = self.room.ticket(id).filter(|_| !self.quiet) else { return };
         let Some(outlook) = self.outlook(ticket) else { return };
+        let (Place::InLine(line) | Place::Held(line, _)) = *ticket.place() else { return };
         let call = ticket.joining().call;
         let every = self.plan.queues.get(&ticket.joining().queue).map_or(Duration::ZERO, |q| q.tell_every);
         let promise = ticket.promise;
@@ -128,7 +129,7 @@ impl Acd {
             Saying::Range { low, high, rose } => {
                 let came = self.came_before(ticket, class);
                 let by = self.now.mono + high;
-                let (agents, handle_s) = (outlook.agents, outlook.handle_s);
+                let (agents, handle_s) = (outlook.agents_after(high), outlook.handle_s);
                 (
                     Some(Told::Wait { low, high, rose }),
                     Some(Promise { by, agents, handle_s, class, came, rose: rose.is_some() }),
@@ -138,6 +139,7 @@ impl Acd {
         if !every.is_zero() {
             self.timers.set(Timer::Tell(id), self.now.mono + every);
         }
+        self.look_ahead(line);
         let Some(told) = told else { return };
         self.counters.tellings += 1;
         if let Some(ticket) = self.room.ticket_mut(id) {
@@ -148,18 +150,22 @@ impl Acd {
         self.outputs.push_back(AcdOutput::Tell { ticket: id, call, told });
     }
 
-    /// The range that is honest now: the formula's, drawn by what was learned, its ends set by what was kept so far. At
-    /// entry it is noted, to learn from it once his wait is known.
+    /// The range that is honest now: what futures say where formulas do not reach, else the formula's, drawn by what was
+    /// learned; its ends set by what was kept so far. At entry it is noted, to learn from it once his wait is known.
     fn honest(&mut self, id: TicketId, outlook: &Outlook) -> Option<Estimate> {
-        let formula = formula(outlook)?;
         let ticket = self.room.ticket(id)?;
         let entry = ticket.entered() == self.now.mono && ticket.entry.is_none();
-        let Some(sight) = self.sight(ticket, outlook) else { return Some(outlook.told(&formula)) };
+        let ground = self.ground(ticket, outlook)?;
+        let Some(sight) = self.sight(ticket, outlook) else { return Some(outlook.told(&ground.forecast())) };
         let desk = self.desks.get_mut(&ticket.joining().queue)?;
-        let noted = Arc::make_mut(&mut desk.estimator).enter(&sight, &formula);
-        let range = desk.estimator.range(&sight, &formula);
-        if entry && let Some(ticket) = self.room.ticket_mut(id) {
-            ticket.entry = Some(Box::new(noted));
+        let estimator = Arc::make_mut(&mut desk.estimator);
+        estimator.prepare(&sight);
+        let range = estimator.told(&sight, &ground);
+        if entry {
+            let noted = estimator.note(&sight, &ground);
+            if let Some(ticket) = self.room.ticket_mut(id) {
+                ticket.entry = Some(Box::new(noted));
+            }
         }
         Some(outlook.told(&range))
     }
@@ -167,10 +173,24 @@ impl Acd {
     /// How much longer a caller is expected to wait, without working out anything anew.
     pub(super) fn expected(&self, ticket: &Ticket) -> Option<Estimate> {
         let outlook = self.outlook(ticket)?;
-        let formula = formula(&outlook)?;
+        let ground = self.ground(ticket, &outlook)?;
         let desk = self.desks.get(&ticket.joining().queue)?;
         let sight = self.sight(ticket, &outlook)?;
-        Some(outlook.told(&desk.estimator.range(&sight, &formula)))
+        Some(outlook.told(&desk.estimator.told(&sight, &ground)))
+    }
+
+    /// What an estimate begins from.
+    fn ground(&self, ticket: &Ticket, outlook: &Outlook) -> Option<Ground> {
+        let (Place::InLine(line) | Place::Held(line, _)) = *ticket.place() else { return None };
+        let formula = formula(outlook)?;
+        let steady = outlook.steady();
+        Some(match self.foreseen(line) {
+            Some(known) => {
+                let longer = steady.map_or(1.0, |steady| formula.mean_s / steady.mean_s.max(1.0));
+                Ground::Futures(known.1.apply(&formula), longer)
+            }
+            None => Ground::Formula { staffed: formula, steady },
+        })
     }
 
     fn said_unknown(&self, id: TicketId) -> bool {
@@ -225,6 +245,7 @@ mod tests {
             theta: 0.0,
             first_per_s: None,
             urgent: [(0.0, 0.0); 9],
+            leaving: [(0.0, 0); 6],
         }
     }
 

@@ -126,6 +126,7 @@ impl Acd {
             if !self.roster.restore(id, agent, kept.last_queue.clone()) {
                 continue;
             }
+            self.note_shift(id);
             if resting {
                 self.timers.set(Timer::WrapUp(id.clone()), since + wrap_up);
             }

@@ -79,6 +79,9 @@ impl Acd {
         let passed = |c: &Candidate<'_>| ticket.passed().iter().position(|a| a == c.agent);
         let willing = walk().find(|c| passed(c).is_none());
         let chosen = willing.or_else(|| walk().min_by_key(|c| passed(c)))?.agent.clone();
+        if self.quiet {
+            return Some(Choice { agent: chosen, why: OfferWhy::nothing() });
+        }
         let score = |c: Candidate<'_>| (c.agent.clone(), c.score(strategy, self.now.mono));
         let candidates = walk().take(WHY_MAX).map(score).collect();
         let why = self.why(strategy.as_str(), candidates, (ticket, line), &chosen);
@@ -175,7 +178,7 @@ impl Acd {
                 }
                 desk.service.answered(waited, target);
             });
-            if let Some(line) = line.and_then(|id| self.room.line_mut(id)) {
+            if let Some(line) = line.and_then(|id| self.room.line_mut(id)).filter(|_| !self.quiet) {
                 line.recent.answered(now, here);
             }
         }

@@ -66,6 +66,7 @@ impl Acd {
         let profiles = self.roster.able(&need);
         let line = self.room.open(self.now.mono, joining, (need, profiles.clone()));
         self.roster.link(&profiles, line);
+        self.ahead.regroup();
         line
     }
 
@@ -73,6 +74,7 @@ impl Acd {
     pub(super) fn close_line(&mut self, id: LineId) {
         if let Some(line) = self.room.close(id) {
             self.roster.unlink(line.profiles(), id);
+            self.ahead.regroup();
         }
     }
 

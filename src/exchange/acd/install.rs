@@ -38,6 +38,7 @@ impl Acd {
         self.release_held(id);
         let before = self.lines_of(id);
         if let Some(profile) = self.roster.put(self.now.mono, id, agent) {
+            self.ahead.regroup();
             let able: Vec<LineId> = self
                 .room
                 .lines()
@@ -51,6 +52,7 @@ impl Acd {
                 }
             }
         }
+        self.note_shift(id);
         self.freed.insert(id.clone());
         for line in before {
             self.empty_line_without_staff(line);
@@ -83,6 +85,7 @@ impl Acd {
 
     fn forget_empty_profiles(&mut self) {
         for (id, profile) in self.roster.forget_empty() {
+            self.ahead.regroup();
             for line in profile.lines() {
                 if let Some(line) = self.room.line_mut(*line) {
                     line.set_able(id, false);

@@ -149,7 +149,9 @@ impl Acd {
         must(sizes == [ready; 3], || format!("{sizes:?} ready in place of {ready}"))?;
         let known = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         must(known(profile.at_work()) == count(|m| m.agent().at_work()), || "at work".to_owned())?;
-        must(known(profile.signed_in()) == count(|m| m.agent().signed_in()), || "signed in".to_owned())
+        must(known(profile.signed_in()) == count(|m| m.agent().signed_in()), || "signed in".to_owned())?;
+        let leaving = count(|m| m.agent().at_work() && m.until().is_some());
+        must(known(profile.leaving().values().sum()) == leaving, || "leaving".to_owned())
     }
 
     fn check_timers(&self) -> Broken {

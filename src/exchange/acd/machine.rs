@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::agent::AgentEvent;
+use super::ahead::Ahead;
 use super::estimate::{Estimator, Recent};
 use super::measured::Measured;
 use super::offers::Offers;
@@ -43,7 +44,9 @@ pub struct Acd {
     pub(super) fresh: BTreeSet<Rank>,
     pub(super) counters: AcdCounters,
     pub(super) outputs: VecDeque<AcdOutput>,
-    /// It runs ahead of time: nobody is told anything.
+    /// What futures are asked for, and known.
+    pub(super) ahead: Ahead,
+    /// It runs ahead of time: nobody is told anything, and nothing is counted or measured.
     pub(super) quiet: bool,
 }
 
@@ -80,6 +83,7 @@ impl Acd {
             fresh: BTreeSet::new(),
             counters: AcdCounters::default(),
             outputs: VecDeque::new(),
+            ahead: Ahead::default(),
             quiet: false,
         };
         acd.replace_plan(plan);
@@ -119,6 +123,7 @@ impl Acd {
             AcdInput::Agent { agent, wish } => self.wish(&agent, wish),
             AcdInput::Reachable { agent, reachable } => self.reachable(&agent, reachable),
             AcdInput::Engaged { agent, engaged } => self.engaged(&agent, engaged),
+            AcdInput::RanAhead(ran) => self.ran_ahead(ran),
         }
         self.dispatch();
         self.run_due();
@@ -170,7 +175,7 @@ impl Acd {
 
     /// Notes something of a queue, while it is in the plan.
     pub(super) fn at_desk(&mut self, queue: &QueueId, note: impl FnOnce(&mut Desk)) {
-        if let Some(desk) = self.desks.get_mut(queue) {
+        if let Some(desk) = self.desks.get_mut(queue).filter(|_| !self.quiet) {
             note(desk);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AgentId, AssignmentId, CallId, Instant, Language, QueueId, SkillId, TicketId};
+use crate::base::{AgentId, AssignmentId, BatchId, CallId, Instant, Language, QueueId, SkillId, TicketId};
 use crate::exchange::{Cause, Told};
 
 /// What happened to queues and agents.
@@ -71,6 +71,30 @@ pub enum AcdInput {
         /// Whether.
         engaged: bool,
     },
+    /// A batch of futures was run, as [`AcdOutput::RunAhead`] asked. One that nobody waits for is ignored and counted.
+    RanAhead(RanAhead),
+}
+
+/// What a batch of futures says: for each line of callers, by what its formula's waits are multiplied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RanAhead {
+    /// Which batch.
+    pub batch: BatchId,
+    /// Inputs and timers that were handled for it: what it cost, the same on every machine.
+    pub steps: u32,
+    /// The lines of which something can be said.
+    pub lines: Vec<LineAhead>,
+}
+
+/// What futures say of one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineAhead {
+    /// The line's number in this process.
+    pub line: u32,
+    /// By the formula's mean wait in milliseconds, ascending: by how many thousandths of it callers wait.
+    pub knots: Vec<(u32, u32)>,
+    /// The distances of both ends from the median, in thousandths of the formula's.
+    pub spread: (u32, u32),
 }
 
 /// A caller who joins a queue.
@@ -150,6 +174,12 @@ pub enum AcdOutput {
         /// To what.
         state: AgentState,
     },
+    /// Formulas do not reach what callers are to be told: run futures of the state as it is now, and bring them back as
+    /// [`AcdInput::RanAhead`], soon or never. Nothing waits for it.
+    RunAhead {
+        /// Its number.
+        batch: BatchId,
+    },
 }
 
 /// An offer of a caller to an agent.
@@ -186,6 +216,19 @@ pub struct OfferWhy {
     pub waited: Duration,
     /// What he was last told of his wait.
     pub told: Option<Told>,
+}
+
+impl OfferWhy {
+    /// Of an offer that nobody will ask about.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            strategy: String::new(),
+            candidates: Vec::new(),
+            passed_over: Vec::new(),
+            waited: Duration::ZERO,
+            told: None,
+        }
+    }
 }
 
 /// Why a caller leaves a queue by its rules.

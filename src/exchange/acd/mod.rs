@@ -32,7 +32,9 @@ pub use estimate::{
 };
 pub use machine::Acd;
 pub(crate) use measures::Measures;
-pub use message::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OfferWhy, OverflowCause};
-pub use plan::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Strategy};
+pub use message::{
+    AcdInput, AcdOutput, AgentState, AgentWish, Joining, LineAhead, Offer, OfferWhy, OverflowCause, RanAhead,
+};
+pub use plan::{AcdPlan, AgentPlan, NobodyRule, QueuePlan, Shifts, Strategy};
 pub use service::{ServiceFigures, Spread};
 pub use snapshot::{AcdCounters, AcdSnapshot, AgentSnapshot, AgentTimes, QueueSnapshot, TicketSnapshot};

@@ -1,10 +1,12 @@
 //! The Acd's plan: queues and agents as ops wrote them, resolved. Installed whole; running state is kept by name.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AgentId, Language, QueueId, SkillId};
+use crate::base::{AgentId, Language, QueueId, SkillId, UtcTime};
+use crate::exchange::menu::Hours;
 
 /// All queues and agents of one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +75,7 @@ pub enum NobodyRule {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentPlan {
     /// What callers are told and records show: an alias and department, never a private name.
     pub alias: String,
@@ -83,4 +85,41 @@ pub struct AgentPlan {
     pub languages: Vec<Language>,
     /// Offers in a row that may ring out before the agent is paused with the reason `no_answer`.
     pub unanswered_max: u8,
+    /// When he works, as far as that is known: so that a wait is told right before a shift ends. Nothing is routed by it.
+    #[serde(skip)]
+    pub shifts: Shifts,
+}
+
+/// When somebody works.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shifts {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// In these hours.
+    Hours(Arc<Hours>),
+    /// In these stretches, in the order of time.
+    Stretches(Vec<(UtcTime, UtcTime)>),
+}
+
+/// Who comes so much before his shift begins has begun it.
+const EARLY: Duration = Duration::from_hours(1);
+/// A shift ends within so many days.
+const DAYS: u16 = 2;
+
+impl Shifts {
+    /// When the shift ends that runs at `at`, or soon does. `None`: there is none, or it is not known.
+    pub fn until(&self, at: UtcTime) -> Option<UtcTime> {
+        match self {
+            Self::Unknown => None,
+            Self::Stretches(all) => {
+                all.iter().find(|(from, to)| *from <= at + EARLY && *to > at).map(|(_, to)| *to)
+            }
+            Self::Hours(hours) if hours.is_open(at) => hours.next_change(at, DAYS),
+            Self::Hours(hours) => {
+                let from = hours.next_change(at, 1).filter(|from| *from <= at + EARLY)?;
+                hours.next_change(from, DAYS)
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Lines of callers know the profiles that can serve them, so finding an agent looks at a profile's first and not at
 //! 500 people. Invariant: a profile's counts and its ready agents are those of its members, after every step.
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::agent::{Agent, AgentEvent, Phone, Then};
 use super::order::Rank;
@@ -22,6 +23,8 @@ pub(crate) struct Profile {
     ready: Ready,
     at_work: u32,
     signed_in: u32,
+    /// How many of those at work have a shift that ends then.
+    leaving: BTreeMap<Instant, u32>,
     lines: BTreeSet<LineId>,
 }
 
@@ -46,13 +49,17 @@ pub(crate) struct Standing {
     pub(crate) at_work: bool,
     /// Is signed in.
     pub(crate) signed_in: bool,
+    /// When his shift ends, while he is at work, if that is known.
+    pub(crate) until: Option<Instant>,
 }
 
 /// One agent with his plan and his place among the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     agent: Agent,
-    plan: AgentPlan,
+    plan: Arc<AgentPlan>,
+    /// When his shift ends, while he is signed in, if that is known.
+    until: Option<Instant>,
     profile: ProfileId,
     counted: Standing,
     held: BTreeSet<Rank>,
@@ -91,6 +98,10 @@ impl Member {
     pub(crate) fn held(&self) -> &BTreeSet<Rank> {
         &self.held
     }
+    /// When his shift ends, if that is known.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
     /// No longer in the plan; goes when his conversation ends.
     pub(crate) fn leaving(&self) -> bool {
         self.leaving
@@ -101,6 +112,7 @@ impl Member {
             ready: agent.offerable().then(|| (agent.idle_since(), agent.answered())),
             at_work: agent.at_work(),
             signed_in: agent.signed_in(),
+            until: self.until.filter(|_| agent.at_work()),
         }
     }
 }
@@ -130,7 +142,24 @@ impl Profile {
     pub(crate) fn signed_in(&self) -> u32 {
         self.signed_in
     }
+    /// Ends of shifts of those at work, and how many they are.
+    pub(crate) fn leaving(&self) -> &BTreeMap<Instant, u32> {
+        &self.leaving
+    }
     fn count(&mut self, id: &AgentId, from: Standing, to: Standing) {
+        if from.until != to.until {
+            if let Some(until) = from.until
+                && let Some(n) = self.leaving.get_mut(&until)
+            {
+                *n = n.saturating_sub(1);
+                if *n == 0 {
+                    self.leaving.remove(&until);
+                }
+            }
+            if let Some(until) = to.until {
+                *self.leaving.entry(until).or_default() += 1;
+            }
+        }
         if from.ready != to.ready {
             if let Some((idle, calls)) = from.ready {
                 self.ready.by_idle.remove(&(idle, id.clone()));
@@ -173,14 +202,15 @@ impl Roster {
         }
         let mut member = self.take(id).unwrap_or_else(|| Member {
             agent: Agent::new(now),
-            plan: plan.clone(),
+            plan: Arc::default(),
+            until: None,
             profile,
             counted: Standing::default(),
             held: BTreeSet::new(),
             leaving: false,
             last_queue: None,
         });
-        member.plan = plan.clone();
+        member.plan = Arc::new(plan.clone());
         member.profile = profile;
         member.leaving = false;
         member.counted = Standing::default();
@@ -241,6 +271,13 @@ impl Roster {
     /// One more offer was not taken: how many in a row, and whether that is once too often.
     pub(crate) fn count_untaken(&mut self, id: &AgentId) -> bool {
         self.members.get_mut(id).is_some_and(|m| m.agent.count_untaken() >= m.plan.unanswered_max.max(1))
+    }
+    /// Notes when his shift ends.
+    pub(crate) fn set_until(&mut self, id: &AgentId, until: Option<Instant>) {
+        if let Some(member) = self.members.get_mut(id).filter(|m| m.until != until) {
+            member.until = until;
+            self.recount(id);
+        }
     }
     /// Notes whose wrap-up he works on.
     pub(crate) fn set_last_queue(&mut self, id: &AgentId, queue: &QueueId) {

@@ -85,6 +85,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// Nothing was counted, and no room is held for it.
+    pub(crate) fn clear(&mut self) {
+        let nothing = || Durations { buckets: None, sum: Duration::ZERO, max: Duration::ZERO, count: 0 };
+        *self = Self { wait: nothing(), talk: nothing(), ..*self };
+    }
     /// A caller joined.
     pub(crate) fn entered(&mut self) {
         self.entered += 1;

@@ -124,6 +124,12 @@ pub struct AcdCounters {
     pub tellings: u64,
     /// Tellings that said that the wait rose, and why.
     pub rises: u64,
+    /// Batches of futures asked for.
+    #[serde(default)]
+    pub batches: u64,
+    /// Batches that came back when nobody waited for them any more.
+    #[serde(default)]
+    pub batches_late: u64,
 }
 
 impl Acd {

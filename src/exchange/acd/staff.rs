@@ -104,12 +104,24 @@ impl Acd {
         if change.after.ready.is_some() && change.before.ready.is_none() {
             self.freed.insert(id.clone());
         }
+        if change.after.signed_in != change.before.signed_in {
+            self.note_shift(id);
+        }
         if change.before.at_work && !change.after.at_work {
             self.release_held(id);
         }
         if change.before.signed_in && !change.after.signed_in {
             self.nobody_left(id);
         }
+    }
+
+    /// He came or went, or his hours are others: when his shift ends.
+    pub(super) fn note_shift(&mut self, id: &AgentId) {
+        let Some(member) = self.roster.get(id) else { return };
+        let ends = if member.agent().signed_in() { member.plan().shifts.until(self.now.utc) } else { None };
+        let left = ends.map(|at| at.as_micros().saturating_sub(self.now.utc.as_micros()));
+        let left = left.and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros);
+        self.roster.set_until(id, left.map(|left| self.now.mono + left));
     }
 
     fn wrapped_up(&mut self, id: &AgentId, took: Duration) {

@@ -34,6 +34,7 @@ fn agent(skills: &[(&str, u8)], languages: &[Language]) -> AgentPlan {
         skills: skills.iter().map(|(s, level)| (SkillId::from(*s), *level)).collect(),
         languages: languages.to_vec(),
         unanswered_max: 2,
+        ..AgentPlan::default()
     }
 }
 

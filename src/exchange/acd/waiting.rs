@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Joining;
+use super::ahead::Known;
 use super::announce::Promise;
 use super::estimate::{Entry, LineRecent};
 use super::measured::Flow;
@@ -130,6 +131,10 @@ impl Ticket {
     pub(crate) fn waited(&self, now: Instant) -> Duration {
         now.since(self.joining.since)
     }
+    /// Nothing was told him: for futures, in which nobody is.
+    pub(crate) fn forget_told(&mut self) {
+        (self.told, self.promise, self.entry, self.tell_due) = (None, None, None, None);
+    }
     /// Why the told wait rose last, if it did.
     pub(crate) fn rose(&self) -> Option<RiseCause> {
         match &self.told {
@@ -152,6 +157,8 @@ pub(crate) struct Line {
     flows: [Flow; CLASS_LAST as usize + 1],
     /// What happened in it lately.
     pub(crate) recent: LineRecent,
+    /// What futures said of it.
+    pub(crate) foreseen: Option<Known>,
 }
 
 impl Line {
@@ -255,6 +262,7 @@ impl WaitingRoom {
             entered: [0; CLASS_LAST as usize + 1],
             flows: [Flow::new(now); CLASS_LAST as usize + 1],
             recent: LineRecent::default(),
+            foreseen: None,
         };
         self.lines.insert(id, line);
         id

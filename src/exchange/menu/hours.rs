@@ -16,7 +16,7 @@ use crate::base::UtcTime;
 const DAY: u16 = 24 * 60;
 
 /// A time zone of the IANA tables.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 impl Zone {
@@ -158,7 +158,7 @@ fn minute(text: &str) -> Option<u16> {
 }
 
 /// Opening hours of something.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
     /// Whose clock.
     pub zone: Zone,

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::io::clock::Clock;
+use crate::io::futures_worker::FuturesFigures;
 use crate::io::journal::Figures;
 use crate::io::media_worker::MediaCounters;
 use crate::io::menus::MenuFigures;
@@ -63,6 +64,8 @@ pub(in crate::io) struct Metrics {
     pub http_forbidden: AtomicU64,
     /// What was counted on legs that are over.
     pub legs: LegTotals,
+    /// Futures.
+    pub futures: Arc<FuturesFigures>,
 }
 
 /// What was counted on legs that are over, all together.
@@ -167,6 +170,7 @@ impl Metrics {
             http_unauthorized: AtomicU64::new(0),
             http_forbidden: AtomicU64::new(0),
             legs: LegTotals::default(),
+            futures: Arc::default(),
         }
     }
 
@@ -257,6 +261,7 @@ impl Metrics {
         self.journal(sheet);
         self.tape(sheet);
         menus(sheet, &self.menus);
+        self.futures(sheet, view);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
             "media_commands_dropped",
@@ -325,6 +330,27 @@ impl Metrics {
                 (by("what", "entries_lost"), read(&j.lost)),
                 (by("what", "answers_overdue"), read(&self.held_overdue)),
             ],
+        );
+    }
+
+    fn futures(&self, sheet: &mut Sheet, view: &NodeView) {
+        let (f, read) = (&self.futures, |a: &AtomicU64| real(a.load(Ordering::Relaxed)));
+        let counters = view.board.acd.counters;
+        sheet.tally(
+            "futures",
+            "Batches of futures that callers are told from",
+            [
+                (by("what", "asked"), real(counters.batches)),
+                (by("what", "run"), read(&f.run)),
+                (by("what", "dropped"), read(&f.dropped)),
+                (by("what", "late"), real(counters.batches_late)),
+                (by("what", "steps"), read(&f.steps)),
+            ],
+        );
+        sheet.tally(
+            "futures_cpu_seconds",
+            "CPU time spent on futures",
+            [(Labels::new(), read(&f.cpu_us) / 1e6)],
         );
     }
 

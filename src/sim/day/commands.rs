@@ -57,6 +57,13 @@ impl Day {
                 }
             }
             Command::AwaitRecord { call, ticket } => self.after(DISK + self.slow, Event::Recorded(call, ticket)),
+            // A thread of its own takes its time; what it sees is the state of now.
+            Command::RunAhead { batch } => {
+                if let Some(futures) = self.board.futures(batch) {
+                    let ran = futures.run();
+                    self.after(ran.modelled_delay(), Event::RanAhead(Box::new(ran)));
+                }
+            }
             // Its phone has what it asked for, and hangs up, as most do.
             Command::Transfer { leg, step: TransferStep::Succeeded, .. } => {
                 self.after(Duration::from_millis(100), Event::Ends(leg, Cause::HungUp));

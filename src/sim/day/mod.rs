@@ -18,6 +18,7 @@ use super::{Callers, DayReport, FactHash, Plan};
 use crate::base::{
     AgentId, CallId, Instant, Key, LegId, Lookup, Now, PlayId, SecretToken, TicketId, UtcTime,
 };
+use crate::exchange::acd::RanAhead;
 use crate::exchange::{Cause, ExchangeSettings, Input, NumberedFact, Switchboard};
 use agents::AgentPerson;
 
@@ -70,6 +71,8 @@ enum Event {
     Keys(LegId, Vec<Key>),
     /// The disk has it.
     Recorded(CallId, TicketId),
+    /// A batch of futures was run.
+    RanAhead(Box<RanAhead>),
     /// An agent's day.
     SignsIn(usize),
     SignsOut(usize),
@@ -256,6 +259,7 @@ impl Day {
             }
             Event::Keys(leg, keys) => self.agent_keys(leg, keys),
             Event::Recorded(call, ticket) => self.feed(Input::Recorded { call, ticket }),
+            Event::RanAhead(ran) => self.feed(Input::RanAhead(*ran)),
             Event::SignsIn(agent) => self.signs_in(agent),
             Event::SignsOut(agent) => self.signs_out(agent),
             Event::Pauses(agent, n) => self.pauses(agent, n),

@@ -19,6 +19,7 @@ use super::network::Network;
 use super::schedule::Schedule;
 use super::{Agent, Callers, Plan, Weather, pcap_head};
 use crate::base::{AgentId, CallId, Instant, Language, LegId, Lookup, Now, PromptId, Rng, TicketId};
+use crate::exchange::acd::RanAhead;
 use crate::exchange::{ExchangeSettings, NumberedFact};
 use crate::media::{Codec, FRAME_SAMPLES, LegFigures, MediaPlane, PromptLibrary, Tone};
 use crate::node::{GuardSettings, Node, NodeOutput, NodeSettings};
@@ -61,6 +62,8 @@ enum Event {
     Stored(Stored),
     /// A phone is put away.
     PutAway(Ipv4Addr),
+    /// A batch of futures was run.
+    RanAhead(Box<RanAhead>),
     /// Somebody does something.
     Does(Deed),
 }
@@ -283,6 +286,7 @@ impl<'a> DeepDay<'a> {
             Event::Speaks(ip) => self.speaks(ip),
             Event::Stored(Stored::Place(call, ticket)) => self.node.handle_recorded(self.now, call, ticket),
             Event::Stored(Stored::Message(transmit)) => self.send_sip(&transmit),
+            Event::RanAhead(ran) => self.node.handle_ran_ahead(self.now, *ran),
             Event::PutAway(ip) => {
                 if self.phones.get(&ip).is_some_and(|(p, _)| !p.talks()) {
                     self.phones.remove(&ip);
@@ -333,6 +337,10 @@ impl<'a> DeepDay<'a> {
                     heard(&fact);
                     self.became_true(&fact.fact);
                 }
+            }
+            NodeOutput::RunAhead(futures) => {
+                let ran = futures.run();
+                self.plan_in(ran.modelled_delay(), Event::RanAhead(Box::new(ran)));
             }
             NodeOutput::LegSound { figures, .. } => self.sound_over(&figures),
             // There is no name server, no vault, no store and no tape here.

@@ -212,6 +212,7 @@ impl Model {
             AcdInput::Agent { agent, wish } => self.wish(agent, wish),
             AcdInput::Reachable { agent, reachable } => self.phone(agent, |p| p.reachable = *reachable),
             AcdInput::Engaged { agent, engaged } => self.phone(agent, |p| p.engaged = *engaged),
+            AcdInput::RanAhead(_) => {}
         }
         self.settle();
         self.advance(self.now);

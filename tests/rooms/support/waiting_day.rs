@@ -85,6 +85,7 @@ impl World {
             skills: BTreeMap::new(),
             languages: vec![Language::Mandarin],
             unanswered_max: 3,
+            ..AgentPlan::default()
         };
         let names = (0..day.agents).map(|i| AgentId::from(format!("agent-{i:03}").as_str()));
         let plan = AcdPlan {
@@ -218,7 +219,7 @@ impl World {
                 AcdOutput::Revoke { assignment, .. } => {
                     self.ringing.remove(&assignment);
                 }
-                AcdOutput::Overflow { .. } | AcdOutput::AgentChanged { .. } => {}
+                AcdOutput::Overflow { .. } | AcdOutput::AgentChanged { .. } | AcdOutput::RunAhead { .. } => {}
             }
         }
     }

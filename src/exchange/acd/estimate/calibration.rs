@@ -17,6 +17,8 @@ const EDGES_MIN: [u64; 11] = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30];
 const BEYOND: f64 = 0.1;
 /// A step of the correction for all day, and for its half-hour.
 const STEPS: (f64, f64) = (0.01, 0.04);
+/// The first step where few outcomes were seen.
+const SOON: f64 = 0.1;
 /// The least and the most that an end's distance is multiplied by.
 const BOUNDS: (f64, f64) = (0.0, 3.0);
 
@@ -28,11 +30,14 @@ type Factors = (f64, f64);
 pub(super) struct Calibration {
     all_day: Factors,
     by_half_hour: Vec<Factors>,
+    /// Outcomes learned from at a quicker step.
+    #[serde(default)]
+    soon: u32,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { all_day: (1.0, 1.0), by_half_hour: vec![(0.0, 0.0); 48] }
+        Self { all_day: (1.0, 1.0), by_half_hour: vec![(0.0, 0.0); 48], soon: 0 }
     }
 }
 
@@ -92,17 +97,38 @@ impl Calibration {
         (seconds(typical_s - low * (typical_s - low_s)), seconds(typical_s + high * (high_s - typical_s)))
     }
 
+    /// The same, of a caller who stands for several, and the first of them count for more.
+    pub(super) fn learn_soon(
+        &mut self,
+        said: (Duration, Duration),
+        waited: Duration,
+        (day_s, weight): (f64, f64),
+    ) {
+        self.soon = self.soon.saturating_add(1);
+        let first = (SOON / (1.0 + f64::from(self.soon) / 20.0)).max(STEPS.0);
+        self.step(said, waited, (day_s, (weight * first, weight * STEPS.1)));
+    }
+
     /// A caller who was told this range at entry waited so long.
-    pub(super) fn learn(&mut self, (low, high): (Duration, Duration), waited: Duration, day_s: f64) {
+    pub(super) fn learn(&mut self, said: (Duration, Duration), waited: Duration, day_s: f64) {
+        self.step(said, waited, (day_s, STEPS));
+    }
+
+    fn step(
+        &mut self,
+        (low, high): (Duration, Duration),
+        waited: Duration,
+        (day_s, steps): (f64, (f64, f64)),
+    ) {
         let step = |beyond: bool| if beyond { 1.0 - BEYOND } else { -BEYOND };
         let (lower, upper) = (step(waited < low), step(waited > high));
         let move_by = |factors: &mut Factors, size: f64, middle: f64| {
             let within = |x: f64| x.clamp(BOUNDS.0 - middle, BOUNDS.1 - middle);
             *factors = (within(factors.0 + size * lower), within(factors.1 + size * upper));
         };
-        move_by(&mut self.all_day, STEPS.0, 0.0);
+        move_by(&mut self.all_day, steps.0, 0.0);
         if let Some(factors) = self.by_half_hour.get_mut(usize::from(half_hour(day_s))) {
-            move_by(factors, STEPS.1, 1.0);
+            move_by(factors, steps.1, 1.0);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The estimator of one queue: formula, what was learned, and the words that keep their word, as one.
+//! The estimator of one queue: formula, what was learned, and the words that keep their word, as one; and futures, where the formula does not reach.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,22 @@ use super::calibration::{Calibration, words};
 use super::learned::{Forecast, Learned};
 use super::sight::Sight;
 
+/// Outcomes at which what was learned has half of its weight.
+const TRUST: f64 = 150.0;
+/// One who was served stands for so many at most.
+const STANDS_FOR: f64 = 4.0;
+
 /// The estimator of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimator {
     learned: Learned,
     calibration: Calibration,
+    /// The same for what futures say.
+    #[serde(default)]
+    ahead: Calibration,
+    /// How far futures were off, and how far what was learned was, as fading squares.
+    #[serde(default)]
+    off: (f64, f64),
 }
 
 /// What a caller was told at entry and what it rested on: kept until his wait is known.
@@ -23,6 +34,32 @@ pub struct Entry {
     pub forecast: Forecast,
     /// The range said, or that would have been.
     pub said: (Duration, Duration),
+    /// Means that futures and what was learned said, in seconds; `None`: the formula reaches.
+    pub ahead: Option<(f64, f64)>,
+}
+
+/// What an estimate begins from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::exchange::acd) enum Ground {
+    /// The formula, with ends of shifts, and without them where there are some.
+    Formula {
+        /// With them.
+        staffed: Forecast,
+        /// Without; `None`: there are none.
+        steady: Option<Forecast>,
+    },
+    /// Futures, and by how much waits are longer because shifts end, which nothing was learned of.
+    Futures(Forecast, f64),
+}
+
+impl Ground {
+    /// What it says before anything learned.
+    pub(in crate::exchange::acd) const fn forecast(&self) -> Forecast {
+        match self {
+            Self::Formula { staffed, .. } => *staffed,
+            Self::Futures(forecast, _) => *forecast,
+        }
+    }
 }
 
 impl Estimator {
@@ -33,22 +70,96 @@ impl Estimator {
 
     /// A caller comes: what is predicted and said.
     pub fn enter(&mut self, sight: &Sight, formula: &Forecast) -> Entry {
-        self.learned.prepare(sight);
-        let forecast = self.learned.mixed(sight, formula);
-        let (low, high) = self.calibration.range(&forecast, sight.day_s);
-        Entry { sight: *sight, forecast, said: words(low, high) }
+        self.prepare(sight);
+        self.note(sight, &Ground::Formula { staffed: *formula, steady: None })
     }
 
     /// The forecast with its ends corrected, for a caller who waits; without working out anything anew.
     pub fn range(&self, sight: &Sight, formula: &Forecast) -> Forecast {
-        let forecast = self.learned.mixed(sight, formula);
-        let (low, high) = self.calibration.range(&forecast, sight.day_s);
+        self.told(sight, &Ground::Formula { staffed: *formula, steady: None })
+    }
+
+    /// Works out what is needed of what was learned.
+    pub(in crate::exchange::acd) fn prepare(&mut self, sight: &Sight) {
+        self.learned.prepare(sight);
+    }
+
+    /// What is noted of a caller who comes.
+    pub(in crate::exchange::acd) fn note(&self, sight: &Sight, ground: &Ground) -> Entry {
+        let forecast = self.forecast(sight, ground);
+        let (low, high) = self.calibration(ground).range(&forecast, sight.day_s);
+        let ahead = match ground {
+            Ground::Formula { .. } => None,
+            Ground::Futures(f, longer) => {
+                Some((f.mean_s, longer * self.learned.forecast(sight).map_or(f.mean_s, |l| l.mean_s)))
+            }
+        };
+        Entry { sight: *sight, forecast, said: words(low, high), ahead }
+    }
+
+    /// The forecast with its ends corrected.
+    pub(in crate::exchange::acd) fn told(&self, sight: &Sight, ground: &Ground) -> Forecast {
+        let forecast = self.forecast(sight, ground);
+        let (low, high) = self.calibration(ground).range(&forecast, sight.day_s);
         Forecast { low_s: low.as_secs_f64(), high_s: high.as_secs_f64(), ..forecast }
+    }
+
+    const fn calibration(&self, ground: &Ground) -> &Calibration {
+        match ground {
+            Ground::Formula { .. } => &self.calibration,
+            Ground::Futures(..) => &self.ahead,
+        }
+    }
+
+    fn forecast(&self, sight: &Sight, ground: &Ground) -> Forecast {
+        match ground {
+            Ground::Formula { staffed, steady: None } => self.learned.mixed(sight, staffed),
+            // Nothing was learned of ends of shifts: what was is moved as the formula is by them.
+            Ground::Formula { staffed, steady: Some(steady) } => {
+                times(&self.learned.mixed(sight, steady), staffed.mean_s / steady.mean_s.max(1.0))
+            }
+            Ground::Futures(forecast, longer) => {
+                let Some(learned) = self.learned.forecast(sight) else { return *forecast };
+                self.blended(forecast, &times(&learned, *longer))
+            }
+        }
+    }
+
+    /// Futures and what was learned, weighed by how far each was off.
+    fn blended(&self, futures: &Forecast, learned: &Forecast) -> Forecast {
+        let (a, b) = self.off;
+        let evidence = f64::from(self.learned.outcomes());
+        let weight = a / (a + b).max(1.0) * evidence / (evidence + TRUST);
+        let mix = |a: f64, b: f64| a + (b - a) * weight;
+        Forecast {
+            mean_s: mix(futures.mean_s, learned.mean_s),
+            low_s: mix(futures.low_s, learned.low_s),
+            typical_s: mix(futures.typical_s, learned.typical_s),
+            high_s: mix(futures.high_s, learned.high_s),
+        }
     }
 
     /// He was served.
     pub fn served(&mut self, now_s: f64, entry: &Entry, waited: Duration) {
         self.learned.learn(now_s, &entry.sight, waited.as_secs_f64());
-        self.calibration.learn(entry.said, waited, entry.sight.day_s);
+        let Some((futures, learned)) = entry.ahead else {
+            return self.calibration.learn(entry.said, waited, entry.sight.day_s);
+        };
+        let waited_s = waited.as_secs_f64();
+        let fading = |was: f64, said: f64| 0.98 * was + 0.02 * (said - waited_s) * (said - waited_s);
+        self.off = (fading(self.off.0, futures), fading(self.off.1, learned));
+        // He stands for those like him who had hung up by then.
+        let stands_for = libm::exp(entry.sight.theta * waited_s).min(STANDS_FOR);
+        self.ahead.learn_soon(entry.said, waited, (entry.sight.day_s, stands_for));
+    }
+}
+
+/// A forecast of waits so many times as long.
+fn times(f: &Forecast, longer: f64) -> Forecast {
+    Forecast {
+        mean_s: f.mean_s * longer,
+        low_s: f.low_s * longer,
+        typical_s: f.typical_s * longer,
+        high_s: f.high_s * longer,
     }
 }

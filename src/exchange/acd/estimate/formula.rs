@@ -16,6 +16,9 @@ use crate::exchange::acd::order::CLASS_LAST;
 /// An honest range for the wait that remains: not a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    /// Mean.
+    #[serde(default)]
+    pub mean: Duration,
     /// 10 % quantile.
     pub low: Duration,
     /// Median.
@@ -67,7 +70,16 @@ pub(crate) struct Outlook {
     pub(crate) first_per_s: Option<f64>,
     /// Callers of each more urgent class who come per second, and for how many seconds they would be ahead of him.
     pub(crate) urgent: [(f64, f64); CLASS_LAST as usize],
+    /// The next ends of shifts among these agents.
+    pub(crate) leaving: Leaving,
 }
+
+/// How many ends of shifts are looked at.
+pub(super) const LEAVING: usize = 6;
+/// In how many seconds shifts end, ascending, and for how many agents; none: 0.
+pub(crate) type Leaving = [(f64, u32); LEAVING];
+/// Fewer agents than this are not believed to serve anybody.
+const AGENTS_LEAST: f64 = 0.05;
 
 /// The mean wait until `ahead` are gone and the next step is done, when one agent or another is free `rate` times a
 /// second and each of those ahead hangs up with rate `theta`, in seconds.
@@ -91,17 +103,17 @@ pub(crate) fn formula(o: &Outlook) -> Option<Forecast> {
     if o.agents == 0 || o.handle_s <= 0.0 {
         return None;
     }
-    let served = f64::from(o.agents) / o.handle_s;
     let to_come = |wait: f64| o.urgent.iter().map(|(per_s, until)| per_s * until.min(wait)).sum::<f64>();
-    let (mut mean, mut variance) = moments(o, 0.0);
-    let mut overtaking = 0.0;
+    let (mut overtaking, mut agents) = (0.0, f64::from(o.agents));
+    let (mut mean, mut variance) = moments(o, agents, overtaking);
     for _ in 0..ROUNDS {
-        let more = to_come(mean);
-        if more - overtaking < 0.02 * (o.ahead + 1.0) {
+        let (more, left) = (to_come(mean), o.agents_over(mean));
+        if more - overtaking < 0.02 * (o.ahead + 1.0) && agents - left < 0.01 * agents {
             break;
         }
-        overtaking = more;
-        (mean, variance) = moments(o, overtaking);
+        (overtaking, agents) = (more.max(overtaking), left.min(agents));
+        (mean, variance) = moments(o, agents, overtaking);
+        let served = agents / o.handle_s;
         variance += overtaking / (served * served);
     }
     variance += mean * mean * o.spread / (o.measured + 10.0);
@@ -109,6 +121,21 @@ pub(crate) fn formula(o: &Outlook) -> Option<Forecast> {
 }
 
 impl Outlook {
+    /// How many agents are at work on average over a wait from now on, by the ends of their shifts.
+    fn agents_over(&self, wait_s: f64) -> f64 {
+        let gone = |(at, n): &(f64, u32)| f64::from(*n) * (1.0 - at / wait_s.max(1.0)).max(0.0);
+        (f64::from(self.agents) - self.leaving.iter().map(gone).sum::<f64>()).max(AGENTS_LEAST)
+    }
+    /// How many are at work now and after that time too.
+    pub(crate) fn agents_after(&self, wait: Duration) -> u32 {
+        let going = self.leaving.iter().filter(|(at, _)| *at < wait.as_secs_f64());
+        self.agents.saturating_sub(going.map(|(_, n)| n).sum())
+    }
+    /// The same if nobody's shift ended: the formula for it, when that makes a difference.
+    pub(crate) fn steady(&self) -> Option<Forecast> {
+        let ends = self.leaving.iter().any(|(_, n)| *n > 0);
+        if ends { formula(&Self { leaving: Leaving::default(), ..*self }) } else { None }
+    }
     /// A forecast with what it rests on.
     pub(crate) fn told(&self, f: &Forecast) -> Estimate {
         let basis = Basis {
@@ -117,7 +144,13 @@ impl Outlook {
             handle_s: self.handle_s,
             measured: self.measured,
         };
-        Estimate { low: seconds(f.low_s), typical: seconds(f.typical_s), high: seconds(f.high_s), basis }
+        Estimate {
+            mean: seconds(f.mean_s),
+            low: seconds(f.low_s),
+            typical: seconds(f.typical_s),
+            high: seconds(f.high_s),
+            basis,
+        }
     }
 }
 
@@ -127,12 +160,13 @@ pub(crate) fn estimate(o: &Outlook) -> Option<Estimate> {
     formula(o).map(|f| o.told(&f))
 }
 
-/// Mean and variance of the wait with so many more ahead.
-fn moments(o: &Outlook, more: f64) -> (f64, f64) {
-    let served = f64::from(o.agents) / o.handle_s;
+/// Mean and variance of the wait with so many agents, and so many more ahead.
+fn moments(o: &Outlook, agents: f64, more: f64) -> (f64, f64) {
+    let served = agents / o.handle_s;
     let ahead = o.ahead + more;
     let (mut mean, mut variance) = line_ahead(ahead, served, o.theta);
-    let first = o.first_per_s.unwrap_or(served) + ahead * o.theta;
+    let stay = agents / f64::from(o.agents.max(1));
+    let first = o.first_per_s.map_or(served, |per_s| per_s * stay) + ahead * o.theta;
     mean += 1.0 / first;
     variance += 1.0 / (first * first);
     let many = (ahead + 1.0) / (ahead + 1.0 + f64::from(o.agents));
@@ -193,6 +227,7 @@ mod tests {
             theta: 0.0,
             first_per_s: None,
             urgent: [(0.0, 0.0); 9],
+            leaving: Leaving::default(),
         }
     }
 

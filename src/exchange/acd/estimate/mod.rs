@@ -16,9 +16,11 @@ mod sight;
 
 pub(in crate::exchange::acd) use calibration::{edge_above, lower_end};
 pub use calibration::{under_promise, words};
+pub(in crate::exchange::acd) use estimator::Ground;
 pub use estimator::{Entry, Estimator};
 pub use formula::{Basis, Estimate, spread_by_steps};
 pub(crate) use formula::{Outlook, formula};
 pub use learned::{Forecast, Learned};
+pub(in crate::exchange::acd) use outlook::float;
 pub(in crate::exchange::acd) use recent::{LineRecent, Recent};
 pub use sight::Sight;

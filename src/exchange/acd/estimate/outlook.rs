@@ -1,6 +1,10 @@
 //! What the wait of a caller depends on, read from the Acd's live state.
-use super::formula::Outlook;
-use crate::base::AgentId;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::Duration;
+
+use super::formula::{LEAVING, Leaving, Outlook};
+use crate::base::{AgentId, Instant};
 use crate::exchange::acd::Acd;
 use crate::exchange::acd::agent::Duty;
 use crate::exchange::acd::measured::Handling;
@@ -11,9 +15,11 @@ use crate::exchange::acd::waiting::{Line, LineId, Place, Ticket};
 
 /// Teams up to this size are looked at agent by agent: what each does now says when the first will be free.
 const SMALL_TEAM: u32 = 16;
+/// Shifts that end later than this do not matter to anybody who waits.
+const LOOKED_AT: Duration = Duration::from_hours(3);
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of callers are far below 2^52")]
-pub(super) fn float(n: usize) -> f64 {
+pub(in crate::exchange::acd) fn float(n: usize) -> f64 {
     n as f64
 }
 
@@ -37,7 +43,25 @@ impl Acd {
             theta: measured.theta(),
             first_per_s: (agents <= SMALL_TEAM).then(|| self.first_per_s(line, &handling)),
             urgent,
+            leaving: self.leaving(line.profiles()),
         })
+    }
+
+    /// The next ends of shifts among agents of these profiles: in how many seconds, and for how many.
+    fn leaving(&self, profiles: &[ProfileId]) -> Leaving {
+        let mut all: BTreeMap<Instant, u32> = BTreeMap::new();
+        let (now, far) = (self.now.mono, self.now.mono + LOOKED_AT);
+        for profile in profiles.iter().filter_map(|id| self.roster.profile(*id)) {
+            for (at, n) in profile.leaving().range((Bound::Excluded(now), Bound::Excluded(far))).take(LEAVING)
+            {
+                *all.entry(*at).or_default() += n;
+            }
+        }
+        let mut leaving = Leaving::default();
+        for (slot, (at, n)) in leaving.iter_mut().zip(all) {
+            *slot = (at.since(now).as_secs_f64(), n);
+        }
+        leaving
     }
 
     /// Agents of these profiles who will take callers sooner or later.

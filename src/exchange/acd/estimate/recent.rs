@@ -69,12 +69,9 @@ impl Recent {
             self.sorted.remove(place.min(self.sorted.len() - 1));
         }
     }
-    /// How much longer a talk that has lasted `elapsed_s` goes on: that of one of those that lasted longer, `at` (0 to 1)
-    /// of the way from the shortest to the longest. `None`: none did.
-    pub(in crate::exchange::acd) fn rest_s(&self, elapsed_s: f64, at: f64) -> Option<f64> {
-        let longer = self.sorted.get(self.sorted.partition_point(|d| *d <= elapsed_s)..)?;
-        let place = (0..longer.len()).rev().find(|i| float(*i) <= at * float(longer.len())).unwrap_or(0);
-        longer.get(place).map(|d| d - elapsed_s)
+    /// The last talks, in seconds, the shortest first.
+    pub(in crate::exchange::acd) fn talks(&self) -> &[f64] {
+        &self.sorted
     }
     /// How likely a talk that has lasted `elapsed_s` ends within `within_s`.
     pub(super) fn ending(&self, elapsed_s: f64, within_s: f64) -> f64 {

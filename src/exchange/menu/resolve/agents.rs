@@ -1,9 +1,11 @@
 //! `agents.toml`: who answers, with which skills; what agents dial and press.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Agents, Resolver, Skills};
 use crate::base::{AgentId, Key, Language, SkillId};
-use crate::exchange::acd::AgentPlan;
+use crate::exchange::acd::{AgentPlan, Shifts};
+use crate::exchange::menu::Hours;
 use crate::exchange::menu::diagnostic::Place;
 use crate::exchange::menu::fields::{self, Fields};
 use crate::exchange::menu::raw::{Field, Table};
@@ -33,6 +35,21 @@ impl Resolver<'_> {
         (agents, codes, keys)
     }
 
+    /// When each agent works, for the Acd.
+    pub(super) fn plan_shifts(
+        &self,
+        agents: &mut BTreeMap<AgentId, AgentPlan>,
+        hours: &BTreeMap<String, Hours>,
+    ) {
+        let known: BTreeMap<&String, Arc<Hours>> =
+            hours.iter().map(|(name, hours)| (name, Arc::new(hours.clone()))).collect();
+        for (id, name) in &self.shifts {
+            if let (Some(agent), Some(hours)) = (agents.get_mut(id), known.get(name)) {
+                agent.shifts = Shifts::Hours(Arc::clone(hours));
+            }
+        }
+    }
+
     fn agent(&mut self, id: &str, field: &Field) -> Option<AgentPlan> {
         let mut fields = fields::inner(&mut self.findings, format!("the agent {id}"), field)?;
         if self.dialled(id, &field.key) {
@@ -52,7 +69,7 @@ impl Resolver<'_> {
         }
         fields.finish(&mut self.findings);
         let unanswered_max = u8::try_from(unanswered).unwrap_or(u8::MAX);
-        Some(AgentPlan { alias: alias?, skills, languages, unanswered_max })
+        Some(AgentPlan { alias: alias?, skills, languages, unanswered_max, ..AgentPlan::default() })
     }
 
     fn skills(&mut self, table: &Fields<'_>) -> Skills {

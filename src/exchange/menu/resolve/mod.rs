@@ -238,7 +238,8 @@ impl Resolver<'_> {
         let there = |stem: &str| trees.contains_key(stem).then(|| open(stem));
         let hours = self.calendar(open("calendar"));
         let (queues, queue_plans) = there("queues").map(|file| self.queues(file)).unwrap_or_default();
-        let (agent_plans, codes, keys) = self.agents(open("agents"));
+        let (mut agent_plans, codes, keys) = self.agents(open("agents"));
+        self.plan_shifts(&mut agent_plans, &hours);
         let menus = self.menus(trees);
         let numbers = there("numbers").map(|file| self.numbers(&file)).unwrap_or_default();
         MenuSet {
