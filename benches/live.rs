@@ -169,6 +169,10 @@ fn run(play: &Play, scale: f64) {
     if play.scenario == "calls" {
         rows(play, &folder, &report);
     }
+    // What a killed server noted is not in the folder.
+    if let Ok(notes) = std::fs::read_link(folder.join("store/journal/notes")) {
+        std::fs::remove_dir_all(notes).ok();
+    }
     std::fs::remove_dir_all(&folder).ok();
 }
 

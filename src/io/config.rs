@@ -3,7 +3,7 @@
 //! stands in the file: `password_file` and `password_env` name where it is.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// The folder of the store, the secrets and the command socket.
     pub store: PathBuf,
+    /// A folder in memory (tmpfs), where the journal is noted before the disk has it; `None`: nothing is noted.
+    pub notes: Option<PathBuf>,
     /// The folder of menus; `None`: those built in.
     pub menus: Option<PathBuf>,
     /// The folder of sound; `None`: what is built in.
@@ -97,6 +99,7 @@ impl Default for Settings {
             sound: SoundRules::default(),
             http: HttpSettings::default(),
             store: PathBuf::from("var"),
+            notes: Some(PathBuf::from("/dev/shm")),
             menus: None,
             audio: None,
             look_every: Duration::from_secs(1),
@@ -127,6 +130,9 @@ impl Settings {
         settings.http = config_http::http(&mut top, &mut findings);
         if let Some(mut t) = top.table(&mut findings, "store") {
             settings.store = folder(&mut t, &mut findings, "dir").unwrap_or(settings.store);
+            if let Some(notes) = folder(&mut t, &mut findings, "notes") {
+                settings.notes = Some(notes).filter(|notes| *notes != Path::new("none"));
+            }
             t.finish(&mut findings);
         }
         if let Some(mut t) = top.table(&mut findings, "files") {
@@ -296,6 +302,14 @@ mod tests {
         let found = Settings::read("hotline.toml", "[record]\ninputs = 3\nfile_mb = 0\n").unwrap_err();
         let lines: Vec<String> = found.iter().map(Diagnostic::line).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
+    }
+
+    #[test]
+    fn notes_are_in_memory_or_elsewhere_or_nowhere() {
+        let notes = |text: &str| Settings::read("hotline.toml", text).unwrap().0.notes;
+        assert_eq!(notes(""), Some("/dev/shm".into()));
+        assert_eq!(notes("[store]\nnotes = \"/run/hotline\"\n"), Some("/run/hotline".into()));
+        assert_eq!(notes("[store]\nnotes = \"none\"\n"), None);
     }
 
     #[test]

@@ -312,7 +312,10 @@ impl Control {
             self.metrics.held_overdue.fetch_add(1, Ordering::Relaxed);
         }
         match what {
-            Held::Message(transmit) => self.net.send(&transmit.to, transmit.bytes),
+            Held::Message(transmit) => {
+                self.journal.hand_over();
+                self.net.send(&transmit.to, transmit.bytes);
+            }
             // Whoever asked may be gone by now: then nobody hears the answer.
             Held::Answer(back, answer) => drop(back.send(answer)),
             Held::Recorded(back) => drop(back.send(recorded)),
@@ -329,6 +332,7 @@ impl Control {
     fn perform(&mut self) {
         loop {
             self.perform_node();
+            self.journal.hand_over();
             let Some(due) = self.held.take(self.clock.mono(), self.journal.durable()) else { break };
             self.release(due);
         }
@@ -342,7 +346,10 @@ impl Control {
     fn perform_node(&mut self) {
         while let Some(output) = self.node.poll_output() {
             match output {
-                NodeOutput::Transmit(transmit) => self.net.send(&transmit.to, transmit.bytes),
+                NodeOutput::Transmit(transmit) => {
+                    self.journal.hand_over();
+                    self.net.send(&transmit.to, transmit.bytes);
+                }
                 NodeOutput::Ask(question) => {
                     if let Err(question) = self.names.ask(question) {
                         self.node.handle_dns(self.clock.now(), &question, DnsReply::Failed);

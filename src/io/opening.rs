@@ -20,7 +20,7 @@ use super::control::{Control, FACTS_WAITING, PHONES_WAITING};
 use super::futures_worker::FuturesWorker;
 use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
-use super::journal::{Around, Figures, Journal};
+use super::journal::{self, Around, Figures, Journal, Notes};
 use super::media_ports::BindTo;
 use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
 use super::menus::{MenuFigures, Workshop};
@@ -107,7 +107,8 @@ pub(super) async fn open(
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     hand_on(backlog, &facts_to, &metrics);
     let around = Around { clock, facts: facts_to, metrics: Arc::clone(&metrics) };
-    let journal = Journal::start(disk, (ledger, segments), journal_figures, around)
+    let notes = start_notes(settings);
+    let journal = Journal::start((disk, notes), (ledger, segments), journal_figures, around)
         .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
@@ -143,6 +144,18 @@ pub(super) async fn open(
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, shop, addresses))
+}
+
+/// Where entries are noted before the disk has them, if there is such a place.
+fn start_notes(settings: &Settings) -> Option<Notes> {
+    let memory = settings.notes.as_deref()?;
+    let notes = Notes::open(memory, &journal::folder_in(&settings.store));
+    notes
+        .inspect_err(|error| {
+            let memory = memory.display();
+            tracing::warn!(%error, %memory, "nothing is noted: a kill -9 takes what happened in the 20 ms before it");
+        })
+        .ok()
 }
 
 /// The tape that inputs are recorded on, if they are.

@@ -112,6 +112,10 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
+        // What a killed server noted is not in the folder.
+        if let Ok(notes) = std::fs::read_link(self.folder.join("var/journal/notes")) {
+            std::fs::remove_dir_all(notes).ok();
+        }
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

@@ -157,6 +157,10 @@ impl Drop for Server {
         // It may have ended by itself.
         self.child.kill().ok();
         self.child.wait().ok();
+        // What a killed server noted is not in the folder.
+        if let Ok(notes) = std::fs::read_link(self.folder.join("store/journal/notes")) {
+            std::fs::remove_dir_all(notes).ok();
+        }
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

@@ -22,6 +22,10 @@ pub(in crate::io) struct Figures {
     pub failures: AtomicU64,
     /// Entries that will never be on disk: no room in memory, or no form. Their facts went to the store all the same.
     pub lost: AtomicU64,
+    /// Entries are noted in memory that outlives the process.
+    pub notes: AtomicBool,
+    /// Entries that found no room there.
+    pub not_noted: AtomicU64,
     /// The last entry whose facts are in the store.
     pub projected: AtomicU64,
     /// The disk refuses, or takes too long.
@@ -53,6 +57,8 @@ impl Default for Figures {
             segments: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            notes: AtomicBool::new(false),
+            not_noted: AtomicU64::new(0),
             projected: AtomicU64::new(0),
             broken: AtomicBool::new(false),
             times: Mutex::new(Times { gathered: Histogram::new(2).ok(), written: Histogram::new(2).ok() }),

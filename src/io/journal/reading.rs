@@ -1,12 +1,13 @@
 //! What a start finds: segments are read in their order, the ledger is folded, and facts that the store does not have are
-//! collected. Invariant: a torn end is cut; of a segment with a broken middle a copy is kept aside, and what was sound is used; both are said.
+//! collected; what was noted and is not on disk follows, and is put there first of all. Invariant: a torn end is cut; of a segment with a broken middle a copy is kept aside, and what was sound is used; both are said.
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use super::disk::file_of;
+use super::disk::{Disk as _, Folder, file_of};
+use super::notes;
 use crate::base::Seq;
-use crate::exchange::{JournalError, Ledger, NumberedFact, Record, decode};
+use crate::exchange::{JournalError, Ledger, NumberedFact, Record, decode, encode, encode_opening};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -35,10 +36,40 @@ pub(in crate::io) fn read(folder: &Path, cursor: (u64, u32)) -> io::Result<Found
             }
         }
     }
+    found.take_notes(folder, cursor, &mut gathered);
     Ok(found)
 }
 
 impl Found {
+    /// What follows the last entry on disk: it goes into a segment of its own before anything comes of it.
+    fn take_notes(&mut self, folder: &Path, cursor: (u64, u32), gathered: &mut Seq) {
+        let mut notes = notes::read(folder);
+        let mut bytes = Vec::new();
+        let opening = encode_opening(&self.ledger, &mut bytes);
+        let before = self.entries;
+        while let Some(entry) = notes.remove(&self.ledger.seq().next()) {
+            if encode(&entry, &mut bytes).is_err() {
+                break;
+            }
+            self.take(Record::Entry(entry), cursor, gathered);
+        }
+        let noted = self.entries - before;
+        if noted == 0 {
+            return;
+        }
+        let number = self.segments.last().map_or(1, |last| last + 1);
+        let written = opening.map_err(io::Error::other);
+        let written =
+            written.and_then(|()| Folder::open(folder)).and_then(|mut disk| disk.begin(number, &bytes));
+        match written {
+            Ok(()) => self.segments.push(number),
+            Err(error) => {
+                tracing::error!(%error, "what was noted cannot be written now; it goes into the next segment")
+            }
+        }
+        tracing::info!(entries = noted, "noted and not on disk: read");
+    }
+
     fn take(&mut self, record: Record, cursor: (u64, u32), gathered: &mut Seq) {
         match record {
             Record::Opening(ledger) if ledger.seq() >= self.ledger.seq() => self.ledger = *ledger,

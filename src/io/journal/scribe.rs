@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::hand::{Done, Hand, Job};
-use super::{Around, Desk};
+use super::{Around, Batch, Desk};
 use crate::base::{Instant, Seq};
-use crate::exchange::{Entry, Ledger, NumberedFact, encode, encode_mark, encode_opening};
+use crate::exchange::{Entry, Ledger, NumberedFact, encode_mark, encode_opening};
 
 /// How long a group is gathered. The demand is 20 ms; the rest is for a busy machine.
 const GATHER: Duration = Duration::from_millis(10);
@@ -113,12 +113,15 @@ impl Scribe {
     /// Works until control is gone and everything is written, or cannot be.
     pub(super) fn run(mut self) {
         loop {
-            let (entries, done, closed) = self.wait();
+            let (Batch { entries, bytes }, done, closed) = self.wait();
             if let Some(done) = done {
                 self.finished(done);
             }
-            for entry in entries {
-                self.take(entry);
+            let mut rest = bytes.as_slice();
+            for (entry, size) in entries {
+                let (written, others) = rest.split_at_checked(size).unwrap_or_default();
+                rest = others;
+                self.take(entry, written);
             }
             let now = self.around.clock.mono();
             self.look_at_the_disk(now);
@@ -137,20 +140,20 @@ impl Scribe {
     }
 
     /// Sleeps until there is something to do.
-    fn wait(&self) -> (VecDeque<Entry>, Option<Done>, bool) {
+    fn wait(&self) -> (Batch, Option<Done>, bool) {
         let now = self.around.clock.mono();
         let until = self.wake_at().map_or(IDLE, |at| at.since(now)).min(IDLE);
         let mut inbox = self.desk.inbox();
         inbox.gathering = !self.pending.is_empty();
         let ready = inbox.done.is_some()
-            || (!inbox.gathering && !inbox.entries.is_empty())
+            || (!inbox.gathering && !inbox.batch.entries.is_empty())
             || (inbox.closed && self.flight.is_none());
         if !ready && !until.is_zero() {
             let bell = self.desk.bell.wait_timeout(inbox, until);
             inbox = bell.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
         inbox.gathering = true;
-        (std::mem::take(&mut inbox.entries), inbox.done.take(), inbox.closed)
+        (std::mem::take(&mut inbox.batch), inbox.done.take(), inbox.closed)
     }
 
     fn wake_at(&self) -> Option<Instant> {
@@ -163,18 +166,19 @@ impl Scribe {
         self.renew.or_else(|| [group, mark].into_iter().flatten().min())
     }
 
-    fn take(&mut self, entry: Entry) {
+    /// Takes an entry and how it is written; empty: it has no form.
+    fn take(&mut self, entry: Entry, written: &[u8]) {
         let gap = entry.seq != self.ledger.seq().next();
         if gap {
             // What was lost on the way leaves a hole that no segment may have.
             tracing::error!(after = %self.ledger.seq(), at = %entry.seq, "entries of the journal were lost");
             self.forget_pending();
         }
-        if let Err(error) = encode(&entry, &mut self.pending) {
-            tracing::error!(%error, seq = %entry.seq, "an entry of the journal cannot be written");
+        if written.is_empty() {
             self.desk.figures.lost_entry();
             self.forget_pending();
         } else {
+            self.pending.extend_from_slice(written);
             self.desk.figures.waiting.fetch_add(1, Ordering::Relaxed);
             self.first.get_or_insert(entry.now.mono);
         }

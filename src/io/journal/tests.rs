@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::disk::{Disk, Folder, file_of};
+use super::notes::Notes;
 use super::{Around, Figures, Found, Journal, read};
 use crate::base::{CallId, LegId, Rng, Seq};
 use crate::exchange::{Arrival, Cause, Entry, Fact, Happening, Input, NumberedFact, Peer, Vouched};
@@ -115,6 +116,15 @@ impl Bench {
 
     /// Started again over what is there.
     fn over(path: PathBuf, seq: u64) -> Self {
+        Self::with_notes(path, seq, |_| None)
+    }
+
+    /// The same with notes, where there is room for them in memory.
+    fn noting(path: PathBuf) -> Self {
+        Self::with_notes(path, 0, |path| Some(Notes::open(Path::new("/dev/shm"), path).unwrap()))
+    }
+
+    fn with_notes(path: PathBuf, seq: u64, notes: impl Fn(&Path) -> Option<Notes>) -> Self {
         let Found { ledger, segments, .. } = read(&path, (0, 0)).unwrap();
         let fault = Arc::new(Mutex::new(Fault::None));
         let figures = Arc::new(Figures::default());
@@ -126,11 +136,13 @@ impl Bench {
             (Arc::clone(&figures), Arc::default()),
             Arc::default(),
         ));
+        let notes = notes(&path);
         let disk =
             Faulty { folder: Folder::open(&path).unwrap(), fault: Arc::clone(&fault), path: path.clone() };
         let around = Around { clock, facts: to, metrics };
         let seq = ledger.seq().0.max(seq);
-        let journal = Journal::start(disk, (ledger, segments), Arc::clone(&figures), around).unwrap();
+        let journal =
+            Journal::start((disk, notes), (ledger, segments), Arc::clone(&figures), around).unwrap();
         Self { path, fault, figures, journal: Some(journal), facts, clock, seq }
     }
 
@@ -142,7 +154,9 @@ impl Bench {
         self.seq += 1;
         let what = Happening::Input(Input::SoundLost { leg: LegId(self.seq) });
         let entry = Entry { seq: Seq(self.seq), now: self.clock.now(), what, facts };
-        self.journal.as_ref().unwrap().append(entry);
+        let journal = self.journal.as_mut().unwrap();
+        journal.append(entry);
+        journal.hand_over();
         self.seq
     }
 
@@ -460,4 +474,64 @@ fn a_disk_that_is_dead_from_the_start_ends_with_the_server() {
     let mut bench = Bench::new();
     bench.set(Fault::NoNew);
     bench.close();
+}
+
+/// What a kill -9 leaves: the files as they are, and the notes.
+fn killed(bench: &Bench) -> PathBuf {
+    let to = folder();
+    for (file, _) in lengths(&bench.path) {
+        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+    let notes = folder_of_notes(&bench.path).unwrap();
+    let copy = to.join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    for page in ["a", "b"] {
+        std::fs::copy(notes.join(page), copy.join(page)).unwrap();
+    }
+    std::os::unix::fs::symlink(copy, to.join("notes")).unwrap();
+    to
+}
+
+fn folder_of_notes(journal: &Path) -> Option<PathBuf> {
+    std::fs::read_link(journal.join("notes")).ok()
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_handed_over() {
+    let mut rng = Rng::from_number(11);
+    let mut bench = Bench::noting(folder());
+    for round in 0..60 {
+        // Now and then the disk answers late or not at all: notes do not ask it.
+        bench.set(if round % 3 == 1 { Fault::Hangs(Duration::from_millis(40)) } else { Fault::None });
+        let calls: Vec<u64> = (0..rng.below(9)).map(|_| bench.start_call()).collect();
+        let left = killed(&bench);
+        let found = read(&left, (0, 0)).unwrap();
+        assert_eq!(found.ledger.seq(), Seq(bench.seq), "round {round}");
+        assert_eq!(Bench::seqs(&found), (1..=bench.seq).collect::<Vec<_>>(), "round {round}");
+        assert!(calls.iter().all(|call| found.ledger.calls().any(|c| c.0 == *call)));
+        // What was noted is on disk now: the notes are not needed a second time.
+        std::fs::remove_dir_all(left.join("copy")).unwrap();
+        let again = read(&left, (0, 0)).unwrap();
+        assert_eq!((again.ledger.seq(), again.backlog), (found.ledger.seq(), found.backlog));
+        std::fs::remove_dir_all(left).unwrap();
+        std::thread::sleep(Duration::from_millis(rng.below(15)));
+    }
+    let notes = folder_of_notes(&bench.path).unwrap();
+    bench.set(Fault::None);
+    bench.close();
+    assert_eq!((notes.exists(), folder_of_notes(&bench.path)), (false, None), "a clean end leaves no notes");
+}
+
+#[test]
+fn killed_before_the_first_segment_is_there_the_notes_are_the_journal() {
+    let mut bench = Bench::with_notes(folder(), 0, |path| Notes::open(Path::new("/dev/shm"), path).ok());
+    bench.set(Fault::Hangs(Duration::from_secs(1)));
+    let call = bench.start_call();
+    let left = killed(&bench);
+    std::fs::remove_file(left.join("000000000001.journal")).ok();
+    let found = read(&left, (0, 0)).unwrap();
+    assert_eq!(found.ledger.calls().map(|c| c.0).collect::<Vec<_>>(), [call]);
+    assert_eq!((found.segments, found.backlog.len()), (vec![1], 1));
+    std::fs::remove_dir_all(left).unwrap();
 }

@@ -318,6 +318,7 @@ impl Metrics {
                 (by("what", "entries_waiting"), read(&j.waiting)),
                 (by("what", "segments"), read(&j.segments)),
                 (by("what", "answers_waiting"), read(&self.held)),
+                (by("what", "notes"), real(u64::from(j.notes.load(Ordering::Relaxed)))),
             ],
         );
         sheet.tally(
@@ -328,6 +329,7 @@ impl Metrics {
                 (by("what", "bytes"), read(&j.bytes)),
                 (by("what", "failures"), read(&j.failures)),
                 (by("what", "entries_lost"), read(&j.lost)),
+                (by("what", "entries_not_noted"), read(&j.not_noted)),
                 (by("what", "answers_overdue"), read(&self.held_overdue)),
             ],
         );
