@@ -364,6 +364,7 @@ impl Node {
     fn sound_agreed(&mut self, leg: LegId) {
         self.tell_remote(leg);
         self.tell_hold(leg);
+        self.look_at_hold(leg);
     }
 
     /// Tells the exchange when the far end holds us now, or no longer.

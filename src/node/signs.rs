@@ -10,7 +10,8 @@
 //! | none | answers that there is no such call | the end (`sip`) |
 //! | none | no answer, or no way to it | the end, unless the phone was heard meanwhile outside the call |
 //!
-//! Invariant: a leg is ended here only while its sound is missing.
+//! A leg on hold owes no sound: no silence is too long there, and it is asked, whoever it is. Invariant: a leg is ended here
+//! only while its sound is missing.
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ const AGENT_CUT_OFF: Duration = Duration::from_secs(2);
 const OTHERS_CUT_OFF: Duration = Duration::from_secs(10);
 /// ... and has this long for an answer.
 const OTHERS_ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Who answers and stays quiet is asked again after this long.
+/// Who answers and stays quiet is asked again after this long; on hold, who is no agent after the longest silence.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// The signs of one leg.
@@ -45,6 +46,21 @@ pub(super) struct Signs {
     asked: bool,
     /// The silence that sound was told to complain of.
     watched: Duration,
+    /// The last answer to a question.
+    answered: Option<Instant>,
+    hold: Hold,
+}
+
+/// Whether sound is owed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    /// It is.
+    #[default]
+    No,
+    /// The far end holds us and may send music, or nothing.
+    Free,
+    /// None can come: that was agreed.
+    Mute,
 }
 
 impl Node {
@@ -55,6 +71,38 @@ impl Node {
             node_leg.signs.watched = silence;
         }
         self.outputs.push_back(NodeOutput::Media(MediaCommand::Watch { leg, silence: Some(silence) }));
+        self.look_at_hold(leg);
+    }
+
+    /// Hold may have been agreed, or its end: what was watched until now is over.
+    pub(super) fn look_at_hold(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        let first = self.ask_held_after(leg, AGENT_QUIET);
+        let Some(node_leg) = self.legs.get_mut(leg).filter(|l| l.progress == Progress::Up) else { return };
+        let hold = match node_leg.sound.remote() {
+            Some(remote) if !remote.receive => Hold::Mute,
+            _ if node_leg.sound.held_by_peer() => Hold::Free,
+            _ => Hold::No,
+        };
+        if std::mem::replace(&mut node_leg.signs.hold, hold) == hold {
+            return;
+        }
+        node_leg.signs.asked = false;
+        node_leg.signs.quiet = (hold == Hold::Mute).then_some(now);
+        self.legs.stop_silence(leg);
+        match hold {
+            Hold::Mute => self.legs.start_probe(leg, now + first),
+            Hold::No | Hold::Free => {
+                self.legs.stop_probe(leg);
+                self.watch(leg);
+            }
+        }
+    }
+
+    /// On hold an agent's phone is asked after `agents`, any other after the longest silence.
+    fn ask_held_after(&self, leg: LegId, agents: Duration) -> Duration {
+        let is_agents = self.legs.get(leg).is_some_and(|l| l.agent.is_some());
+        if is_agents { agents } else { self.settings.exchange.silence.max(agents) }
     }
 
     /// Silence that is noticed.
@@ -77,6 +125,9 @@ impl Node {
         let after = node_leg.signs.watched;
         let left = most.saturating_sub(after);
         let since = *node_leg.signs.quiet.get_or_insert(now - after);
+        if node_leg.signs.hold != Hold::No {
+            return self.probe(leg);
+        }
         if left.is_zero() {
             return self.silent_too_long(leg);
         }
@@ -86,11 +137,18 @@ impl Node {
 
     /// Sound comes again.
     pub(super) fn on_sound_back(&mut self, leg: LegId) {
+        let now = self.now().mono;
         self.legs.stop_silence(leg);
         self.legs.stop_probe(leg);
         let wanted = self.quiet_after(leg);
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
         (node_leg.signs.quiet, node_leg.signs.asked) = (None, false);
+        if node_leg.signs.hold == Hold::Mute {
+            // It is its signalling that was heard.
+            node_leg.signs.quiet = Some(now);
+            self.legs.start_probe(leg, now + AGAIN);
+        }
+        let Some(node_leg) = self.legs.get_mut(leg) else { return };
         // What gave reason to doubt may be over: silence is given its usual time again.
         if node_leg.signs.watched != wanted {
             self.watch(leg);
@@ -112,7 +170,8 @@ impl Node {
         let Some(node_leg) = self.legs.get(leg) else { return };
         let signs = node_leg.signs;
         let known_to_answer = node_leg.agent.as_ref().is_some_and(|agent| self.phones.answers(agent));
-        let wanted = signs.quiet.is_some() && !signs.asked && (signs.cut_off || known_to_answer);
+        let held = signs.hold != Hold::No && !self.settings.ask_phones.is_zero();
+        let wanted = signs.quiet.is_some() && !signs.asked && (signs.cut_off || known_to_answer || held);
         if !wanted || node_leg.progress != Progress::Up || node_leg.ending.is_some() {
             return;
         }
@@ -141,8 +200,10 @@ impl Node {
             return;
         }
         if answered {
-            node_leg.signs.cut_off = false;
-            self.legs.start_probe(leg, now + AGAIN);
+            (node_leg.signs.cut_off, node_leg.signs.answered) = (false, Some(now));
+            let held = node_leg.signs.hold != Hold::No;
+            let again = if held { self.ask_held_after(leg, AGAIN) } else { AGAIN };
+            self.legs.start_probe(leg, now + again);
         } else {
             self.no_sign(leg);
         }
@@ -155,9 +216,16 @@ impl Node {
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
         node_leg.signs.asked = false;
         let Some(quiet) = node_leg.signs.quiet.filter(|_| node_leg.ending.is_none()) else { return };
+        let Signs { answered, cut_off, hold, .. } = node_leg.signs;
+        let last_sign = answered.map_or(quiet, |answered| answered.max(quiet));
+        let known = answered.is_some() || node_leg.agent.as_ref().is_some_and(|a| self.phones.answers(a));
+        if hold != Hold::No && !cut_off && !known {
+            // It never answered a question: that it does not now says nothing.
+            return self.legs.start_probe(leg, now + self.ask_held_after(leg, AGAIN));
+        }
         if let Some(agent) = node_leg.agent.clone() {
             // A phone behind a NAT is heard where it registers, and cannot be reached where its call was.
-            if self.phones.heard_after(&agent, quiet) {
+            if self.phones.heard_after(&agent, last_sign) {
                 self.phones.doubt(now, &agent);
                 return self.legs.start_probe(leg, now + AGAIN);
             }

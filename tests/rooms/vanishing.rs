@@ -221,3 +221,72 @@ fn a_full_queue_takes_back_whom_it_gave_away() {
     assert_eq!(waiting(&w).len(), 2);
     assert!(w.fact_at(Instant::ZERO, |f| matches!(f, Fact::Overflowed { .. })).is_none());
 }
+
+#[test]
+fn an_agents_phone_that_vanishes_while_it_holds_the_caller_is_found_and_the_caller_waits_again() {
+    for direction in ["inactive", "sendonly"] {
+        let mut w = world();
+        w.dial(CALLER, "95188");
+        w.press(CALLER, "0");
+        w.assert_two_way(CALLER, AGENT);
+        w.reoffer(AGENT, direction);
+        w.hush(AGENT);
+        // Held for longer than any silence may last: that is no reason to end anything.
+        w.wait(seconds(150));
+        assert_eq!(w.live_calls_of(AGENT), 1, "{direction}: {:#?}", w.facts);
+        assert!(w.figures().legs_asked >= 10, "{direction}: asked {}", w.figures().legs_asked);
+        let vanished = w.vanish(AGENT);
+        w.wait(seconds(30));
+        let left = w.fact_at(vanished, |f| matches!(f, Fact::AgentLeft { cause: Cause::PeerLost, .. }));
+        let left = left.unwrap_or_else(|| panic!("{direction}: not noticed"));
+        assert!(left.since(vanished) <= seconds(20), "{direction}: {:?}", left.since(vanished));
+        assert_eq!(waiting(&w).len(), 1, "{direction}: he waits again");
+    }
+}
+
+#[test]
+fn a_call_that_is_taken_back_from_hold_is_watched_as_before() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.reoffer(AGENT, "inactive");
+    w.wait(seconds(100));
+    w.reoffer(AGENT, "sendrecv");
+    w.assert_two_way(CALLER, AGENT);
+    let asked = w.figures().legs_asked;
+    w.wait(seconds(100));
+    assert_eq!(w.figures().legs_asked, asked, "he speaks: nobody asks");
+    let hushed = w.now.mono;
+    w.hush(AGENT);
+    w.wait(seconds(70));
+    let lost = w.fact_at(hushed, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).unwrap();
+    assert!(lost.since(hushed) >= seconds(59), "{:?}", lost.since(hushed));
+}
+
+#[test]
+fn a_caller_who_holds_us_may_be_quiet_for_as_long_as_he_answers() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    w.reoffer(CALLER, "inactive");
+    w.wait(seconds(300));
+    assert_eq!(w.live_calls_of(CALLER), 1);
+    assert!((3..=5).contains(&w.figures().legs_asked), "each minute: {}", w.figures().legs_asked);
+    let vanished = w.vanish(CALLER);
+    w.wait(seconds(75));
+    let left = w.fact_at(vanished, |f| matches!(f, Fact::CallEnded { .. }));
+    assert!(left.is_some(), "{:#?}", w.facts.last());
+}
+
+#[test]
+fn a_phone_that_holds_and_answers_no_question_is_not_thought_gone() {
+    let mut w = World::tuned(|_| (), |settings| settings.ask_phones = seconds(10));
+    w.sign_in(AGENT);
+    w.deaf.insert(AGENT);
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.reoffer(AGENT, "inactive");
+    w.wait(seconds(200));
+    assert_eq!((w.live_calls_of(AGENT), w.figures().legs_vanished), (1, 0));
+}

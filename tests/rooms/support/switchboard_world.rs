@@ -536,6 +536,27 @@ impl World {
         self.node.view(self.now).figures
     }
 
+    /// A phone holds its newest call, or takes it back: `direction` is what it offers.
+    pub(crate) fn reoffer(&mut self, who: usize, direction: &str) {
+        let phone = &mut self.phones[who];
+        let invite = phone.newest.unwrap();
+        let sound = phone.sounds.get_mut(&invite).unwrap();
+        sound.hold(direction == "sendonly");
+        let offer = String::from_utf8(sound.offer()).unwrap();
+        let offer = offer.replace("a=sendrecv", &format!("a={direction}"));
+        phone.ua.reoffer(self.now.mono, invite, offer.into_bytes());
+        self.carry();
+    }
+
+    /// Whether sound is agreed to come from a leg.
+    fn is_expected(&self, leg: LegId) -> bool {
+        let mut remotes = self.media.iter().rev().filter_map(|command| match command {
+            MediaCommand::Remote { leg: l, remote } if *l == leg => Some(remote.receive),
+            _ => None,
+        });
+        remotes.next().unwrap_or(true)
+    }
+
     /// The next silence that will be noticed, and whose.
     fn next_silence(&self) -> Option<(Instant, LegId)> {
         let ears = self.ears();
@@ -543,7 +564,7 @@ impl World {
             let ip = ears.get(leg)?.0?;
             let place = self.phones.iter().position(|p| p.at.ip() == ip)?;
             let since = self.hushed.get(&place)?;
-            (!told).then_some(((*since).max(*from) + *limit, *leg))
+            (!told && self.is_expected(*leg)).then_some(((*since).max(*from) + *limit, *leg))
         };
         self.watches.iter().filter_map(due).min()
     }
