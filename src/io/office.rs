@@ -31,6 +31,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Everything of the office thread.
 pub(super) struct OfficeWork {
     pub writer: Writer,
+    /// Facts of the run before that the store lacks: they go first, however many they are.
+    pub backlog: Vec<NumberedFact>,
     pub facts: mpsc::Receiver<NumberedFact>,
     pub phone_writer: PhoneWriter,
     pub phones: mpsc::Receiver<Phones>,
@@ -45,7 +47,7 @@ pub(super) struct OfficeWork {
 
 impl OfficeWork {
     pub(super) async fn run(self) {
-        let Self { writer, facts, phone_writer, phones, bans, http, commands, office, lock } = self;
+        let Self { writer, backlog, facts, phone_writer, phones, bans, http, commands, office, lock } = self;
         let metrics = Arc::clone(&office.metrics);
         let desks = Desks {
             asker: office.asker.clone(),
@@ -64,7 +66,8 @@ impl OfficeWork {
             }
         });
         let kept = write_phones(phone_writer, phones, Arc::clone(&metrics));
-        tokio::join!(write_facts(writer, facts, metrics), kept, bans::keep(bans.0, bans.1));
+        let written = write_facts((writer, backlog), facts, metrics);
+        tokio::join!(written, kept, bans::keep(bans.0, bans.1));
         // The control loop is gone and all is written.
         for task in [pages, commands] {
             task.abort();
@@ -107,12 +110,16 @@ pub(super) async fn write_phones(
     }
 }
 
-/// Writes facts until the queue is closed and empty.
+/// Writes what the run before left, then facts until the queue is closed and empty.
 pub(super) async fn write_facts(
-    mut writer: Writer,
+    (mut writer, backlog): (Writer, Vec<NumberedFact>),
     mut facts: mpsc::Receiver<NumberedFact>,
     metrics: Arc<Metrics>,
 ) {
+    for batch in backlog.chunks(BATCH) {
+        write_once(&mut writer, batch, &facts, &metrics).await;
+    }
+    drop(backlog);
     let mut batch = Vec::with_capacity(BATCH);
     while facts.recv_many(&mut batch, BATCH).await > 0 {
         // When much comes, more of it goes into one transaction, and a call's facts into one row.
@@ -124,22 +131,7 @@ pub(super) async fn write_facts(
                 batch.push(fact);
             }
         }
-        let mut written = Written::default();
-        // A batch that the store will never take is handed over fact by fact, so that one mistake of ours costs one
-        // fact and not the record.
-        match write_batch(&mut writer, &batch, &facts, &metrics).await {
-            Outcome::Written => written.kept = batch.len(),
-            Outcome::Refused => {
-                for one in batch.chunks(1) {
-                    match write_batch(&mut writer, one, &facts, &metrics).await {
-                        Outcome::Written => written.kept += 1,
-                        Outcome::Refused | Outcome::GivenUp => written.lost += 1,
-                    }
-                }
-            }
-            Outcome::GivenUp => written.lost = batch.len(),
-        }
-        written.count(&metrics);
+        write_once(&mut writer, &batch, &facts, &metrics).await;
         if let Some(last) = batch.last() {
             // Its input may have more facts that are still under way.
             let all = last.seq.0 - u64::from(!facts.is_empty());
@@ -147,6 +139,30 @@ pub(super) async fn write_facts(
         }
         batch.clear();
     }
+}
+
+/// A batch that the store will never take is handed over fact by fact, so that one mistake of ours costs one fact and
+/// not the record.
+async fn write_once(
+    writer: &mut Writer,
+    batch: &[NumberedFact],
+    facts: &mpsc::Receiver<NumberedFact>,
+    metrics: &Metrics,
+) {
+    let mut written = Written::default();
+    match write_batch(writer, batch, facts, metrics).await {
+        Outcome::Written => written.kept = batch.len(),
+        Outcome::Refused => {
+            for one in batch.chunks(1) {
+                match write_batch(writer, one, facts, metrics).await {
+                    Outcome::Written => written.kept += 1,
+                    Outcome::Refused | Outcome::GivenUp => written.lost += 1,
+                }
+            }
+        }
+        Outcome::GivenUp => written.lost = batch.len(),
+    }
+    written.count(metrics);
 }
 
 /// What became of a batch.
@@ -223,5 +239,54 @@ async fn write_batch(
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Now, Seq};
+    use crate::exchange::Fact;
+    use crate::io::journal::Figures;
+    use crate::io::store::Store;
+
+    fn fact(seq: u64) -> NumberedFact {
+        NumberedFact {
+            seq: Seq(seq),
+            index: 0,
+            at: Now::default(),
+            fact: Fact::Ignored { what: String::new() },
+        }
+    }
+
+    #[test]
+    fn what_the_run_before_left_is_written_whole_and_first_however_much_it_is() {
+        let folder = std::env::temp_dir().join(format!("hotline-office-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = Store::open(&folder.join("hotline.db")).await.unwrap();
+            let writer = Writer::open(&store).await.unwrap();
+            let figures = Arc::new(Figures::default());
+            let metrics = Arc::new(Metrics::new(
+                (Arc::default(), None),
+                Arc::default(),
+                (Arc::clone(&figures), Arc::default()),
+                Arc::default(),
+            ));
+            // More than the way to the store holds.
+            let (to, facts) = mpsc::channel(16);
+            let backlog: Vec<NumberedFact> = (1..=20_000).map(fact).collect();
+            metrics.facts_waiting.store(20_001, Ordering::Relaxed);
+            to.try_send(fact(20_001)).unwrap();
+            drop(to);
+            write_facts((writer, backlog), facts, Arc::clone(&metrics)).await;
+            assert_eq!(metrics.facts_written.load(Ordering::Relaxed), 20_001);
+            assert_eq!(metrics.facts_waiting.load(Ordering::Relaxed), 0);
+            assert_eq!(metrics.facts_dropped.load(Ordering::Relaxed), 0);
+            assert_eq!(figures.projected.load(Ordering::Relaxed), 20_001);
+            assert_eq!(Writer::open(&store).await.unwrap().cursor(), (20_001, 0));
+        });
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -37,7 +37,7 @@ use super::tape::{Tape, TapeFigures};
 use super::tls::{Tls, TlsFigures};
 use super::vault::Vault;
 use crate::base::{AgentId, Now, TrunkId};
-use crate::exchange::{ExchangeSettings, Ledger, NumberedFact, TAPE_VERSION, TapeOpening};
+use crate::exchange::{ExchangeSettings, Ledger, TAPE_VERSION, TapeOpening};
 use crate::node::{Node, NodeSettings, Trunk};
 use crate::sdp::SrtpPolicy;
 use crate::sip::{
@@ -105,7 +105,7 @@ pub(super) async fn open(
         .map_err(|source| StartError::System { what: "the thread of futures cannot be started", source })?;
     let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
-    hand_on(backlog, &facts_to, &metrics);
+    metrics.facts_waiting.fetch_add(backlog.len() as u64, Ordering::Relaxed);
     let around = Around { clock, facts: facts_to, metrics: Arc::clone(&metrics) };
     let notes = start_notes(settings);
     let journal = Journal::start((disk, notes), (ledger, segments), journal_figures, around)
@@ -118,7 +118,8 @@ pub(super) async fn open(
     let office = Office { asker, store, menus, metrics: Arc::clone(&metrics), gate, patience };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
     let bans = (ready.settings.store.clone(), bans);
-    let work = OfficeWork { writer, facts, phone_writer, phones, bans, http, office, commands, lock };
+    let work =
+        OfficeWork { writer, backlog, facts, phone_writer, phones, bans, http, office, commands, lock };
     let control = Control {
         node,
         net,
@@ -196,16 +197,6 @@ fn tape_opening(ready: &Ready, settings: ExchangeSettings, restored_at: Now, led
         manifest,
         restored_at,
         ledger: ledger.clone(),
-    }
-}
-
-/// Facts of the run before that were not written yet go first.
-fn hand_on(backlog: Vec<NumberedFact>, facts: &mpsc::Sender<NumberedFact>, metrics: &Metrics) {
-    for fact in backlog {
-        match facts.try_send(fact) {
-            Ok(()) => metrics.facts_waiting.fetch_add(1, Ordering::Relaxed),
-            Err(_) => metrics.facts_dropped.fetch_add(1, Ordering::Relaxed),
-        };
     }
 }
 

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::disk::{Disk as _, Folder, file_of};
 use super::notes;
 use crate::base::Seq;
-use crate::exchange::{JournalError, Ledger, NumberedFact, Record, decode, encode, encode_opening};
+use crate::exchange::{
+    Happening, JournalError, Ledger, NumberedFact, Record, decode, encode, encode_opening,
+};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -47,7 +49,12 @@ impl Found {
         let mut bytes = Vec::new();
         let opening = encode_opening(&self.ledger, &mut bytes);
         let before = self.entries;
-        while let Some(entry) = notes.remove(&self.ledger.seq().next()) {
+        // A run begins above every number that was used, of which the journal may not have the last.
+        let first = notes.range(self.ledger.seq().next()..).next();
+        let begins = first.filter(|(_, entry)| matches!(entry.what, Happening::Installed { .. }));
+        let mut next = begins.map_or(self.ledger.seq().next(), |(seq, _)| *seq);
+        while let Some(entry) = notes.remove(&next) {
+            next = next.next();
             if encode(&entry, &mut bytes).is_err() {
                 break;
             }
@@ -127,5 +134,57 @@ fn broken(folder: &Path, number: u64, error: &JournalError) {
     };
     if let Err(error) = done {
         tracing::error!(%error, segment = number, "the journal cannot be mended now");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Now;
+    use crate::exchange::{Entry, Fact};
+    use crate::io::journal::Notes;
+
+    fn entry(seq: u64, what: Happening) -> Entry {
+        let facts = vec![Fact::Ignored { what: String::new() }];
+        Entry { seq: Seq(seq), now: Now::default(), what, facts }
+    }
+
+    /// What a start finds when `on_disk` is all that the disk has and `noted` is in memory.
+    fn found(name: &str, on_disk: u64, noted: &[Entry]) -> Vec<u64> {
+        let folder = std::env::temp_dir().join(format!("hotline-reading-{name}-{}", std::process::id()));
+        let mut disk = Folder::open(&folder).unwrap();
+        let mut bytes = Vec::new();
+        encode_opening(&Ledger::default(), &mut bytes).unwrap();
+        for seq in 1..=on_disk {
+            encode(&entry(seq, Happening::AcdTimeout), &mut bytes).unwrap();
+        }
+        disk.begin(1, &bytes).unwrap();
+        let mut notes = Notes::open(Path::new("/dev/shm"), &folder).unwrap();
+        for entry in noted {
+            let mut bytes = Vec::new();
+            encode(entry, &mut bytes).unwrap();
+            notes.note((entry.seq, entry.seq), &bytes, Seq(0));
+        }
+        let seqs = |found: &Found| found.backlog.iter().map(|f| f.seq.0).collect::<Vec<_>>();
+        let first = read(&folder, (0, 0)).unwrap();
+        notes.close(Seq(u64::MAX));
+        let again = read(&folder, (0, 0)).unwrap();
+        assert_eq!((seqs(&first), &first.ledger), (seqs(&again), &again.ledger), "read is on disk");
+        std::fs::remove_dir_all(folder).unwrap();
+        seqs(&first)
+    }
+
+    #[test]
+    fn notes_go_on_where_the_disk_ends_and_a_hole_is_the_end() {
+        let timeout = |seq| entry(seq, Happening::AcdTimeout);
+        assert_eq!(found("on", 3, &[timeout(2), timeout(3), timeout(4), timeout(5)]), [1, 2, 3, 4, 5]);
+        assert_eq!(found("hole", 3, &[timeout(5), timeout(6)]), [1, 2, 3]);
+        assert_eq!(found("none", 3, &[]), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_run_that_began_above_what_the_disk_has_is_read_from_its_beginning() {
+        let begin = |seq| entry(seq, Happening::Installed { revision: String::new() });
+        assert_eq!(found("above", 2, &[begin(900), entry(901, Happening::Restarted)]), [1, 2, 900, 901]);
     }
 }
