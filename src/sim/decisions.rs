@@ -57,6 +57,8 @@ fn words(fact: &Fact) -> Option<String> {
         Fact::Connected { .. } => "talks to an agent".to_owned(),
         Fact::PartyAnswered { party, .. } => format!("{party} answers"),
         Fact::ConferenceStarted { party, .. } => format!("all three with {party}"),
+        Fact::PeerHeld { held: true, .. } => "a far end holds".to_owned(),
+        Fact::PeerHeld { held: false, .. } => "a far end holds no more".to_owned(),
         Fact::AgentLeft { cause: Cause::SoundLost | Cause::PeerLost, .. } => "the agent is lost".to_owned(),
         Fact::TransferAsked { to, .. } => format!("transferred to {to:?}"),
         Fact::CallEnded { .. } => "over".to_owned(),

@@ -44,6 +44,7 @@ consults = { chance = 100, party = "lighthouse-store" }
 pick_up  = "1s"
 private  = "2s"
 together = "2s"
+holds    = { chance = 100, lasts = "1s" }
 "#;
 
 /// A phone that passes its callers on, a look-up that is slow.
@@ -188,10 +189,13 @@ fn third_parties_are_rung_and_joined_and_the_report_is_drawn_by_a_browser() {
         .flatten()
         .filter(|words| words.contains(&"all three with lighthouse-store".to_owned()));
     assert_eq!(talked.count() as u64, CALLERS, "{model:#?}");
+    let held = model.values().flatten().filter(|words| words.contains(&"a far end holds no more".to_owned()));
+    assert_eq!(held.count() as u64, CALLERS, "{model:#?}");
     assert_eq!(real, model);
 
     assert_whole(&report);
     let o = &report.outcomes;
+    assert_eq!(o.holds, CALLERS, "{report}");
     let party = (o.parties_asked, o.party_calls, o.party_talks, o.three_ways);
     assert_eq!(party, (CALLERS, CALLERS, CALLERS, CALLERS), "{report}");
     // Sound went both ways between the agent and the third party, and between the third party and the caller.

@@ -51,6 +51,7 @@ pub(super) struct Counts {
     pub(super) party_calls: u64,
     pub(super) party_talks: u64,
     pub(super) three_ways: u64,
+    pub(super) holds: u64,
     pub(super) transfers: u64,
     pub(super) left_alone: u64,
     pub(super) lost_out: u64,

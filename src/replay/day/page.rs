@@ -185,6 +185,7 @@ fn ratios(html: &mut String, report: &DayReport) {
         ("third parties rung", o.party_calls),
         ("third parties who answered", o.party_talks),
         ("talks of all three", o.three_ways),
+        ("of these, held by the third party", o.holds),
         ("callers passed on by a phone", o.transfers),
         ("callers left alone", o.left_alone),
     ] {

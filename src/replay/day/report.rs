@@ -62,6 +62,8 @@ pub struct Outcomes {
     pub party_talks: u64,
     /// Of these, in which all three talked.
     pub three_ways: u64,
+    /// How often a third party put the others on hold.
+    pub holds: u64,
     /// Callers whom an agent's phone passed on by itself.
     pub transfers: u64,
     /// Callers whose agent was gone before the end of the talk, and who waited again.
@@ -105,6 +107,7 @@ impl Outcomes {
             party_calls: c.party_calls,
             party_talks: c.party_talks,
             three_ways: c.three_ways,
+            holds: c.holds,
             transfers: c.transfers,
             left_alone: c.left_alone,
             lost_out: c.lost_out,
@@ -269,8 +272,8 @@ impl DayReport {
         if o.parties_asked + o.party_calls + o.parties_without_code > 0 {
             writeln!(
                 f,
-                "  third parties    {} asked for, {} not (no keys told), {} rung, {} answered, {} times all three talked",
-                o.parties_asked, o.parties_without_code, o.party_calls, o.party_talks, o.three_ways
+                "  third parties    {} asked for, {} not (no keys told), {} rung, {} answered, {} times all three talked, {} times on hold",
+                o.parties_asked, o.parties_without_code, o.party_calls, o.party_talks, o.three_ways, o.holds
             )?;
         }
         if o.transfers + o.left_alone > 0 {

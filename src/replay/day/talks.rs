@@ -249,8 +249,21 @@ impl Town {
             self.introduce(now, (caller, 0), (party, 2), Between::Three);
         }
         let third = self.places.get(agent).and_then(|leg| leg.talk.as_ref()?.third.as_ref());
-        let together = third.map(|(_, third)| third.together).unwrap_or_default();
-        self.turn(at + together, agent, Turn::LetGo);
+        let (together, holds) = third.map(|(_, t)| (t.together, t.holds)).unwrap_or_default();
+        if let Some(lasts) = holds {
+            self.wish(at + together / 2, Wish::Hold(party, true));
+            self.wish(at + together / 2 + lasts, Wish::Hold(party, false));
+        }
+        self.turn(at + together + holds.unwrap_or_default(), agent, Turn::LetGo);
+    }
+
+    /// A third party puts the others on hold, or takes them back: by an offer that says so.
+    pub(super) fn hold(&mut self, now: Now, seat: Seat, held: bool) {
+        let Some(leg) = self.places.get_mut(seat) else { return };
+        leg.sound.hold(held);
+        let (invite, offer) = (leg.invite, leg.sound.offer());
+        self.gauges.counts.holds += u64::from(held);
+        self.engine.sip.reoffer(now.mono, invite, offer);
     }
 
     /// A third party's call is over, or it did not pick up: the talk goes on for what was left of it.

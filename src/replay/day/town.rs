@@ -45,6 +45,8 @@ pub(super) enum Wish {
     Turn(Seat, u32, Turn),
     /// An agent's key in a talk, after the first.
     Press(Seat, Key),
+    /// A third party puts the others on hold, or takes them back.
+    Hold(Seat, bool),
     /// A caller finds himself alone, unless his conversation has gone on.
     Alone(Seat, u32),
     /// An agent or a third party picks up.
@@ -362,6 +364,7 @@ impl Town {
                     self.press(now, seat, key);
                 }
             }
+            Wish::Hold(seat, held) => self.hold(now, seat, held),
             Wish::Alone(seat, turn) => self.alone(at, seat, turn),
             Wish::Fault(n, begins) => self.fault(now, at, n, begins),
             Wish::PickUp(seat) => self.pick_up(now, at, seat),

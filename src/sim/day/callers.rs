@@ -29,6 +29,8 @@ pub(super) struct CallerState {
     pub(super) second_half: Option<Duration>,
     /// Who is brought into this talk, and how it behaves.
     pub(super) third: Option<ThirdParty>,
+    /// Its leg, once it is rung.
+    pub(super) party: Option<LegId>,
 }
 
 impl Day {
@@ -55,6 +57,7 @@ impl Day {
             call: None,
             second_half: None,
             third: None,
+            party: None,
         };
         self.callers.insert(number, state);
         self.rings(number);
@@ -184,6 +187,17 @@ impl Day {
             TransferWish::Party(party) => TransferTarget::Party(party),
         };
         self.feed(Input::TransferAsked { leg, transfer: TransferId(self.last_transfer), to });
+    }
+
+    /// All three talk: the agent lets the third party go after a while, in the middle of which it may hold the others.
+    pub(super) fn together(&mut self, number: u64) {
+        let Some(state) = self.callers.get(&number) else { return };
+        let Some(third) = state.third else { return };
+        if let (Some(lasts), Some(leg)) = (third.holds, state.party) {
+            self.after(third.together / 2, Event::Holds(leg, true));
+            self.after(third.together / 2 + lasts, Event::Holds(leg, false));
+        }
+        self.agent_presses(number, Some(third.together + third.holds.unwrap_or_default()), true);
     }
 
     /// The talk goes on alone for what was left of it.

@@ -26,20 +26,18 @@ impl Day {
                     self.of_call(*call, Self::waits_again);
                 }
             }
-            Fact::PartyInvited { call, .. } => self.of_call(*call, |day, caller| {
+            Fact::PartyInvited { call, leg, .. } => self.of_call(*call, |day, caller| {
                 // The talk's end is no longer where it was planned.
                 if let Some(state) = day.callers.get_mut(&caller) {
                     state.turn += 1;
+                    state.party = Some(*leg);
                 }
             }),
             Fact::PartyAnswered { call, .. } => self.of_call(*call, |day, caller| {
                 let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.private);
                 day.agent_presses(caller, wait, false);
             }),
-            Fact::ConferenceStarted { call, .. } => self.of_call(*call, |day, caller| {
-                let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.together);
-                day.agent_presses(caller, wait, true);
-            }),
+            Fact::ConferenceStarted { call, .. } => self.of_call(*call, Self::together),
             Fact::PartyLeft { call, .. } => self.of_call(*call, Self::second_half),
             Fact::AgentChanged { agent, state } => self.agent_changed(agent, state),
             Fact::CallRefused { .. }
@@ -99,7 +97,7 @@ impl Day {
     }
 
     /// The agent joins all three after a while, or drops the third party.
-    fn agent_presses(&mut self, caller: u64, wait: Option<Duration>, drop: bool) {
+    pub(super) fn agent_presses(&mut self, caller: u64, wait: Option<Duration>, drop: bool) {
         let leg = self.callers.get(&caller).and_then(|s| s.agent).map(|(_, leg)| leg);
         let keys = &self.plan.menus.keys;
         let keys = if drop { keys.drop.clone() } else { keys.join.clone() };

@@ -67,6 +67,8 @@ enum Event {
     RingsOut(LegId),
     Ends(LegId, Cause),
     Silent(LegId),
+    /// A far end puts us on hold, or takes us back.
+    Holds(LegId, bool),
     /// A phone presses keys, the first of them now.
     Keys(LegId, Vec<Key>),
     /// The disk has it.
@@ -255,6 +257,11 @@ impl Day {
             Event::Silent(leg) => {
                 if self.legs.contains_key(&leg) {
                     self.feed(Input::SoundLost { leg });
+                }
+            }
+            Event::Holds(leg, held) => {
+                if self.legs.contains_key(&leg) {
+                    self.feed(Input::LegHeld { leg, held });
                 }
             }
             Event::Keys(leg, keys) => self.agent_keys(leg, keys),

@@ -52,6 +52,8 @@ pub struct Caller {
     pub luck: [f64; 2],
     /// Quantiles of a third party's times with him: pick-up, private, together; and whether it misses him.
     pub third: [f64; 4],
+    /// Whether it puts the others on hold, and the quantile of how long.
+    pub holds: [f64; 2],
 }
 
 impl Caller {
@@ -72,6 +74,10 @@ impl Caller {
             picks_up: (miss * 100.0 >= f64::from(model.misses)).then(|| model.pick_up.at(pick_up)),
             private: model.private.at(private),
             together: model.together.at(together),
+            holds: model.holds.as_ref().and_then(|holding| {
+                let [luck, lasts] = self.holds;
+                (luck * 100.0 < f64::from(holding.chance)).then(|| holding.lasts.at(lasts))
+            }),
         })
     }
     /// Whether the agent's phone transfers him by itself at this percentage.
@@ -89,6 +95,8 @@ pub struct ThirdParty {
     pub private: Duration,
     /// All three talk.
     pub together: Duration,
+    /// In the middle of that it puts the others on hold for so long.
+    pub holds: Option<Duration>,
 }
 
 /// Callers in the order of arrival.
@@ -222,6 +230,7 @@ impl Callers {
             ends_talk: rng.below(2) == 0,
             luck: [rng.unit(), rng.unit()],
             third: [rng.unit(), rng.unit(), rng.unit(), rng.unit()],
+            holds: [rng.unit(), rng.unit()],
         })
     }
 }

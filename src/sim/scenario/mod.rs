@@ -191,6 +191,17 @@ pub struct PartyModel {
     pub private: Spread,
     /// How long all three talk then; the agent then drops it.
     pub together: Spread,
+    /// Whether it puts the others on hold meanwhile.
+    pub holds: Option<Holding>,
+}
+
+/// How often, and for how long, somebody puts others on hold (re-INVITE).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holding {
+    /// In percent of conversations.
+    pub chance: u8,
+    /// How long.
+    pub lasts: Spread,
 }
 
 /// Rules of a queue that hold in place of the menus' own. Named as in `queues.toml`.

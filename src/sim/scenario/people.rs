@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::read::Reader;
 use super::{
-    AgentGroup, Break, CallerClass, Consulting, MeantKind, PartyModel, Pressed, Redial, Spread, Stretch,
+    AgentGroup, Break, CallerClass, Consulting, Holding, MeantKind, PartyModel, Pressed, Redial, Spread,
+    Stretch,
 };
 use crate::base::{Key, Language, PartyId, SkillId};
 use crate::exchange::menu::{Field, Fields, Word, inner, number, words};
@@ -17,6 +18,7 @@ const WRAP_UP: Spread = Spread::Exponential(Duration::from_secs(15));
 const REDIAL_AFTER: Spread = Spread::Exponential(Duration::from_mins(5));
 const PRIVATE: Spread = Spread::Exponential(Duration::from_secs(30));
 const TOGETHER: Spread = Spread::Exponential(Duration::from_mins(1));
+const HOLDS: Spread = Spread::Exponential(Duration::from_secs(20));
 /// Most agents of one group.
 const GROUP_MAX: i64 = 20_000;
 
@@ -209,10 +211,19 @@ impl Reader<'_> {
             let misses = self.percent(&mut t, "misses", 0);
             let private = self.spread(&mut t, "private", PRIVATE);
             let together = self.spread(&mut t, "together", TOGETHER);
+            let holds = self.holding(&mut t);
             t.finish(&mut self.findings);
             self.meant(MeantKind::Party, name, &field.key);
-            parties.insert(PartyId::from(name), PartyModel { pick_up, misses, private, together });
+            parties.insert(PartyId::from(name), PartyModel { pick_up, misses, private, together, holds });
         }
         parties
+    }
+
+    fn holding(&mut self, t: &mut Fields<'_>) -> Option<Holding> {
+        let mut t = t.table(&mut self.findings, "holds")?;
+        let chance = self.percent(&mut t, "chance", 100);
+        let lasts = self.spread(&mut t, "lasts", HOLDS);
+        t.finish(&mut self.findings);
+        Some(Holding { chance, lasts })
     }
 }
