@@ -31,6 +31,8 @@ count = 0
 "#;
 
 fn main() {
+    // The far ends here, the phones on the other core.
+    support::pin_to(0);
     let folder = std::env::temp_dir().join(format!("hotline-generator-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (scenario, json) = (folder.join("generator.toml"), folder.join("report.json"));

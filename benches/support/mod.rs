@@ -16,9 +16,13 @@ const BATCHES: u32 = 25;
 
 /// Keeps this process on the last core, where it may.
 pub(crate) fn pin() {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    pin_to(std::thread::available_parallelism().map_or(1, usize::from) - 1);
+}
+
+/// Keeps this process, and the threads that it starts from now on, on one core, where it may.
+pub(crate) fn pin_to(core: usize) {
     let mut set = CpuSet::new();
-    if set.set(cores - 1).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
+    if set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
         eprintln!("not pinned to a core");
     }
 }

@@ -406,10 +406,8 @@ fn the_highest_rate_is_searched_in_steps_and_never_above_what_is_asked() {
     assert!(!found.trials.is_empty() && found.trials.iter().all(|t| t.rate <= 8.0), "{found:?}");
     // On a machine that is busy with other work the phones may be late, or the server: then it says so, and no limit.
     let told = found.trials.iter().all(|t| t.verdict == Verdict::Passed || !t.why.is_empty());
-    assert!(
-        told && (found.rate.is_some() || found.trials.iter().all(|t| t.verdict != Verdict::Passed)),
-        "{found:?}"
-    );
+    let none = found.ended.contains("late") || found.trials.iter().all(|t| t.verdict != Verdict::Passed);
+    assert!(told && (found.rate.is_some() || none), "{found:?}");
 }
 
 #[test]

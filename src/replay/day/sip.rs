@@ -139,6 +139,8 @@ impl Town {
 
     fn on_ended(&mut self, now: Now, invite: InviteId, why: EndReason) {
         let Some(seat) = self.of_invite.remove(&invite) else { return };
+        // What came before the end is heard; what cannot be read now cannot be read by the loop either, which says so.
+        self.hear(Some(seat.place)).ok();
         let Some(leg) = self.places.leave(now.mono, seat) else { return };
         self.engine.leave(seat.place, leg.mouth.to);
         let way = self.way();

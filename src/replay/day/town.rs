@@ -3,6 +3,7 @@
 //! Invariant: what is due is done in the order of its time, and how late it is done is measured where it is done.
 #![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use super::{DayError, DaySettings, Payload, Say};
 use crate::base::{Instant, Key, Now, Rng};
 use crate::media::{Codec, FRAME_SAMPLES, Tone};
 use crate::replay::engine::watch::{self, Usage};
-use crate::replay::engine::{AT_ONCE, Engine, SLOTS, Sockets, Tap};
+use crate::replay::engine::{AT_ONCE, Engine, Heard, SLOTS, Sockets, Tap};
+use crate::rtp::Packet;
 use crate::sim::{Caller, Callers};
 use crate::sip::{InviteId, RegistrationId};
 
@@ -180,7 +182,7 @@ impl Town {
         let mut told = 0;
         loop {
             self.read_sip()?;
-            self.read_sound()?;
+            self.hear(None)?;
             let now = self.engine.now();
             self.speak(now);
             self.engine.sip.handle_timeout(now.mono);
@@ -227,12 +229,13 @@ impl Town {
         Ok(())
     }
 
-    fn read_sound(&mut self) -> Result<(), DayError> {
+    /// Hears what has come: to the phone in this place, or to all whose turn it is.
+    pub(super) fn hear(&mut self, only: Option<usize>) -> io::Result<()> {
         let (places, gauges) = (&mut self.places, &mut self.gauges);
         let (percent, chance) = (self.faults.loss, &mut self.loss);
         let tones = matches!(self.settings.say, Say::Tones);
         let mut partners = Vec::new();
-        self.engine.read_sound(|place, heard, packet| {
+        let take = |place: usize, heard: Heard<'_>, packet: &Packet<'_>| {
             let Some(leg) = places.at(place) else {
                 gauges.counts.strays += 1;
                 return;
@@ -254,7 +257,11 @@ impl Town {
             if noticed.partner {
                 partners.push((Seat { place, serial: leg.serial }, at));
             }
-        })?;
+        };
+        match only {
+            Some(place) => self.engine.read_sound_of(place, take)?,
+            None => self.engine.read_sound(take)?,
+        }
         for (seat, at) in partners {
             self.partner_heard(seat, at);
         }

@@ -13,8 +13,6 @@ use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -38,6 +36,10 @@ const OF_ONE_WIRE: usize = 250;
 pub(super) const SLOTS: usize = 20;
 /// SIP messages read in one go: sound must not wait for a burst of signalling.
 pub(super) const AT_ONCE: usize = 64;
+/// A socket of one phone is read once in so many milliseconds, one of many phones once in so many: the kernel says when each
+/// packet came, so nothing is measured late, and what came since is read in one go.
+const READ_OWN_MS: u64 = 50;
+const READ_SHARED_MS: u64 = 8;
 /// A step, in nanoseconds: sound is read and spoken at most once in it.
 const STEP_NS: u64 = 1_000_000;
 
@@ -79,13 +81,12 @@ pub(super) struct Engine {
     /// What is stopped on the way, where faults are played.
     pub(super) gate: Gate,
     socket: UdpSocket,
-    sound_poll: Poll,
-    events: Events,
     sockets: Sockets,
     wires: Vec<Wire>,
     /// Which phone hears what the server sends from a port, by port, where sockets are shared.
     of_port: Vec<u32>,
     spoken_ms: u64,
+    read_ms: u64,
 }
 
 impl Engine {
@@ -108,12 +109,11 @@ impl Engine {
             tap: None,
             gate: Gate::new(rng.fork("gate")),
             socket,
-            sound_poll: Poll::new()?,
-            events: Events::with_capacity(1_024),
             sockets,
             wires: Vec::new(),
             of_port: Vec::new(),
             spoken_ms: clock.mono().as_millis(),
+            read_ms: clock.mono().as_millis(),
             clock,
         };
         if let Sockets::Shared(phones) = sockets {
@@ -126,10 +126,7 @@ impl Engine {
     }
 
     fn open_wire(&mut self, buffer: usize) -> io::Result<()> {
-        let wire = Wire::open(*self.local.ip(), buffer)?;
-        let token = Token(self.wires.len());
-        self.sound_poll.registry().register(&mut SourceFd(&wire.fd()), token, Interest::READABLE)?;
-        self.wires.push(wire);
+        self.wires.push(Wire::open(*self.local.ip(), buffer)?);
         Ok(())
     }
 
@@ -216,37 +213,55 @@ impl Engine {
         }
     }
 
-    /// Hands over every packet of sound that is there: for whom, when it came, what it is.
+    /// Hands over the packets of sound at the sockets whose turn it is: for whom, when it came, what it is.
     pub(super) fn read_sound(
         &mut self,
         mut take: impl FnMut(usize, Heard<'_>, &Packet<'_>),
     ) -> io::Result<()> {
-        if let Err(e) = self.sound_poll.poll(&mut self.events, Some(Duration::ZERO))
-            && e.kind() != io::ErrorKind::Interrupted
-        {
-            return Err(e);
+        let every = if self.sockets == Sockets::Own { READ_OWN_MS } else { READ_SHARED_MS };
+        let now = self.clock.mono().as_millis();
+        for ms in self.read_ms.max(now.saturating_sub(every)) + 1..=now {
+            let mut number = usize::try_from(ms % every).unwrap_or(0);
+            while number < self.wires.len() {
+                self.read_wire(number, &mut take)?;
+                number += usize::try_from(every).unwrap_or(1);
+            }
         }
-        let (of_port, sockets) = (&self.of_port, self.sockets);
-        for event in &self.events {
-            let Token(number) = event.token();
-            let Some(wire) = self.wires.get_mut(number) else { continue };
-            wire.read(|heard| {
-                if is_rtcp(heard.bytes) {
-                    return;
-                }
-                let place = match sockets {
-                    Sockets::Own => Some(number),
-                    Sockets::Shared(_) => {
-                        let of = of_port.get(usize::from(heard.from.port())).copied().unwrap_or(u32::MAX);
-                        usize::try_from(of).ok().filter(|_| of != u32::MAX)
-                    }
-                };
-                if let (Some(place), Ok(packet)) = (place, Packet::read(heard.bytes)) {
-                    take(place, heard, &packet);
-                }
-            })?;
-        }
+        self.read_ms = now.max(self.read_ms);
         Ok(())
+    }
+
+    /// The same for the phone in this place, before it leaves: what came to it is not lost.
+    pub(super) fn read_sound_of(
+        &mut self,
+        place: usize,
+        mut take: impl FnMut(usize, Heard<'_>, &Packet<'_>),
+    ) -> io::Result<()> {
+        self.read_wire(self.wire_of(place), &mut take)
+    }
+
+    fn read_wire(
+        &mut self,
+        number: usize,
+        take: &mut impl FnMut(usize, Heard<'_>, &Packet<'_>),
+    ) -> io::Result<()> {
+        let (of_port, sockets) = (&self.of_port, self.sockets);
+        let Some(wire) = self.wires.get_mut(number) else { return Ok(()) };
+        wire.read(|heard| {
+            if is_rtcp(heard.bytes) {
+                return;
+            }
+            let place = match sockets {
+                Sockets::Own => Some(number),
+                Sockets::Shared(_) => {
+                    let of = of_port.get(usize::from(heard.from.port())).copied().unwrap_or(u32::MAX);
+                    usize::try_from(of).ok().filter(|_| of != u32::MAX)
+                }
+            };
+            if let (Some(place), Ok(packet)) = (place, Packet::read(heard.bytes)) {
+                take(place, heard, &packet);
+            }
+        })
     }
 
     /// The slots whose time has come. After a pause of the machine each phone speaks at most one frame late, not all

@@ -2,7 +2,7 @@
 //! that the phones leave the machine to the server; what comes in carries the kernel's time of arrival.
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::AsRawFd as _;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -21,7 +21,7 @@ pub(in crate::replay) const BUFFER: usize = 8 * 1024 * 1024;
 /// That of a socket of one phone: over a second of its sound.
 pub(super) const OWN_BUFFER: usize = 64 * 1024;
 /// Packets read with one system call where a phone has a socket of its own.
-const OWN_BATCH: usize = 4;
+const OWN_BATCH: usize = 6;
 
 /// A UDP socket with a large buffer.
 pub(super) fn udp(at: SocketAddrV4, buffer: usize) -> io::Result<UdpSocket> {
@@ -92,35 +92,20 @@ impl Wire {
         self.port
     }
 
-    /// What `poll` watches.
-    pub(in crate::replay) fn fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-
     /// Hands every packet that is there to `take`.
     pub(in crate::replay) fn read(&mut self, mut take: impl FnMut(Heard<'_>)) -> io::Result<()> {
         loop {
-            let told = match self.receive() {
-                Ok(told) => told,
+            match self.receive(&mut take) {
+                Ok(n) if n < self.buffers.len() => return Ok(()),
                 Err(Errno::EAGAIN) => return Ok(()),
-                Err(Errno::EINTR | Errno::ECONNREFUSED) => continue,
+                Ok(_) | Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
                 Err(e) => return Err(e.into()),
-            };
-            for ((from, at_ns, length), buffer) in told.iter().zip(&self.buffers) {
-                let bytes = buffer.get(..*length).unwrap_or_default();
-                if let Some(from) = from {
-                    let from = SocketAddrV4::new(from.ip(), from.port());
-                    take(Heard { from, at_ns: *at_ns, bytes });
-                }
-            }
-            if told.len() < self.buffers.len() {
-                return Ok(());
             }
         }
     }
 
-    /// One batch into the buffers: from whom, when, how long each.
-    fn receive(&mut self) -> Result<Vec<(Option<SockaddrIn>, u64, usize)>, Errno> {
+    /// One batch: how many there were.
+    fn receive(&mut self, take: &mut impl FnMut(Heard<'_>)) -> Result<usize, Errno> {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
             self.buffers.iter_mut().map(|b| [IoSliceMut::new(b)]).collect();
         let fd = self.socket.as_raw_fd();
@@ -129,12 +114,16 @@ impl Wire {
             ControlMessageOwned::ScmTimestampns(t) => Some(nanoseconds(t)),
             _ => None,
         };
-        Ok(got
-            .map(|m| {
-                let at_ns = m.cmsgs().ok().and_then(|mut c| c.find_map(stamp));
-                (m.address, at_ns.unwrap_or(0), m.bytes)
-            })
-            .collect())
+        let mut count = 0;
+        for message in got {
+            count += 1;
+            let at_ns = message.cmsgs().ok().and_then(|mut c| c.find_map(stamp)).unwrap_or(0);
+            let bytes = message.iovs().next().unwrap_or_default();
+            if let Some(from) = message.address {
+                take(Heard { from: SocketAddrV4::new(from.ip(), from.port()), at_ns, bytes });
+            }
+        }
+        Ok(count)
     }
 
     /// Sends with the next batch; a full batch goes at once.
