@@ -5,6 +5,8 @@
 //! `keys`: 500 callers of `hotline replay` walk through menus; from the first packet of a key's event to the first frame of
 //! the next prompt, the way there and back included. The same at a terminal: see docs/replaying.md.
 //!
+//! `reloads`: 500 callers hear music while a menu is saved fifty times; what they hear, and how long control was busy.
+//!
 //! It takes some minutes and wants a quiet machine. `cargo bench --bench live -- callers bridges` runs some scenarios;
 //! `HOTLINE_LIVE_SCALE=0.1` a tenth of the sizes.
 use std::io::Write as _;
@@ -32,7 +34,7 @@ struct Play {
     kb_a_call: Option<f64>,
 }
 
-const PLAYS: [Play; 5] = [
+const PLAYS: [Play; 6] = [
     Play {
         name: "callers",
         scenario: "callers",
@@ -70,6 +72,17 @@ const PLAYS: [Play; 5] = [
         calls: 40_000.0,
         rate: 2_000.0,
         hold_s: 60,
+        delay_ms: None,
+        kb_a_call: None,
+    },
+    // Fifty new sets of menus meanwhile.
+    Play {
+        name: "reloads",
+        scenario: "callers",
+        number: "1000",
+        calls: 500.0,
+        rate: 100.0,
+        hold_s: 50,
         delay_ms: None,
         kb_a_call: None,
     },
@@ -161,7 +174,14 @@ fn run(play: &Play, scale: f64) {
         .arg("--secrets")
         .arg(folder.join("store/secrets.json"))
         .stderr(Stdio::inherit());
+    let reloads = (play.name == "reloads").then(|| {
+        let (folder, pid) = (folder.clone(), server.0.id());
+        std::thread::spawn(move || reload(&folder, pid))
+    });
     let out = load.output().unwrap();
+    if let Some(reloads) = reloads {
+        reloads.join().unwrap();
+    }
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
     drop(server);
@@ -174,6 +194,42 @@ fn run(play: &Play, scale: f64) {
         std::fs::remove_dir_all(notes).ok();
     }
     std::fs::remove_dir_all(&folder).ok();
+}
+
+/// Saves a menu fifty times, each when the set before holds, and says how long control was busy with it.
+fn reload(folder: &Path, pid: u32) {
+    const RELOADS: u32 = 50;
+    let main = folder.join("menus/main.toml");
+    let text = std::fs::read_to_string(&main).unwrap();
+    let begun = Instant::now();
+    for n in 1..=RELOADS {
+        std::fs::write(&main, format!("{text}\n# {n}\n")).unwrap();
+        Command::new("kill").args(["-HUP", &pid.to_string()]).status().unwrap();
+        let wanted = f64::from(n + 1);
+        while (metric("hotline_menus_number") - wanted).abs() > 0.5 {
+            assert!(begun.elapsed() < 4 * READY, "set {wanted} does not hold");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("reloads: {RELOADS} in {seconds:.1} s");
+    support::report("live_reloads_each", seconds / f64::from(RELOADS), "s", 3.0);
+    let took = |quantile: &str| 1e3 * metric(&format!("hotline_install_seconds{{quantile=\"{quantile}\"}}"));
+    support::report("live_reloads_control_p50", took("0.5"), "ms", 5.0);
+    support::report("live_reloads_control_max", took("1"), "ms", 20.0);
+    let decoded = metric("hotline_menus_parts_total{what=\"sounds_decoded\"}");
+    println!("reloads: {decoded} sounds decoded since the start");
+}
+
+/// One value of the server's metrics.
+fn metric(name: &str) -> f64 {
+    use std::io::Read as _;
+    let mut stream = std::net::TcpStream::connect(HTTP).unwrap();
+    stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {HTTP}\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+    line.and_then(|line| line.rsplit(' ').next()).and_then(|n| n.parse().ok()).unwrap_or(f64::NAN)
 }
 
 fn tell(play: &Play, calls: f64, report: &serde_json::Value) {

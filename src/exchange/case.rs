@@ -138,7 +138,9 @@ impl Case {
     /// The music of the queue he joined last.
     pub(super) fn music(&self) -> Option<PromptId> {
         let queue = self.way.queue.as_ref().unwrap_or(&self.menus.human);
-        self.menus.queues.get(queue).map(|queue| queue.music.clone())
+        // A queue of a later set has the music of the one behind 0.
+        let queue = self.menus.queues.get(queue).or_else(|| self.menus.queues.get(&self.menus.human));
+        queue.map(|queue| queue.music.clone())
     }
 
     /// Prompts for phrases in the caller's language, as words that a key may stop or not.

@@ -92,6 +92,7 @@ impl Exchange {
     pub fn install(&mut self, now: Now, menus: Arc<MenuSet>) {
         self.lift(now);
         self.out.push_back(Command::Note(Fact::MenusInstalled { revision: menus.revision.clone() }));
+        self.registry.human = Some(menus.human.clone());
         self.menus = menus;
     }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::recall::Recalls;
 use super::{AcdInput, Command, ExchangeSettings, Fact};
-use crate::base::{AgentId, AssignmentId, CallId, Instant, LegId, Now, PlayId, SecretToken, TicketId};
+use crate::base::{
+    AgentId, AssignmentId, CallId, Instant, LegId, Now, PlayId, QueueId, SecretToken, TicketId,
+};
 
 /// What a call may use while it handles one event.
 pub(super) struct Step<'a> {
@@ -116,6 +118,8 @@ pub(super) struct Registry {
     pub(super) engaged: BTreeMap<AgentId, u32>,
     /// Agents at work, as the Acd last said.
     pub(super) at_work: BTreeSet<AgentId>,
+    /// The queue behind key 0 of the set that new calls take.
+    pub(super) human: Option<QueueId>,
     /// Inputs that made no sense.
     pub(super) ignored: u64,
 }

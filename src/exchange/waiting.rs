@@ -120,6 +120,11 @@ impl Place {
         let waited = case.waited(step.at());
         step.note(Fact::Overflowed { call: case.id, ticket: self.ticket, why, waited });
         self.promises_over(Some(Cause::QueueOverflow), case, step);
+        // 0 leads to a human, also of those who came before the queue behind it was called otherwise.
+        let lost = why == OverflowCause::NoSuchQueue && self.queue == case.menus.human;
+        if let Some(human) = step.registry.human.clone().filter(|human| lost && *human != self.queue) {
+            return enter(human, self.priority, case, step);
+        }
         let hops = &mut case.way.hops;
         *hops = if hops.0 == step.at() { (hops.0, hops.1 + 1) } else { (step.at(), 1) };
         let target = case.menus.queues.get(&self.queue).map(|queue| queue.overflow.clone());

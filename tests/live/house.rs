@@ -49,6 +49,11 @@ impl House {
         Self::build(LOOPBACK, more, edit, |_| {})
     }
 
+    /// Both.
+    pub(crate) fn open_edited(more: &str, edit: impl FnOnce(&Path), set: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(LOOPBACK, more, edit, set)
+    }
+
     fn build(listen: &str, more: &str, edit: impl FnOnce(&Path), set: impl FnOnce(&mut Settings)) -> Self {
         let folder = scratch();
         make_audio(&folder.join("audio"));

@@ -26,6 +26,7 @@ mod page;
 mod promises;
 mod prompts_command;
 mod record;
+mod reloads;
 mod replay;
 mod replay_turns;
 mod ringing;

@@ -34,10 +34,32 @@ pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[&str]) -
         .unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
-    let text = String::from_utf8(bytes).unwrap();
+    reply(&bytes)
+}
+
+fn reply(bytes: &[u8]) -> Reply {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("not HTTP: {text}"));
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     Reply { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// A POST with these header lines and this body.
+pub(crate) fn post(to: SocketAddr, path: &str, headers: &[&str], body: &str) -> Reply {
+    let mut stream = TcpStream::connect(to).unwrap();
+    // A set of menus is checked before it is answered.
+    stream.set_read_timeout(Some(9 * SOON)).unwrap();
+    let headers: String = headers.iter().map(|h| [h, "\r\n"].concat()).collect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // Whoever sends too much is answered before all of it is read.
+    stream.write_all(body.as_bytes()).ok();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).ok();
+    reply(&bytes)
 }
 
 /// A plain GET.

@@ -29,6 +29,7 @@ mod menus_shipped;
 mod mutations;
 mod node_offers;
 mod node_transfers;
+mod plan_changes;
 mod queue_model;
 mod restarts;
 mod rtp_keys;
