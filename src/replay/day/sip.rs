@@ -1,5 +1,6 @@
 //! What SIP tells the town.
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::leg::{Part, Seat};
 use super::town::{Town, arrival_clock};
@@ -121,6 +122,10 @@ impl Town {
     pub(super) fn up(&mut self, now: Now, seat: Seat) {
         if let Some(leg) = self.places.get_mut(seat) {
             leg.answered = Some((now.mono, arrival_clock(now)));
+            // Its sound was heard before its answer was read.
+            if matches!(leg.part, Part::Caller { .. }) && leg.ear.stream.is_some() {
+                self.gauges.first_sound.record(Duration::ZERO);
+            }
         }
         self.agree(seat);
     }

@@ -131,7 +131,6 @@ pub(super) struct Town {
     tones: [[Payload; 3]; 2],
     speech: [Vec<Payload>; 2],
     usage: (Usage, Usage),
-    drops: u64,
     ended: Instant,
 }
 
@@ -148,7 +147,6 @@ impl Town {
             tones: tones(),
             speech: speech(&settings.say),
             usage: (settings.pid.map(watch::usage).unwrap_or_default(), watch::usage(std::process::id())),
-            drops: watch::drops(settings.at, |_| true),
             settings,
             engine,
             rng: rng.fork("phones"),
@@ -449,7 +447,7 @@ impl Town {
         let (server, tool) = (self.settings.pid.map(watch::usage), watch::usage(std::process::id()));
         let share =
             |now: Usage, then: Usage| now.cpu_ns.saturating_sub(then.cpu_ns) as f64 / 1e9 / seconds.max(1e-3);
-        let dropped = watch::drops(self.settings.at, |_| true).saturating_sub(self.drops);
+        let dropped = self.engine.dropped();
         let tap = self.engine.tap.take().unwrap_or_default();
         let g = &self.gauges;
         let mut punctuality = g.lateness.judge(dropped, g.sound.packets());

@@ -8,6 +8,7 @@ mod tap;
 pub(super) mod watch;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd as _;
@@ -300,6 +301,13 @@ impl Engine {
         if self.sockets != Sockets::Own {
             self.wires.iter_mut().for_each(Wire::flush);
         }
+    }
+
+    /// Datagrams that the kernel dropped at the phones' own sockets: others may have theirs at the same address.
+    pub(super) fn dropped(&self) -> u64 {
+        let mut ports: BTreeSet<u16> = self.wires.iter().map(Wire::port).collect();
+        ports.insert(self.local.port());
+        watch::drops(*self.local.ip(), |port| ports.contains(&port))
     }
 
     /// Packets that the kernel did not take.

@@ -121,7 +121,7 @@ impl Drive {
     fn drops(&self) -> (u64, u64) {
         let (first, last) = self.settings.server_ports;
         let at = *self.settings.server.ip();
-        (watch::drops(self.settings.at, |_| true), watch::drops(at, |p| (first..=last).contains(&p)))
+        (self.engine.dropped(), watch::drops(at, |p| (first..=last).contains(&p)))
     }
 
     fn begin_hold(&mut self, now: Instant) {
