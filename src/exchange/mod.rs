@@ -52,7 +52,7 @@ pub use journal::{
 pub use ledger::Ledger;
 pub use machine::Exchange;
 pub use promise::{PromiseFigures, PromiseOutcome, PromiseTally, Promised, promise_lines};
-pub use say::{Phrase, fragments, say, told, transcript};
+pub use say::{AGENT_NAME, Phrase, fragments, say, told, transcript};
 pub use settings::ExchangeSettings;
 pub use switchboard::Switchboard;
 pub use tape::{TAPE_VERSION, TapeLine, TapeMenus, TapeOpening};

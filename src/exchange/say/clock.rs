@@ -1,6 +1,6 @@
-//! Times of the day, days of the year and sums of money, in both languages.
+//! Times of the day and sums of money, in both languages.
 //!
-//! Invariant: what no clock or calendar shows (the 25th hour, the 13th month) is passed over in silence, never said wrongly.
+//! Invariant: what no clock or calendar shows (the 25th hour, a hundred fen) is passed over in silence, never said wrongly.
 use super::fragment::Speech;
 use super::{english, mandarin};
 use crate::base::Language;
@@ -59,21 +59,6 @@ fn english_time(hour: u8, minute: u8, speech: &mut Speech) {
         12..18 => "in-the-afternoon",
         18..22 => "in-the-evening",
     });
-}
-
-/// 十二月三十一日; the thirty-first of December.
-pub(super) fn date(language: Language, (month, day): (u8, u8), speech: &mut Speech) {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return;
-    }
-    let (month, day) = (format!("month-{month}"), format!("date-{day}"));
-    let order = match language {
-        Language::Mandarin => [month, day],
-        Language::English => [day, month],
-    };
-    for id in &order {
-        speech.put(id);
-    }
 }
 
 /// 十二元零五分; twelve yuan and five fen.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Language, PromptId};
 use crate::exchange::{RiseCause, Told};
 
+mod calendar;
 mod clock;
 mod english;
 mod fragment;
@@ -33,6 +34,9 @@ pub(super) const FEWER_AGENTS: &str = "rise-fewer-agents";
 pub(super) const LONGER_TALKS: &str = "rise-longer-talks";
 /// "More urgent calls have come in."
 pub(super) const URGENT_CALLERS: &str = "rise-urgent-callers";
+
+/// An agent's name is the prompt of this name and the agent's number: recorded by the house, or not at all.
+pub const AGENT_NAME: &str = "name-";
 
 /// One thing to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,12 +69,32 @@ pub enum Phrase {
         /// 1-31.
         day: u8,
     },
+    /// A year: "twenty twenty-six".
+    Year(u16),
+    /// A day of the week, 1 for Monday to 7 for Sunday.
+    Weekday(u8),
+    /// A day of the calendar with its weekday: "Tuesday, the seventeenth of February, twenty twenty-six".
+    Day {
+        /// 1-9999.
+        year: u16,
+        /// 1-12.
+        month: u8,
+        /// 1-31.
+        day: u8,
+    },
     /// A sum of money: "twelve yuan and five fen".
     Money {
         /// Whole yuan.
         yuan: u32,
         /// Hundredths, 0-99.
         fen: u8,
+    },
+    /// An agent: by name where the house has recorded one, the prompt `name-8001`; else "agent number eight zero zero one".
+    Agent {
+        /// The agent's number.
+        number: String,
+        /// Whether the name is recorded.
+        named: bool,
     },
     /// The wait that remains: "your expected wait is between three and five minutes". `low` zero: "less than" the upper
     /// end. Spoken in half minutes up to three, in minutes up to two hours, in half hours beyond; `low` is rounded down
@@ -136,7 +160,11 @@ fn speak(language: Language, phrase: &Phrase, speech: &mut Speech) {
         (Phrase::Digits(text), _) => digits(text, speech),
         (Phrase::Position(0 | 1) | Phrase::Ahead(0), _) => speech.put(YOU_ARE_NEXT),
         (Phrase::Time { hour, minute }, _) => clock::time(language, (*hour, *minute), speech),
-        (Phrase::Date { month, day }, _) => clock::date(language, (*month, *day), speech),
+        (Phrase::Date { month, day }, _) => calendar::date(language, (*month, *day), speech),
+        (Phrase::Year(year), _) => calendar::year(language, *year, speech),
+        (Phrase::Weekday(day), _) => calendar::weekday(*day, speech),
+        (Phrase::Day { year, month, day }, _) => calendar::day(language, (*year, *month, *day), speech),
+        (Phrase::Agent { number, named }, _) => agent(number, *named, speech),
         (Phrase::Money { yuan, fen }, _) => clock::money(language, (*yuan, *fen), speech),
         (Phrase::Number(n), Language::Mandarin) => mandarin::number(*n, speech),
         (Phrase::Number(n), Language::English) => english::number(*n, speech),
@@ -148,6 +176,17 @@ fn speak(language: Language, phrase: &Phrase, speech: &mut Speech) {
         (Phrase::Minutes(n), Language::English) => english::minutes(*n, speech),
         (Phrase::Wait { low, high }, Language::Mandarin) => mandarin::wait(wait::span(*low, *high), speech),
         (Phrase::Wait { low, high }, Language::English) => english::wait(wait::span(*low, *high), speech),
+    }
+}
+
+/// The name that the house recorded, else the number as people read it from a badge.
+fn agent(number: &str, named: bool, speech: &mut Speech) {
+    if named {
+        return speech.put(&format!("{AGENT_NAME}{number}"));
+    }
+    if number.contains(|c: char| c.is_ascii_digit()) {
+        speech.put("agent-number");
+        digits(number, speech);
     }
 }
 

@@ -190,6 +190,62 @@ fn dates_sound_right() {
 }
 
 #[test]
+fn years_and_days_of_the_calendar_sound_right() {
+    let day = |year, month, day| Phrase::Day { year, month, day };
+    let rows = [
+        (Phrase::Year(2026), "二零二六年", "twenty twenty-six"),
+        (Phrase::Year(2000), "二零零零年", "two thousand"),
+        (Phrase::Year(2005), "二零零五年", "two thousand and five"),
+        (Phrase::Year(2010), "二零一零年", "twenty ten"),
+        (Phrase::Year(1905), "一九零五年", "nineteen oh five"),
+        (Phrase::Year(1900), "一九零零年", "nineteen hundred"),
+        (Phrase::Year(1066), "一零六六年", "ten sixty-six"),
+        (Phrase::Year(79), "七九年", "seventy-nine"),
+        (Phrase::Year(0), "", ""),
+        (Phrase::Year(10_000), "", ""),
+        (Phrase::Weekday(1), "星期一", "Monday"),
+        (Phrase::Weekday(7), "星期日", "Sunday"),
+        (Phrase::Weekday(8), "", ""),
+        (Phrase::Weekday(0), "", ""),
+        (
+            day(2026, 2, 17),
+            "二零二六年二月十七日星期二",
+            "Tuesday, the seventeenth of February, twenty twenty-six",
+        ),
+        (
+            day(2024, 2, 29),
+            "二零二四年二月二十九日星期四",
+            "Thursday, the twenty-ninth of February, twenty twenty-four",
+        ),
+        (
+            day(1999, 12, 31),
+            "一九九九年十二月三十一日星期五",
+            "Friday, the thirty-first of December, nineteen ninety-nine",
+        ),
+        (day(2026, 2, 29), "", ""),
+        (day(2026, 4, 31), "", ""),
+        (day(2026, 13, 1), "", ""),
+        (day(0, 1, 1), "", ""),
+    ];
+    for (phrase, mandarin, english) in rows {
+        assert_eq!(sounds(&phrase), [mandarin, english], "{phrase:?}");
+    }
+}
+
+#[test]
+fn an_agent_is_named_where_the_name_is_recorded_and_else_numbered() {
+    let agent = |number: &str, named| Phrase::Agent { number: number.into(), named };
+    let rows = [
+        (agent("8001", false), "工号八零零幺", "agent number eight zero zero one"),
+        (agent("8001", true), "[name-8001]", "[name-8001]"),
+        (agent("li-wei", false), "", ""),
+    ];
+    for (phrase, mandarin, english) in rows {
+        assert_eq!(sounds(&phrase), [mandarin, english], "{phrase:?}");
+    }
+}
+
+#[test]
 fn money_sounds_right() {
     let rows = [
         ((0, 0), "零元", "zero yuan"),
@@ -260,6 +316,10 @@ fn phrase() -> impl Strategy<Value = Phrase> {
         (0u8..24, 0u8..60).prop_map(|(hour, minute)| Phrase::Time { hour, minute }),
         (0u8..15, 0u8..33).prop_map(|(month, day)| Phrase::Date { month, day }),
         any::<(u32, u8)>().prop_map(|(yuan, fen)| Phrase::Money { yuan, fen }),
+        any::<u16>().prop_map(Phrase::Year),
+        any::<u8>().prop_map(Phrase::Weekday),
+        (1900u16..2100, 0u8..15, 0u8..33).prop_map(|(year, month, day)| Phrase::Day { year, month, day }),
+        "[0-9a-z]{1,6}".prop_map(|number| Phrase::Agent { number, named: false }),
     ]
 }
 
