@@ -148,15 +148,15 @@ impl Case {
         Words { prompts: super::say(self.visit.language, phrases), barge_in }
     }
 
-    /// Says something to the caller at once.
+    /// Says something to the caller at once; a key stops it.
     pub(super) fn tell(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
-        let words = self.words(phrases, false);
+        let words = self.words(phrases, true);
         self.parties.say(Role::Caller, self.visit.language, words, step);
     }
 
-    /// Says something to the caller after what is being said to him.
+    /// Says something to the caller after what is being said to him; a key stops it.
     pub(super) fn tell_after(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
-        let words = self.words(phrases, false);
+        let words = self.words(phrases, true);
         self.parties.say_after(Role::Caller, self.visit.language, words, step);
     }
 
