@@ -132,7 +132,8 @@ pub fn sounds(place: &Place, codecs: &[Codec]) -> (PromptLibrary, Vec<SoundFileE
     (library, errors)
 }
 
-/// Hands over every sound file with its language and name; one that is the same in all languages, in each.
+/// Hands over every sound file with its language and name; one that is the same in all languages, in each. What comes later
+/// takes the place of what came before.
 pub fn each_sound(
     place: &Place,
     mut each: impl FnMut(Language, &PromptId, &Path, Result<&[u8], &std::io::Error>),
@@ -159,7 +160,7 @@ pub fn each_sound(
         }
         Place::Folder(root) => {
             for folder in SOUND_FOLDERS {
-                for path in sound_files(&root.join(folder)).unwrap_or_default() {
+                for path in sound_files(root, folder).unwrap_or_default() {
                     let bytes = read_sound(&path);
                     file(folder, &path, bytes.as_deref());
                 }
@@ -190,7 +191,7 @@ pub(super) fn sounds_of(place: &Place) -> std::io::Result<Vec<(String, Option<Pa
         Place::Folder(root) => {
             let mut all = Vec::new();
             for folder in SOUND_FOLDERS {
-                match sound_files(&root.join(folder)) {
+                match sound_files(root, folder) {
                     Ok(paths) => all.extend(paths.into_iter().filter_map(|path| {
                         let name = path.file_name()?.to_str()?;
                         Some((format!("{folder}/{name}"), Some(path)))
@@ -220,14 +221,22 @@ fn is_sound_folder(folder: &str) -> bool {
     SOUND_FOLDERS.contains(&folder)
 }
 
-fn sound_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
-        .filter_map(Result::ok)
-        .map(|e| e.path())
-        .filter(|p| p.is_file() && p.file_name().is_some_and(|n| !n.to_string_lossy().starts_with('.')))
-        .collect();
-    files.sort();
-    Ok(files)
+/// The files of a folder that are played. Of several with one name it is one: whoever drops a recording in, in whatever format,
+/// has it played in place of the one that was made from the manifest; and of two of his own, the newer.
+fn sound_files(root: &Path, folder: &str) -> std::io::Result<Vec<PathBuf>> {
+    let made = manifest_lock(&Place::Folder(root.to_owned()));
+    let mut played = BTreeMap::new();
+    for entry in std::fs::read_dir(root.join(folder))?.filter_map(Result::ok) {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if path.is_file() && !name.starts_with('.') {
+            let is_own = !made.contains(&format!("file = \"{folder}/{name}\""));
+            let changed = entry.metadata().and_then(|m| m.modified()).ok();
+            let (prompt, file) = (path.with_extension(""), Some((is_own, changed, path)));
+            let before = played.entry(prompt).or_insert(None);
+            *before = std::mem::take(before).max(file);
+        }
+    }
+    Ok(played.into_values().flatten().map(|(.., path)| path).collect())
 }
 
 fn read_sound(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -236,4 +245,44 @@ fn read_sound(path: &Path) -> std::io::Result<Vec<u8>> {
         return Err(std::io::Error::other(format!("{length} bytes are more than {SOUND_BYTES}")));
     }
     std::fs::read(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files that are played, in a folder where `made` is in the list of what was made.
+    fn played(name: &str, files: &[&str], made: &str) -> Vec<String> {
+        let root = std::env::temp_dir().join(format!("hotline-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(root.join("en")).unwrap();
+        let early = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+        for (file, minute) in files.iter().zip(0..) {
+            let file = std::fs::File::create(root.join("en").join(file)).unwrap();
+            file.set_modified(early + std::time::Duration::from_mins(minute)).unwrap();
+        }
+        let lock = format!("[en]\nwelcome = {{ file = \"{made}\", text = \"Welcome.\" }}\n");
+        std::fs::write(root.join("manifest.lock.toml"), lock).unwrap();
+        let mut last = BTreeMap::new();
+        each_sound(&Place::Folder(root.clone()), |_, id, path, _| {
+            last.insert(id.clone(), path.file_name().unwrap().to_string_lossy().into_owned());
+        });
+        std::fs::remove_dir_all(&root).unwrap();
+        last.into_values().collect()
+    }
+
+    #[test]
+    fn a_recording_that_somebody_dropped_in_is_played_in_place_of_what_was_made() {
+        assert_eq!(played("own", &["welcome.aac", "welcome.flac"], "en/welcome.flac"), ["welcome.aac"]);
+        assert_eq!(played("own2", &["welcome.mp3", "welcome.flac"], "en/welcome.flac"), ["welcome.mp3"]);
+    }
+
+    #[test]
+    fn of_two_of_his_own_the_newer_is_played() {
+        assert_eq!(played("new", &["welcome.wav", "welcome.ogg"], "en/welcome.flac"), ["welcome.ogg"]);
+        assert_eq!(
+            played("new2", &["welcome.ogg", "welcome.wav", "main.ogg"], ""),
+            ["main.ogg", "welcome.wav"]
+        );
+    }
 }

@@ -2,6 +2,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use hotline::replay::Voice;
+
+use crate::house::{House, MUSIC_HZ, hears, runtime};
+
 fn prompts(folder: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
     command
@@ -71,6 +75,24 @@ fn a_recording_of_other_words_is_spoken_anew_once() {
     let speak = ["--speak", "--with", r#"cp audio/zh/goodbye.flac "$FILE""#];
     assert!(told(&prompts(&folder, &speak)).contains("1 spoken now"));
     assert!(told(&prompts(&folder, &speak)).contains("0 spoken now"));
+}
+
+#[test]
+fn a_recording_that_is_dropped_in_is_heard_in_place_of_the_shipped_one() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/audio");
+    for own in ["vorbis_44k.ogg", "mp3_32k.mp3", "stereo_22k.flac", "a_law_8k.wav"] {
+        let house = House::open_with("", |menus| {
+            let extension = Path::new(own).extension().unwrap();
+            let dropped = menus.with_file_name("audio").join("music/music").with_extension(extension);
+            std::fs::copy(data.join(own), dropped).unwrap();
+        });
+        runtime().block_on(async {
+            let caller = house.caller("13800138000", "95188", Voice::Silence).await;
+            caller.press("21").await.unwrap();
+            // The files hold 700 Hz.
+            hears(own, &caller, &[700.0], &[MUSIC_HZ]).await;
+        });
+    }
 }
 
 #[test]
