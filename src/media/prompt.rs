@@ -66,6 +66,10 @@ impl Prompt {
         let found = self.keys.iter().find(|(at, _)| at.start < samples.end && samples.start < at.end)?;
         Some(found.1)
     }
+    /// Whether a key's tones are anywhere in it: the hotline would hear the echo of its own words as a key.
+    pub fn sounds_like_a_key(&self) -> bool {
+        !self.keys.is_empty()
+    }
     /// The payload in a codec: 160 bytes a frame; nothing in a codec that the library was not asked for.
     pub fn payload(&self, codec: Codec) -> &[u8] {
         match codec {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotline::base::{Language, PromptId};
 use hotline::exchange::menu::{HOUSE_PROMPTS, PromptTexts, QUIET_DB, SILENCE_MAX};
 use hotline::exchange::{EXCHANGE_PROMPTS, fragments};
-use hotline::media::{decode_audio, listen_to};
+use hotline::media::{PromptLibrary, decode_audio, listen_to};
 
 fn audio() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("audio")
@@ -106,6 +106,29 @@ fn every_recording_decodes_sounds_and_lasts_as_long_as_is_written() {
             assert!(id == "pause" || (0.1..1.0).contains(&loudest), "{folder}/{id} peaks at {loudest}");
         }
     }
+}
+
+#[test]
+fn the_welcome_lasts_less_than_eight_seconds() {
+    let welcomes: Vec<_> = lock()
+        .into_values()
+        .flatten()
+        .filter(|(id, _)| id.starts_with("welcome"))
+        .map(|(_, recording)| (recording.file, recording.length))
+        .collect();
+    assert!(welcomes.len() >= 6, "{welcomes:?}");
+    assert!(welcomes.iter().all(|(_, length)| *length < Duration::from_secs(8)), "{welcomes:?}");
+}
+
+#[test]
+fn no_recording_sounds_like_a_key() {
+    let mut library = PromptLibrary::default();
+    for recording in lock().into_values().flat_map(BTreeMap::into_values) {
+        let bytes = std::fs::read(audio().join(&recording.file)).expect(&recording.file);
+        library.add(Language::English, PromptId::from(recording.file.as_str()), &bytes).unwrap();
+    }
+    let keys: Vec<_> = library.iter().filter(|(.., p)| p.sounds_like_a_key()).map(|(_, id, _)| id).collect();
+    assert!(keys.is_empty(), "{keys:?}");
 }
 
 #[test]

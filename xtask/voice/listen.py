@@ -4,9 +4,13 @@ Called by `cargo xtask listen`. Standard input: a prompt a line, fields parted b
 (8 kHz, one channel, raw 16 bits little-endian, already through G.711), the words. Standard output: name, errors and length in
 characters (letters in English), errors and length in sounds (syllables of pinyin with tones; words in English), what was
 heard. The argument: the model's folder.
+
+Whisper was taught half minutes of speech and guesses at a lone second of it, so prompts are heard a half minute at a time, in an
+order in which none helps to guess the next; each word that was heard wrong is then laid at the door of its prompt.
 """
 import re
 import sys
+import zlib
 
 import cn2an
 import numpy as np
@@ -16,6 +20,8 @@ from pypinyin import Style, lazy_pinyin
 # Whisper was taught windows of 16 kHz sound with silence about them.
 RATE = 16_000
 PAD = np.zeros(RATE // 2, np.float32)
+# What is heard at a time, in samples.
+WINDOW = 27 * RATE
 # What it is told to expect: simplified characters, the words of a hotline. The prompts' own numbers are not in it.
 EXPECT = {
     "zh": "以下是客户服务热线的普通话语音提示，使用简体中文。",
@@ -51,35 +57,77 @@ def plain(language, text):
     return " ".join(re.sub(r"[^a-z ]", "", text).split())
 
 
-def sounds(language, text):
-    return lazy_pinyin(text, style=Style.TONE3) if language == "zh" else text.split()
+def units(language, words):
+    """What is counted, each with the prompt whose it is: characters, and sounds."""
+    characters, sounds = [], []
+    for owner, text in enumerate(words):
+        characters += [(c, owner) for c in text.replace(" ", "")]
+        parts = lazy_pinyin(text, style=Style.TONE3) if language == "zh" else text.split()
+        sounds += [(part, owner) for part in parts]
+    return characters, sounds
 
 
-def distance(a, b):
-    """Insertions, deletions and replacements that make `b` of `a`."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1]
+def faults(meant, heard, count):
+    """By prompt, the insertions, deletions and replacements that make what was heard of what was meant; and which of the units
+    that were heard are whose."""
+    rows = [list(range(len(heard) + 1))]
+    for i, (x, _) in enumerate(meant, 1):
+        row = [i]
+        for j, y in enumerate(heard, 1):
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (x != y)))
+        rows.append(row)
+    wrong, whose = [0] * count, [[] for _ in range(count)]
+    i, j = len(meant), len(heard)
+    while i or j:
+        owner = meant[max(i - 1, 0)][1]
+        step = i and j and rows[i][j] == rows[i - 1][j - 1] + (meant[i - 1][0] != heard[j - 1])
+        if step:
+            wrong[owner] += meant[i - 1][0] != heard[j - 1]
+            i, j = i - 1, j - 1
+            whose[owner].append(heard[j])
+        elif i and rows[i][j] == rows[i - 1][j] + 1:
+            wrong[owner] += 1
+            i -= 1
+        else:
+            wrong[owner] += 1
+            j -= 1
+            whose[owner].append(heard[j])
+    return wrong, ["".join(reversed(w)) for w in whose]
+
+
+def windows(prompts):
+    """Half minutes of prompts of one language, as lists of (name, sound, words)."""
+    for language in ("zh", "en"):
+        window, length = [], 0
+        for name, spoken, path, words in sorted(prompts, key=lambda p: zlib.crc32(p[0].encode())):
+            if spoken != language:
+                continue
+            sound = np.fromfile(path, dtype="<i2").astype(np.float32) / 32_768
+            doubled = np.interp(np.arange(2 * len(sound)) / 2, np.arange(len(sound)), sound).astype(np.float32)
+            if window and length + len(doubled) > WINDOW:
+                yield language, window
+                window, length = [], 0
+            window.append((name, doubled, plain(language, words)))
+            length += len(doubled) + len(PAD)
+        if window:
+            yield language, window
 
 
 def main():
     ear = WhisperModel(sys.argv[1], device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
-    for line in sys.stdin:
-        name, language, path, words = line.rstrip("\n").split("\t")
-        sound = np.fromfile(path, dtype="<i2").astype(np.float32) / 32_768
-        doubled = np.interp(np.arange(2 * len(sound)) / 2, np.arange(len(sound)), sound).astype(np.float32)
+    prompts = [line.rstrip("\n").split("\t") for line in sys.stdin if line.strip()]
+    for language, window in windows(prompts):
+        sound = np.concatenate([PAD] + [part for _, prompt, _ in window for part in (prompt, PAD)])
         options = {"beam_size": 5, "condition_on_previous_text": False, "initial_prompt": EXPECT[language]}
-        parts, _ = ear.transcribe(np.concatenate([PAD, doubled, PAD]), language=language, **options)
-        heard = plain(language, "".join(part.text for part in parts))
-        meant = plain(language, words)
-        rows = [
-            (distance(meant.replace(" ", ""), heard.replace(" ", "")), len(meant.replace(" ", ""))),
-            (distance(sounds(language, meant), sounds(language, heard)), len(sounds(language, meant))),
-        ]
-        print(name, *rows[0], *rows[1], heard, sep="\t", flush=True)
+        parts, _ = ear.transcribe(sound, language=language, **options)
+        heard = plain(language, " ".join(part.text for part in parts))
+        meant = units(language, [words for _, _, words in window])
+        told = [[unit for unit, _ in kind] for kind in units(language, [heard])]
+        characters, whose = faults(meant[0], told[0], len(window))
+        sounds, spoken = faults(meant[1], told[1], len(window))
+        for n, (name, _, _) in enumerate(window):
+            lengths = [sum(owner == n for _, owner in kind) for kind in meant]
+            print(name, characters[n], lengths[0], sounds[n], lengths[1], whose[n], sep="\t", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 //!
 //! Invariant: a file is made anew only when what is to be said, or who says it, has changed (or with `--all`), so that a run
 //! without a change leaves the tree as it is.
+mod breath;
 mod listen;
 mod lock;
 mod loudness;
@@ -112,8 +113,10 @@ fn wanted(
         ((folder.to_owned(), id.to_owned()), recording)
     };
     let spoken = prompt.words.iter().map(|(language, text)| {
-        let speaker = speakers.of(language)?.to_string();
-        Ok(recording(language, text, voice.spelt(language, text), speaker))
+        let speaker = speakers.of(language)?;
+        let spoken = voice.spelt(language, text) + speaker.mark(id, text);
+        let speaker = speaker.saying(&spoken).to_string();
+        Ok(recording(language, text, spoken, speaker))
     });
     let sound = prompt.sound.iter().map(|what| Ok(recording(MUSIC, what, what.clone(), String::new())));
     spoken.chain(sound).collect()

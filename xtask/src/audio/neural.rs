@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
+use super::breath::breaths;
 use super::pipe::piped;
 use super::toml::{self, Table, Value};
 use crate::run::{Result, command, output, root, run};
@@ -31,6 +32,34 @@ const EAR_SHA256: &str = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c00719
 pub(super) struct Speaker {
     name: String,
     speed: String,
+    /// How fast it says a lone word: within a list it hurries.
+    short: String,
+    /// Fragments that end a phrase; `word*` for all that begin with a word.
+    closing: Vec<String>,
+}
+
+impl Speaker {
+    /// The same at the speed of this sentence.
+    pub(super) fn saying(&self, sentence: &str) -> Self {
+        let is_han = |c: &char| ('\u{4e00}'..='\u{9fff}').contains(c);
+        // A syllable of Mandarin is a character, or pinyin that ends with its tone.
+        let syllables = sentence.chars().filter(|c| is_han(c) || c.is_ascii_digit()).count();
+        let is_fragment = sentence.ends_with([',', '.']);
+        let is_short = if syllables > 0 { syllables <= 3 } else { sentence.len() <= 13 };
+        let speed = if is_fragment && is_short { &self.short } else { &self.speed };
+        Self { speed: speed.clone(), ..self.clone() }
+    }
+
+    /// What a text needs behind it to be said as it is meant: a fragment's voice falls at the end of a phrase, and stays up
+    /// within.
+    pub(super) fn mark(&self, id: &str, text: &str) -> &'static str {
+        let is_closing = |c: &String| c.strip_suffix('*').map_or(c == id, |begin| id.starts_with(begin));
+        match text.ends_with(['。', '.', '？', '?', '！', '!']) {
+            true => "",
+            false if self.closing.iter().any(is_closing) => ".",
+            false => ",",
+        }
+    }
 }
 
 impl std::fmt::Display for Speaker {
@@ -45,9 +74,15 @@ pub(super) struct Speakers(BTreeMap<String, Speaker>);
 
 impl Speakers {
     pub(super) fn read(text: &str) -> Result<Self> {
-        let speaker = |table: &Table| match (table.get("name"), table.get("speed")) {
-            (Some(Value::Text(name)), Some(Value::Text(speed))) if speed.parse::<f32>().is_ok() => {
-                Some(Speaker { name: name.clone(), speed: speed.clone() })
+        let speaker = |table: &Table| match (table.get("name"), table.get("speed"), table.get("short")) {
+            (Some(Value::Text(name)), Some(Value::Text(speed)), Some(Value::Text(short)))
+                if speed.parse::<f32>().is_ok() && short.parse::<f32>().is_ok() =>
+            {
+                let closing = match table.get("closing") {
+                    Some(Value::Text(words)) => words.split_whitespace().map(str::to_owned).collect(),
+                    _ => Vec::new(),
+                };
+                Some(Speaker { name: name.clone(), speed: speed.clone(), short: short.clone(), closing })
             }
             _ => None,
         };
@@ -57,7 +92,8 @@ impl Speakers {
             Value::Text(_) => None,
         });
         let all: Option<BTreeMap<_, _>> = all.collect();
-        all.map(Self).ok_or_else(|| "audio/voice.toml: each language has `name` and `speed = \"1.0\"`".into())
+        all.map(Self)
+            .ok_or_else(|| "audio/voice.toml: each language has `name`, `speed = \"1.0\"` and `short`".into())
     }
 
     pub(super) fn of(&self, language: &str) -> Result<&Speaker> {
@@ -79,12 +115,25 @@ pub(super) fn kept(language: &str, speaker: &Speaker, sentence: &str) -> PathBuf
 
 /// Speaks what is not yet kept.
 pub(super) fn speak_all<'s>(sentences: impl Iterator<Item = (&'s str, &'s Speaker, &'s str)>) -> Result {
-    let mut list = String::new();
+    let mut missing: BTreeMap<(&str, String), (Speaker, Vec<&str>)> = BTreeMap::new();
     for (language, speaker, sentence) in sentences {
-        let path = kept(language, speaker, sentence);
-        if !path.exists() {
-            let Speaker { name, speed } = speaker;
-            let _ = writeln!(list, "{}\t{language}\t{name}\t{speed}\t{sentence}", path.display());
+        let speaker = speaker.saying(sentence);
+        if !kept(language, &speaker, sentence).exists() {
+            let all = missing.entry((language, speaker.to_string())).or_insert((speaker, Vec::new()));
+            all.1.push(sentence);
+        }
+    }
+    let mut list = String::new();
+    for ((language, _), (speaker, sentences)) in &missing {
+        for breath in breaths(language, sentences) {
+            let Speaker { name, speed, .. } = speaker;
+            let _ = write!(list, "{language}\t{name}\t{speed}");
+            for part in breath {
+                let path = kept(language, speaker, part.text);
+                let path = if part.kept { path.display().to_string() } else { "-".to_owned() };
+                let _ = write!(list, "\t{path}\t{}", part.text);
+            }
+            list.push('\n');
         }
     }
     if list.is_empty() {
@@ -192,16 +241,35 @@ mod tests {
 
     #[test]
     fn a_language_has_a_voice_and_a_speed() {
-        let speakers = Speakers::read("[zh]\nname = \"zf_xiaobei\"\nspeed = \"0.9\"\n").unwrap();
+        let speakers =
+            Speakers::read("[zh]\nname = \"zf_xiaobei\"\nspeed = \"0.9\"\nshort = \"0.8\"\n").unwrap();
         assert_eq!(speakers.of("zh").unwrap().to_string(), "zf_xiaobei x0.9");
         assert!(speakers.of("en").is_err());
         assert!(Speakers::read("[zh]\nname = \"zf_xiaobei\"\n").is_err());
-        assert!(Speakers::read("[zh]\nname = \"zf_xiaobei\"\nspeed = \"fast\"\n").is_err());
+        assert!(Speakers::read("[zh]\nname = \"zf_xiaobei\"\nspeed = \"fast\"\nshort = \"1\"\n").is_err());
+    }
+
+    #[test]
+    fn a_fragment_at_the_end_of_a_phrase_is_spoken_with_a_falling_voice() {
+        let text = "[en]\nname = \"a\"\nspeed = \"1.0\"\nshort = \"0.9\"\nclosing = \"minutes month-*\"\n";
+        let speakers = Speakers::read(text).unwrap();
+        let mark = |id: &str, text: &str| speakers.of("en").unwrap().mark(id, text);
+        assert_eq!([mark("minutes", "minutes"), mark("month-3", "March")], [".", "."]);
+        assert_eq!([mark("n-3", "three"), mark("welcome", "Welcome.")], [",", ""]);
+        let said = |sentence: &str| speakers.of("en").unwrap().saying(sentence).to_string();
+        assert_eq!([said("three,"), said("your expected wait is,")], ["a x0.9", "a x1.0"]);
+        assert_eq!([said("五十六,"), said("yi1yue4,"), said("位.")], ["a x0.9"; 3]);
+        assert_eq!([said("预计等待时间,"), said("再见。")], ["a x1.0"; 2]);
     }
 
     #[test]
     fn another_voice_or_speed_is_another_sound() {
-        let speaker = |name: &str, speed: &str| Speaker { name: name.into(), speed: speed.into() };
+        let speaker = |name: &str, speed: &str| Speaker {
+            name: name.into(),
+            speed: speed.into(),
+            short: speed.into(),
+            closing: Vec::new(),
+        };
         let one = kept("zh", &speaker("a", "1.0"), "您好");
         assert_eq!(one, kept("zh", &speaker("a", "1.0"), "您好"));
         assert_ne!(one, kept("zh", &speaker("a", "1.1"), "您好"));

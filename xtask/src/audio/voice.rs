@@ -60,7 +60,11 @@ pub(super) fn speak(language: &str, spoken: &str, speakers: &Speakers) -> Result
         if !sound.is_empty() {
             sound.resize(sound.len() + BETWEEN, 0.0);
         }
-        sound.extend(sentence_sound(&neural::kept(language, speakers.of(language)?, &sentence))?);
+        sound.extend(sentence_sound(&neural::kept(
+            language,
+            &speakers.of(language)?.saying(&sentence),
+            &sentence,
+        ))?);
     }
     if sound.is_empty() {
         return Err(format!("nothing was spoken for {spoken:?}"));
