@@ -201,6 +201,11 @@ fn write(seq: Seq, record: &Written<'_>, bytes: &mut Vec<u8>) -> Result<(), Jour
     }
 }
 
+/// The CRC-32 (IEEE) of bytes.
+pub(in crate::exchange) fn checksum_of(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
+
 fn checksum(length: [u8; 4], version: u8, seq: [u8; 8], payload: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&length);

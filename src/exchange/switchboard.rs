@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::acd::{Acd, Futures};
+use super::acd::{Acd, Futures, Lessons};
 use super::invariants::{assignment, ticket};
 use super::menu::MenuSet;
 use super::{
@@ -66,6 +66,17 @@ impl Switchboard {
         self.exchange.restore(after.recalls().clone(), self.acd.signed_in().cloned().collect());
         self.drain();
         self.run(now);
+    }
+
+    /// What queues have learned of their waits.
+    pub fn lessons(&self) -> Lessons {
+        self.acd.lessons()
+    }
+
+    /// Goes on from what was learned before: at the start, before [`Switchboard::restore`].
+    pub fn relearn(&mut self, now: Now, lessons: &Lessons) {
+        let now = self.lift(now);
+        self.acd.relearn(now, lessons);
     }
 
     /// Installs menus, queues and agents between two inputs. Calls inside keep the menus they began with.

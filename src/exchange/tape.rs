@@ -49,6 +49,9 @@ pub struct TapeOpening {
     pub restored_at: Now,
     /// What was known of the run before.
     pub ledger: Ledger,
+    /// What queues had learned, by [`super::acd::Lessons::encode`], two digits a byte; empty: nothing.
+    #[serde(default)]
+    pub lessons: String,
 }
 
 /// A set of menus on a tape.

@@ -61,6 +61,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// A folder in memory (tmpfs), where the journal is noted before the disk has it; `None`: nothing is noted.
     pub notes: Option<PathBuf>,
+    /// What queues learn of waits is kept this often.
+    pub learned_every: Duration,
     /// The folder of menus; `None`: those built in.
     pub menus: Option<PathBuf>,
     /// The folder of sound; `None`: what is built in.
@@ -100,6 +102,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             store: PathBuf::from("var"),
             notes: Some(PathBuf::from("/dev/shm")),
+            learned_every: Duration::from_mins(5),
             menus: None,
             audio: None,
             look_every: Duration::from_secs(1),
@@ -133,6 +136,8 @@ impl Settings {
             if let Some(notes) = folder(&mut t, &mut findings, "notes") {
                 settings.notes = Some(notes).filter(|notes| *notes != Path::new("none"));
             }
+            let every = t.duration_if_any(&mut findings, "learned_every", &(1..=86_400));
+            settings.learned_every = every.unwrap_or(settings.learned_every);
             t.finish(&mut findings);
         }
         if let Some(mut t) = top.table(&mut findings, "files") {

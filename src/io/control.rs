@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::futures_worker::FuturesWorker;
 use super::held::{Due, Held, WaitingRoom};
 use super::journal::Journal;
+use super::learned::Learning;
 use super::media_worker::{FromMedia, MediaWorker};
 use super::metrics::Metrics;
 use super::net::{Net, NetEvent};
@@ -81,6 +82,8 @@ pub(super) struct Control {
     pub journal: Journal,
     /// The same and every command, to be run again elsewhere, if that is wanted.
     pub tape: Option<Tape>,
+    /// Keeps what queues learn.
+    pub learning: Learning,
     /// What waits until they are on disk.
     pub held: WaitingRoom,
     /// Secret digits.
@@ -104,6 +107,11 @@ impl std::fmt::Debug for Control {
 impl Control {
     /// Runs until it is told to stop and the last call is over.
     pub(super) async fn run(mut self) {
+        self.until_over().await;
+        self.learning.last(self.node.lessons());
+    }
+
+    async fn until_over(&mut self) {
         self.perform();
         let mut ending = Ending::No;
         loop {
@@ -155,6 +163,10 @@ impl Control {
             self.node.handle_timeout(self.clock.now());
             self.perform();
         }
+        let now = self.clock.now().mono;
+        if self.learning.due() <= now {
+            self.learning.learned(now, self.node.lessons());
+        }
         let late = self.media.counters().late_us.swap(0, Ordering::Relaxed);
         self.node.late(self.clock.now(), Duration::from_micros(late));
     }
@@ -165,6 +177,7 @@ impl Control {
         match ending {
             Ending::No => {
                 self.node.handle_ops(now, Ops::Drain);
+                self.learning.soon(now.mono);
                 Ending::Draining { by: now.mono + self.drain_for }
             }
             Ending::Draining { .. } => self.end_calls(),
@@ -197,7 +210,8 @@ impl Control {
     fn until_deadline(&self) -> Duration {
         const NEVER: Duration = Duration::from_hours(1);
         let at =
-            [self.node.next_deadline().map(|d| d.at), self.held.next_deadline()].into_iter().flatten().min();
+            [self.node.next_deadline().map(|d| d.at), self.held.next_deadline(), Some(self.learning.due())];
+        let at = at.into_iter().flatten().min();
         at.map_or(NEVER, |at| at.since(self.clock.now().mono))
     }
 

@@ -19,6 +19,7 @@ mod futures_worker;
 mod held;
 mod http;
 mod journal;
+mod learned;
 mod media_ports;
 mod media_worker;
 pub mod menu_files;

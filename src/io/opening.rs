@@ -21,6 +21,7 @@ use super::futures_worker::FuturesWorker;
 use super::held::WaitingRoom;
 use super::http::{Gate, Office, Token};
 use super::journal::{self, Around, Figures, Journal, Notes};
+use super::learned::{self, LearnedFigures, Learning};
 use super::media_ports::BindTo;
 use super::media_worker::{FromMedia, MediaSettings, MediaWorker};
 use super::menus::{MenuFigures, Workshop};
@@ -37,6 +38,7 @@ use super::tape::{Tape, TapeFigures};
 use super::tls::{Tls, TlsFigures};
 use super::vault::Vault;
 use crate::base::{AgentId, Now, TrunkId};
+use crate::exchange::acd::Lessons;
 use crate::exchange::{ExchangeSettings, Ledger, TAPE_VERSION, TapeOpening};
 use crate::node::{Node, NodeSettings, Trunk};
 use crate::sdp::SrtpPolicy;
@@ -90,14 +92,17 @@ pub(super) async fn open(
     let tape_figures = Arc::new(TapeFigures::default());
     let restored_at = clock.now();
     let at = (exchange, restored_at);
-    let tape = start_tape(&ready, &mut node, at, (&ledger, &tape_figures))?;
+    let learned_figures = Arc::new(LearnedFigures::default());
+    let lessons = learned::read(&settings.store, &learned_figures);
+    let tape = start_tape(&ready, &mut node, at, ((&ledger, &lessons), &tape_figures))?;
+    node.relearn(restored_at, &lessons);
     node.restore(restored_at, &ledger);
     let kept = store.phones(clock.now().utc).await?;
     node.import_phones(clock.now(), kept.into_iter().filter(|b| fits(b, &doors.listeners)).collect());
     node.offer_port(first_port(&mut media_events).await?);
     let journal_figures = Arc::new(Figures::default());
     let menu_figures = Arc::clone(&ready.bench.figures);
-    let figures = (Arc::clone(&journal_figures), tape_figures);
+    let figures = (Arc::clone(&journal_figures), tape_figures, Arc::clone(&learned_figures));
     let metrics = metrics_of(&net, tls_figures, &media, (figures, menu_figures));
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
@@ -110,6 +115,10 @@ pub(super) async fn open(
     let notes = start_notes(settings);
     let journal = Journal::start((disk, notes), (ledger, segments), journal_figures, around)
         .map_err(|source| StartError::System { what: "the journal's threads cannot be started", source })?;
+    let from = (clock.mono(), settings.learned_every);
+    let learning = Learning::start(&settings.store, from, learned_figures).map_err(|source| {
+        StartError::System { what: "the thread for what is learned cannot be started", source }
+    })?;
     let (phones_to, phones) = mpsc::channel(PHONES_WAITING);
     let commands = socket::open(&settings.store);
     let (patience, gate) = (settings.http.patience, Arc::new(gate));
@@ -135,6 +144,7 @@ pub(super) async fn open(
         bans: bans_to,
         journal,
         tape,
+        learning,
         held: WaitingRoom::default(),
         vault: Vault::default(),
         clock,
@@ -164,11 +174,11 @@ fn start_tape(
     ready: &Ready,
     node: &mut Node,
     (exchange, restored_at): (ExchangeSettings, Now),
-    (ledger, figures): (&Ledger, &Arc<TapeFigures>),
+    (before, figures): ((&Ledger, &Lessons), &Arc<TapeFigures>),
 ) -> Result<Option<Tape>, StartError> {
     let Some(to) = &ready.settings.tape else { return Ok(None) };
     node.hand_over_commands();
-    let opening = tape_opening(ready, exchange, restored_at, ledger);
+    let opening = tape_opening(ready, exchange, restored_at, before);
     let tape = Tape::start(to, opening, restored_at.utc, Arc::clone(figures));
     tape.map(Some).map_err(|source| StartError::System { what: "inputs cannot be recorded", source })
 }
@@ -178,13 +188,18 @@ fn metrics_of(
     net: &Net,
     tls: Option<Arc<TlsFigures>>,
     media: &MediaWorker,
-    (disk, menus): ((Arc<Figures>, Arc<TapeFigures>), Arc<MenuFigures>),
+    (disk, menus): ((Arc<Figures>, Arc<TapeFigures>, Arc<LearnedFigures>), Arc<MenuFigures>),
 ) -> Arc<Metrics> {
     Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk, menus))
 }
 
 /// All that the switchboard hangs on but its inputs.
-fn tape_opening(ready: &Ready, settings: ExchangeSettings, restored_at: Now, ledger: &Ledger) -> TapeOpening {
+fn tape_opening(
+    ready: &Ready,
+    settings: ExchangeSettings,
+    restored_at: Now,
+    (ledger, lessons): (&Ledger, &Lessons),
+) -> TapeOpening {
     let mut menus = ready.sources.clone();
     let revision = Some(ready.menus.revision.clone());
     let manifest = menus.remove(MANIFEST).unwrap_or_default();
@@ -197,6 +212,7 @@ fn tape_opening(ready: &Ready, settings: ExchangeSettings, restored_at: Now, led
         manifest,
         restored_at,
         ledger: ledger.clone(),
+        lessons: lessons.encode().iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 

@@ -257,6 +257,7 @@ mod tests {
             manifest: String::new(),
             restored_at: crate::base::Now::default(),
             ledger: Ledger::default(),
+            lessons: String::new(),
         }
     }
 

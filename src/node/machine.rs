@@ -20,7 +20,7 @@ use super::traces::Traces;
 use super::trunks::Trunks;
 use super::view::{NodeFigures, NodeView};
 use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
-use crate::exchange::acd::RanAhead;
+use crate::exchange::acd::{Lessons, RanAhead};
 use crate::exchange::menu::MenuSet;
 use crate::exchange::{Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
@@ -178,6 +178,17 @@ impl Node {
     pub fn restore_bans(&mut self, now: Now, bans: Vec<Ban>) {
         let now = self.tick(now);
         self.guard.restore(now, bans);
+    }
+
+    /// What queues have learned of their waits: cheap, and a moment of its own.
+    pub fn lessons(&self) -> Lessons {
+        self.board.lessons()
+    }
+
+    /// Goes on from what was learned before: at the start, before [`Node::restore`].
+    pub fn relearn(&mut self, now: Now, lessons: &Lessons) {
+        let now = self.tick(now);
+        self.board.relearn(now, lessons);
     }
 
     /// Goes on after a stop at any moment, before anything else happens: see [`Switchboard::restore`].

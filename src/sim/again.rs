@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::exchange::acd::{Lessons, LessonsError};
 use crate::exchange::menu::{Diagnostic, MenuSet, PromptTexts};
 use crate::exchange::{Entry, Happening, Switchboard, TAPE_VERSION, TapeLine, TapeMenus, TapeOpening};
 
@@ -26,6 +27,9 @@ pub enum TapeError {
     /// Written by a version that this program does not know.
     #[error("the tape has version {0}, this program plays {TAPE_VERSION}")]
     Version(u32),
+    /// What queues had learned before cannot be read.
+    #[error("what was learned before the tape: {0}")]
+    Lessons(LessonsError),
     /// Its menus have mistakes for this program.
     #[error("the menus on the tape cannot be loaded: {0}")]
     Menus(String),
@@ -145,6 +149,12 @@ fn read(line: u64, text: &str) -> Result<TapeLine, TapeError> {
     serde_json::from_str(text).map_err(|e| TapeError::Line { line, why: e.to_string() })
 }
 
+/// Two digits a byte.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    text.as_bytes().chunks(2).map(pair).collect()
+}
+
 fn json(what: &impl Serialize) -> String {
     serde_json::to_string(what).unwrap_or_default()
 }
@@ -178,6 +188,11 @@ impl Deck {
         }
         let menus = read_menus((&opening.menus, &opening.manifest), opening.revision.as_deref())?;
         let mut board = Switchboard::new(opening.settings, Arc::clone(&menus));
+        if !opening.lessons.is_empty() {
+            let lessons =
+                bytes(&opening.lessons).ok_or(LessonsError::Damaged).and_then(|b| Lessons::decode(&b));
+            board.relearn(opening.restored_at, &lessons.map_err(TapeError::Lessons)?);
+        }
         board.restore(opening.restored_at, &opening.ledger);
         let playing = Playing { program: opening.program, ..Playing::default() };
         let menus = BTreeMap::from([(menus.revision.clone(), menus)]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hotline::base::{AgentId, CallId, Instant, Key, Now, Rng};
-use hotline::exchange::acd::{AgentSnapshot, AgentState, AgentWish};
+use hotline::exchange::acd::{AgentSnapshot, AgentState, AgentWish, Estimate, Lessons, LessonsError};
 use hotline::exchange::{
     Cause, ExchangeSettings, Fact, Input, Ledger, Ops, Peer, PromiseOutcome, Record, Switchboard, Told,
     decode, encode,
@@ -42,6 +42,9 @@ fn restarted(world: &World, down: Duration) -> World {
     next.entries.clone_from(&world.entries);
     next.facts.clone_from(&world.facts);
     let now = next.now;
+    // As a disk would hold it.
+    let lessons = Lessons::decode(&world.board.lessons().encode()).unwrap();
+    next.board.relearn(now, &lessons);
     next.board.restore(now, &ledger);
     next.catch_up();
     next
@@ -160,6 +163,77 @@ fn every_wait_that_was_told_has_one_outcome_over_restarts() {
     assert!(next.board.view(next.now).promises.is_empty(), "of this run none is over");
     let again = restarted(&next, Duration::from_secs(5));
     assert_eq!(promises(&again), after, "a second restart finds none to end");
+}
+
+/// Somebody waits behind one who talks: what is expected of his wait.
+fn expected(world: &mut World) -> Estimate {
+    world.dial("talks on", "95188", "30", Peer::Stranger);
+    press(world, "talks on", "0");
+    let phone = world.leg("8001");
+    world.answer(phone);
+    world.dial("asks", "95188", "31", Peer::Stranger);
+    press(world, "asks", "0");
+    let acd = world.board.view(world.now).acd;
+    let waiting = acd.queues.iter().flat_map(|q| &q.waiting).next_back().unwrap().clone();
+    waiting.estimate.unwrap()
+}
+
+#[test]
+fn after_a_restart_the_estimate_is_the_one_before_to_the_last_bit() {
+    let (mut world, mut rng) = (World::new(menus(), ExchangeSettings::default()), Rng::from_number(4));
+    world.sign_in("8001");
+    // One talks while the next ones wait, some hundred times: enough for the regression and its quantiles.
+    let mut waiting = std::collections::VecDeque::new();
+    for n in 0..600 {
+        let name = format!("c{n}");
+        world.dial(&name, "95188", &format!("7{n:05}"), Peer::Stranger);
+        press(&mut world, &name, "0");
+        waiting.push_back(name);
+        world.wait(Duration::from_secs(1 + rng.below(9)));
+        if waiting.len() < usize::try_from(1 + rng.below(4)).unwrap() {
+            continue;
+        }
+        let phone = world.leg("8001");
+        world.answer(phone);
+        world.wait(Duration::from_secs(5 + rng.below(40)));
+        let leg = world.leg(&waiting.pop_front().unwrap());
+        world.end(leg, Cause::HungUp);
+        world.wait(Duration::from_mins(1));
+    }
+    for name in waiting {
+        let leg = world.leg(&name);
+        world.end(leg, Cause::HungUp);
+    }
+    world.wait(Duration::from_mins(1));
+    let mut next = restarted(&world, Duration::from_secs(30));
+    let mut again = restarted(&next, Duration::ZERO);
+    // Who knows only what was measured expects another wait.
+    let mut unlearned = restarted(&world, Duration::from_secs(30));
+    let nothing = Lessons::default();
+    assert!(Lessons::decode(&nothing.encode()).is_ok());
+    unlearned = {
+        let ledger = ledger(&unlearned);
+        let first_number = ledger.last_number();
+        let mut fresh = World::new(menus(), ExchangeSettings { first_number, ..ExchangeSettings::default() });
+        fresh.now = unlearned.now;
+        fresh.legs_above(first_number);
+        fresh.board.restore(fresh.now, &ledger);
+        fresh.catch_up();
+        fresh
+    };
+    world.wait(Duration::from_secs(30));
+    let before = expected(&mut world);
+    assert_eq!(expected(&mut next), before);
+    assert_eq!(expected(&mut again), before);
+    assert_ne!(expected(&mut unlearned), before, "nothing was learned");
+    // Bytes that were changed are told, and so are those of another version.
+    let mut bytes = world.board.lessons().encode();
+    assert!(bytes.len() > 100_000 && bytes.len() < 4 << 20, "{}", bytes.len());
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    assert_eq!(Lessons::decode(&bytes).unwrap_err(), LessonsError::Damaged);
+    bytes[0] = 9;
+    assert_eq!(Lessons::decode(&bytes).unwrap_err(), LessonsError::Version(9));
 }
 
 #[test]

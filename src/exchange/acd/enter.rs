@@ -55,7 +55,7 @@ impl Acd {
     }
 
     /// The line for such a caller; opened when there is none.
-    fn line_for(&mut self, joining: &Joining, queue: &QueuePlan) -> LineId {
+    pub(super) fn line_for(&mut self, joining: &Joining, queue: &QueuePlan) -> LineId {
         if let Some(line) = self.room.find(joining) {
             return line;
         }

@@ -152,7 +152,7 @@ impl Acd {
     }
 
     /// Brings the clock forward, never back, and does what was due.
-    fn advance(&mut self, now: Now) {
+    pub(super) fn advance(&mut self, now: Now) {
         self.now = Now { mono: now.mono.max(self.now.mono), utc: now.utc };
         self.run_due();
     }

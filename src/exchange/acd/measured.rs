@@ -73,7 +73,13 @@ pub(crate) struct Flow {
     began: Instant,
 }
 
+super::estimate::flat!(Flow { weight, last, began });
+
 impl Flow {
+    /// It is now: nothing came later.
+    pub(crate) fn not_after(&mut self, now: Instant) {
+        (self.last, self.began) = (self.last.min(now), self.began.min(now));
+    }
     /// Nothing has come yet.
     pub(crate) const fn new(now: Instant) -> Self {
         Self { weight: 0.0, last: now, began: now }

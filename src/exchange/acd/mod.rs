@@ -8,6 +8,7 @@ mod enter;
 mod estimate;
 mod install;
 mod invariants;
+mod lessons;
 mod machine;
 mod measured;
 mod measures;
@@ -30,6 +31,7 @@ pub(crate) use attendance::Attendances;
 pub use estimate::{
     Basis, Entry, Estimate, Estimator, Forecast, Learned, Sight, spread_by_steps, under_promise, words,
 };
+pub use lessons::{Lessons, LessonsError};
 pub use machine::Acd;
 pub(crate) use measures::Measures;
 pub use message::{

@@ -161,7 +161,37 @@ pub(crate) struct Line {
     pub(crate) foreseen: Option<Known>,
 }
 
+/// What is known of a line beside who waits in it.
+#[derive(Clone, Debug)]
+pub(crate) struct LineLesson {
+    pub(crate) queue: QueueId,
+    pub(crate) extra: Vec<SkillId>,
+    pub(crate) language: Language,
+    entered: [u64; CLASS_LAST as usize + 1],
+    flows: [Flow; CLASS_LAST as usize + 1],
+    recent: LineRecent,
+}
+
+super::estimate::flat!(LineLesson { queue, extra, language, entered, flows, recent });
+
 impl Line {
+    /// What is known of it beside who waits in it.
+    pub(crate) fn lesson(&self) -> LineLesson {
+        LineLesson {
+            queue: self.queue.clone(),
+            extra: self.extra.clone(),
+            language: self.need.language,
+            entered: self.entered,
+            flows: self.flows,
+            recent: self.recent.clone(),
+        }
+    }
+    /// The same of an earlier run.
+    pub(crate) fn relearn(&mut self, now: Instant, lesson: &LineLesson) {
+        (self.entered, self.flows, self.recent) = (lesson.entered, lesson.flows, lesson.recent.clone());
+        self.flows.iter_mut().for_each(|flow| flow.not_after(now));
+        self.recent.not_after(now);
+    }
     /// Its queue.
     pub(crate) fn queue(&self) -> &QueueId {
         &self.queue

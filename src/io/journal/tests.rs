@@ -133,7 +133,7 @@ impl Bench {
         let metrics = Arc::new(Metrics::new(
             (Arc::default(), None),
             Arc::default(),
-            (Arc::clone(&figures), Arc::default()),
+            (Arc::clone(&figures), Arc::default(), Arc::default()),
             Arc::default(),
         ));
         let notes = notes(&path);

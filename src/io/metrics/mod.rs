@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use crate::io::clock::Clock;
 use crate::io::futures_worker::FuturesFigures;
 use crate::io::journal::Figures;
+use crate::io::learned::LearnedFigures;
 use crate::io::media_worker::MediaCounters;
 use crate::io::menus::MenuFigures;
 use crate::io::net::NetFigures;
@@ -38,6 +39,7 @@ pub(in crate::io) struct Metrics {
     tape: Arc<TapeFigures>,
     /// Sets of menus.
     pub menus: Arc<MenuFigures>,
+    learned: Arc<LearnedFigures>,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
     /// Facts that wait for the store.
@@ -147,7 +149,7 @@ impl Metrics {
     pub(in crate::io) fn new(
         (net, tls): (Arc<NetFigures>, Option<Arc<TlsFigures>>),
         media: Arc<MediaCounters>,
-        (journal, tape): (Arc<Figures>, Arc<TapeFigures>),
+        (journal, tape, learned): (Arc<Figures>, Arc<TapeFigures>, Arc<LearnedFigures>),
         menus: Arc<MenuFigures>,
     ) -> Self {
         Self {
@@ -157,6 +159,7 @@ impl Metrics {
             journal,
             tape,
             menus,
+            learned,
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
@@ -293,6 +296,15 @@ impl Metrics {
         sheet.tally_one("tape_bytes", "Bytes of recorded inputs and commands.", load(&self.tape.bytes));
         let cut = u64::from(self.tape.cut_off.load(Ordering::Relaxed));
         sheet.one("tape_cut_off", "1: the recording of inputs ended before the server.", cut);
+        let l = &self.learned;
+        let did = [
+            ("written", &l.written),
+            ("failed", &l.failed),
+            ("skipped", &l.skipped),
+            ("refused", &l.refused),
+        ];
+        let did = did.map(|(what, n)| (by("what", what), real(load(n))));
+        sheet.tally("learned_files", "Files of what queues learned of waits", did);
     }
 
     fn journal(&self, sheet: &mut Sheet) {

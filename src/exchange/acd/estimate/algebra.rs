@@ -12,7 +12,13 @@ pub(super) struct Sums {
     right: Vec<f64>,
 }
 
+super::flat!(Sums { width, matrix, right });
+
 impl Sums {
+    /// Whether it is of rows of this width.
+    pub(super) fn is_of(&self, width: usize) -> bool {
+        self.width == width && self.matrix.len() == width * (width + 1) / 2 && self.right.len() == width
+    }
     /// Nothing summed yet, for rows of this width.
     pub(super) fn new(width: usize) -> Self {
         Self { width, matrix: vec![0.0; width * (width + 1) / 2], right: vec![0.0; width] }

@@ -35,6 +35,15 @@ pub(super) struct Calibration {
     soon: u32,
 }
 
+super::flat!(Calibration { all_day, by_half_hour, soon });
+
+impl Calibration {
+    /// Whether it is one that this program could have made.
+    pub(super) fn is_whole(&self) -> bool {
+        self.by_half_hour.len() == 48
+    }
+}
+
 impl Default for Calibration {
     fn default() -> Self {
         Self { all_day: (1.0, 1.0), by_half_hour: vec![(0.0, 0.0); 48], soon: 0 }

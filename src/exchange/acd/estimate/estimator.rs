@@ -25,6 +25,8 @@ pub struct Estimator {
     off: (f64, f64),
 }
 
+super::flat!(Estimator { learned, calibration, ahead, off });
+
 /// What a caller was told at entry and what it rested on: kept until his wait is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -63,6 +65,16 @@ impl Ground {
 }
 
 impl Estimator {
+    /// Whether it is one that this program could have made. Its last outcome lies in the past.
+    pub(in crate::exchange::acd) fn is_whole(&self) -> bool {
+        self.learned.is_whole() && self.calibration.is_whole() && self.ahead.is_whole()
+    }
+
+    /// It is `now_s`: nothing was learned later.
+    pub(in crate::exchange::acd) fn not_after(&mut self, now_s: f64) {
+        self.learned.not_after(now_s);
+    }
+
     /// Outcomes learned from.
     pub fn outcomes(&self) -> u32 {
         self.learned.outcomes()

@@ -55,6 +55,9 @@ pub struct Learned {
     residuals: Residuals,
 }
 
+super::flat!(Learned { count, last_s, means, sums, fit, quantiles, residuals });
+super::flat!(Fit { intercept, slopes, centre, deviation });
+
 /// A solved regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Fit {
@@ -79,6 +82,21 @@ impl Default for Learned {
 }
 
 impl Learned {
+    /// Whether it is one that this program could have made.
+    pub(super) fn is_whole(&self) -> bool {
+        let fits = |f: &Fit| [&f.slopes, &f.centre, &f.deviation].iter().all(|v| v.len() == FEATURES);
+        self.means.len() == FEATURES + 1
+            && self.sums.is_of(FEATURES)
+            && self.fit.as_ref().is_none_or(fits)
+            && self.quantiles.is_of(SECOND)
+            && self.residuals.is_bounded()
+    }
+
+    /// It is `now_s`: nothing was learned later.
+    pub(super) const fn not_after(&mut self, now_s: f64) {
+        self.last_s = self.last_s.min(now_s);
+    }
+
     /// Outcomes learned from.
     pub fn outcomes(&self) -> u32 {
         self.count

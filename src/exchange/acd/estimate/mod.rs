@@ -5,6 +5,7 @@
 mod algebra;
 mod calibration;
 mod estimator;
+mod flat;
 mod formula;
 mod learned;
 mod outlook;
@@ -18,6 +19,7 @@ pub(in crate::exchange::acd) use calibration::{edge_above, lower_end};
 pub use calibration::{under_promise, words};
 pub(in crate::exchange::acd) use estimator::Ground;
 pub use estimator::{Entry, Estimator};
+pub(in crate::exchange::acd) use flat::{Flat, flat};
 pub use formula::{Basis, Estimate, spread_by_steps};
 pub(crate) use formula::{Outlook, formula};
 pub use learned::{Forecast, Learned};

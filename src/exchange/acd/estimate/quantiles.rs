@@ -37,7 +37,19 @@ pub(super) struct Quantiles {
     weighed: usize,
 }
 
+super::flat!(Quantiles { scale, lines, sums, kept, next, weighed });
+
 impl Quantiles {
+    /// Whether it is for rows of this width, and within its bounds.
+    pub(super) fn is_of(&self, width: usize) -> bool {
+        self.scale.as_ref().is_none_or(|scale| scale.len() == width)
+            && self.lines.iter().all(|line| line.len() == width)
+            && self.sums.iter().all(|sums| sums.is_of(width))
+            && self.kept.len() <= KEPT
+            && self.kept.iter().all(|(row, _)| row.len() == width)
+            && self.next < KEPT
+    }
+
     /// For rows of this width; the first entry of each is 1.
     pub(super) fn new(width: usize) -> Self {
         Self {

@@ -18,7 +18,20 @@ const WAITS: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub(in crate::exchange::acd) struct Moments(VecDeque<Instant>);
 
+impl super::Flat for Moments {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        VecDeque::take(from).map(Self)
+    }
+}
+
 impl Moments {
+    /// It is now: nothing happened later.
+    fn not_after(&mut self, now: Instant) {
+        self.0.retain(|at| *at <= now);
+    }
     /// It happened now.
     pub(in crate::exchange::acd) fn note(&mut self, now: Instant) {
         while self.0.len() >= MOMENTS || self.0.front().is_some_and(|at| *at + KEPT < now) {
@@ -49,7 +62,19 @@ pub(in crate::exchange::acd) struct Recent {
     sorted: Vec<f64>,
 }
 
+super::flat!(Recent { joined, left, served, last_s, fading_s, order, sorted });
+
 impl Recent {
+    /// Whether it is within its bounds.
+    pub(in crate::exchange::acd) fn is_bounded(&self) -> bool {
+        self.order.len() == self.sorted.len() && self.sorted.len() <= TALKS
+    }
+    /// It is now: nothing happened later.
+    pub(in crate::exchange::acd) fn not_after(&mut self, now: Instant) {
+        for moments in [&mut self.joined, &mut self.left, &mut self.served] {
+            moments.not_after(now);
+        }
+    }
     /// A caller was answered after this wait.
     pub(in crate::exchange::acd) fn answered(&mut self, now: Instant, waited: Duration) {
         self.served.note(now);
@@ -89,7 +114,14 @@ pub(in crate::exchange::acd) struct LineRecent {
     waits: VecDeque<f64>,
 }
 
+super::flat!(LineRecent { served, last, waits });
+
 impl LineRecent {
+    /// It is now: nothing happened later.
+    pub(in crate::exchange::acd) fn not_after(&mut self, now: Instant) {
+        self.served.not_after(now);
+        self.last = self.last.filter(|at| *at <= now);
+    }
     /// A caller was answered after this wait.
     pub(in crate::exchange::acd) fn answered(&mut self, now: Instant, waited: Duration) {
         self.served.note(now);

@@ -53,7 +53,17 @@ pub(super) struct Residuals {
     worked_out: BTreeMap<Spot, (u64, Option<Around>)>,
 }
 
+super::flat!(Error { estimate_s, scaled, urgent, kind, day });
+super::flat!(Spot { urgent, kind, slot, knot });
+super::flat!(Around { mean_s, quantiles_s });
+super::flat!(Residuals { kept, count, worked_out });
+
 impl Residuals {
+    /// Whether it is within its bounds.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.kept.len() <= KEPT && self.worked_out.values().all(|(when, _)| *when <= self.count)
+    }
+
     /// One more error.
     pub(super) fn learn(&mut self, (estimate_s, wait_s): (f64, f64), (urgent, kind, day_s): (bool, u8, f64)) {
         let scaled = (wait_s - estimate_s) / root(estimate_s);
