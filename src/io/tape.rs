@@ -44,6 +44,8 @@ pub(super) struct TapeFigures {
     pub lines: AtomicU64,
     /// Bytes written.
     pub bytes: AtomicU64,
+    /// Bytes of earlier runs' tapes that made room.
+    pub dropped: AtomicU64,
     /// 1: the tape was cut off.
     pub cut_off: AtomicBool,
 }
@@ -159,6 +161,7 @@ impl Reel {
             let (path, size) = old.remove(0);
             fs::remove_file(path)?;
             total -= size;
+            figures.dropped.fetch_add(size, Ordering::Relaxed);
         }
         let file = open(&settings.folder, &begin, 1)?;
         Ok(Self { settings, begin, number: 1, file, in_file: 0, total, figures })
@@ -276,11 +279,12 @@ mod tests {
     fn a_long_tape_has_several_files_and_a_full_folder_cuts_it_off() {
         let dir = folder("long");
         let settings = TapeSettings { folder: dir.clone(), file_max: 2_000, total_max: 8_000 };
-        record(&settings, 1, 100);
+        record(&settings, 1, 200);
         let files = tape_files(&dir).unwrap();
         assert!(files.len() > 1, "{files:?}");
         assert!(files.iter().all(|f| f.metadata().unwrap().len() <= 2_100));
         let figures = record(&settings, 2, 1_000);
+        assert!(figures.dropped.load(Ordering::Relaxed) > 0, "the first run made room");
         assert!(figures.cut_off.load(Ordering::Relaxed));
         let files = tape_files(&dir).unwrap();
         assert!(files[0].to_str().unwrap().contains("inputs-2-0001"), "{files:?}");

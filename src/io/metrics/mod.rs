@@ -294,6 +294,8 @@ impl Metrics {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
         sheet.tally_one("tape_lines", "Lines of recorded inputs and commands.", load(&self.tape.lines));
         sheet.tally_one("tape_bytes", "Bytes of recorded inputs and commands.", load(&self.tape.bytes));
+        let dropped = load(&self.tape.dropped);
+        sheet.tally_one("tape_dropped_bytes", "Bytes of earlier tapes that made room for this one.", dropped);
         let cut = u64::from(self.tape.cut_off.load(Ordering::Relaxed));
         sheet.one("tape_cut_off", "1: the recording of inputs ended before the server.", cut);
         let l = &self.learned;
