@@ -271,7 +271,7 @@ mod tests {
             let metrics = Arc::new(Metrics::new(
                 (Arc::default(), None),
                 Arc::default(),
-                (Arc::clone(&figures), Arc::default()),
+                (Arc::clone(&figures), Arc::default(), Arc::default()),
                 Arc::default(),
             ));
             // More than the way to the store holds.
