@@ -68,15 +68,22 @@ impl Check {
             let colour = std::io::stdout().is_terminal();
             let last = match (errors, warnings) {
                 (0, 0) => format!("{summary}no mistakes"),
-                (0, n) => format!("{summary}{n} warnings"),
-                (n, w) => {
-                    format!("{n} errors, {w} warnings. `hotline explain CODE` tells more about each.")
-                }
+                (0, n) => format!("{summary}{}", counted(n, "warning")),
+                (n, w) => format!(
+                    "{}, {}. `hotline explain CODE` tells more about each.",
+                    counted(n, "error"),
+                    counted(w, "warning")
+                ),
             };
             writeln!(std::io::stdout(), "{}{last}", render(diagnostics, &read.files, colour))
         };
         if errors == 0 && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn holds(set: &MenuSet) -> String {

@@ -117,6 +117,7 @@ pub(crate) fn stage(menus: &MenuFolder, at: Option<&str>) -> Result<Stage, Strin
         return Err("the menus have mistakes: `hotline check` shows them".to_owned());
     };
     let lengths = lengths(&read.recordings(), &read.texts);
+    let sources = reading.sources(&read.menu_files);
     let set = Arc::new(reading.set.clone());
     let at = match at {
         Some(text) => {
@@ -124,5 +125,5 @@ pub(crate) fn stage(menus: &MenuFolder, at: Option<&str>) -> Result<Stage, Strin
         }
         None => hotline::io::Clock::start().now().utc,
     };
-    Ok(Stage { set, lengths: Arc::new(lengths), texts: read.texts.clone(), at })
+    Ok(Stage { set, lengths: Arc::new(lengths), texts: read.texts.clone(), at, sources })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
 use super::joining::Reached;
-use super::menu::{MenuRun, MenuSet, Visit};
+use super::menu::{MenuRun, MenuSet, Today};
 use super::recall::{LostPlace, Recall, Recalls};
 use super::stage::Event;
 use super::step::{Numbers, Registry, Step};
@@ -25,6 +25,8 @@ use crate::base::{AgentId, CallId, Deadline, Instant, LegId, Now, TransferId};
 pub struct Exchange {
     settings: ExchangeSettings,
     menus: Arc<MenuSet>,
+    /// What of them holds now.
+    today: Today,
     calls: BTreeMap<CallId, Call>,
     /// Legs that were refused; their ends are expected.
     refused: BTreeSet<LegId>,
@@ -46,6 +48,7 @@ impl Exchange {
             numbers: Numbers::above(settings.first_number),
             settings,
             menus,
+            today: Today::default(),
             calls: BTreeMap::new(),
             refused: BTreeSet::new(),
             deadlines: DeadlineIndex::default(),
@@ -267,14 +270,21 @@ impl Exchange {
         if self.calls.len() >= self.settings.calls_max {
             return self.refuse(leg, arrival, Cause::Overload);
         }
-        match door(&self.menus, &arrival, now) {
+        let menus = self.today.of(&self.menus, now.utc);
+        match door(&menus, &arrival, now) {
             Door::Shut(cause) => self.refuse(leg, arrival, cause),
             Door::Menus(run) => match self.old_place(now, &arrival) {
-                Some(place) => self.take_back(now, (leg, arrival), run.visit().clone(), place),
-                None => self.begin(now, leg, arrival, run),
+                Some(place) => {
+                    let visit = run.visit().clone();
+                    let beginning = Beginning { leg, arrival, menus, visit };
+                    self.take_back(now, beginning, place);
+                }
+                None => {
+                    let visit = run.visit().clone();
+                    self.begin(now, Beginning { leg, arrival, menus, visit }, run);
+                }
             },
             Door::Wish(agent, wish) => {
-                let menus = Arc::clone(&self.menus);
                 let beginning = Beginning { leg, visit: visit_of(&menus, &agent), arrival, menus };
                 let call = Call::of_feature_code(beginning, agent, wish, &mut self.step(now));
                 self.admit(now, call);
@@ -282,9 +292,7 @@ impl Exchange {
         }
     }
 
-    fn begin(&mut self, now: Now, leg: LegId, arrival: Arrival, run: MenuRun) {
-        let menus = Arc::clone(&self.menus);
-        let beginning = Beginning { leg, arrival, menus, visit: run.visit().clone() };
+    fn begin(&mut self, now: Now, beginning: Beginning, run: MenuRun) {
         let call = Call::into_menus(beginning, run, &mut self.step(now));
         self.admit(now, call);
     }
@@ -302,15 +310,7 @@ impl Exchange {
         Some((recall, place))
     }
 
-    fn take_back(
-        &mut self,
-        now: Now,
-        (leg, arrival): (LegId, Arrival),
-        visit: Visit,
-        place: (Recall, LostPlace),
-    ) {
-        let menus = Arc::clone(&self.menus);
-        let beginning = Beginning { leg, arrival, menus, visit };
+    fn take_back(&mut self, now: Now, beginning: Beginning, place: (Recall, LostPlace)) {
         let call = Call::into_old_place(beginning, place, &mut self.step(now));
         self.admit(now, call);
     }

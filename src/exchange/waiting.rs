@@ -60,8 +60,10 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
     case.visit.line = None;
     case.limit(Timer::WaitLimit, step.settings.wait_max, step);
     step.note(Fact::Queued { call: case.id, ticket, queue: queue.clone(), priority });
-    if let Some(name) = case.menus.queues.get(&queue).map(|queue| queue.name.clone()) {
-        case.tell_after(&[Phrase::Prompt(name)], step);
+    if let Some(queue) = case.menus.queues.get(&queue) {
+        let said = [Some(&queue.name), queue.notice.as_ref()];
+        let said: Vec<Phrase> = said.into_iter().flatten().cloned().map(Phrase::Prompt).collect();
+        case.tell_after(&said, step);
     }
     step.acd(AcdInput::Enter(Joining {
         ticket,

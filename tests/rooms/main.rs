@@ -23,6 +23,7 @@ mod media_switches;
 mod menu_diagnostics;
 mod menu_explain;
 mod menu_run;
+mod menu_schedule;
 mod menu_schema;
 mod menu_seeded;
 mod menus_shipped;

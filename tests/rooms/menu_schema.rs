@@ -235,6 +235,7 @@ fn tables() -> Vec<(&'static str, &'static str, Value)> {
         ("agents.toml", "[keys]\n", inner("agents", "/properties/keys")),
         ("directory.toml", "[a]\n", inner("directory", "/additionalProperties")),
         ("calendar.toml", "", schema("calendar")),
+        ("schedule.toml", "[a]\n", inner("schedule", "/additionalProperties")),
     ]
 }
 

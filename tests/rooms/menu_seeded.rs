@@ -120,7 +120,8 @@ impl Seeds {
     }
 }
 
-const RESERVED: [&str; 5] = ["numbers.toml", "queues.toml", "agents.toml", "directory.toml", "calendar.toml"];
+const RESERVED: [&str; 6] =
+    ["numbers.toml", "queues.toml", "agents.toml", "directory.toml", "calendar.toml", "schedule.toml"];
 
 fn is_menu(file: &str) -> bool {
     !RESERVED.contains(&file)
@@ -230,6 +231,73 @@ fn calendar(seeds: &mut Seeds, base: &Folder) {
     seeds.add("a time zone that is none", "HL0601", base.with("calendar.toml", zone));
     let unused = |text: &str| format!("{text}\n[hours.nobody]\nmon = \"closed\"\nholiday = \"closed\"\n");
     seeds.add("hours for nothing", "HL0605", base.with("calendar.toml", unused));
+}
+
+/// A schedule as ops write it.
+const SCHEDULE: &str = r#"
+[festival]
+from     = "2026-02-15T00:00"
+to       = "2026-02-24T00:00"
+numbers  = ["95188", "hotline"]
+greeting = "welcome-merchant"
+menu     = "overseas"
+
+[loans-move]
+from   = "2026-03-07 18:00"
+to     = "2026-03-09 08:00"
+queues = ["loans", "hardship"]
+closed = "night"
+
+[slow-payments]
+from   = "2026-03-08T12:00"
+to     = "2026-03-08T15:00"
+banner = "all-busy"
+
+[slow-disputes]
+from   = "2026-03-09T12:00"
+to     = "2026-03-09T15:00"
+queues = ["disputes"]
+banner = "all-busy"
+"#;
+
+/// Mistakes of the schedule.
+fn schedule(seeds: &mut Seeds, base: &Folder) {
+    let base = base.clone().and("schedule.toml", SCHEDULE);
+    let mut lines = |kind, code, from: &'static str, to: &'static str| {
+        seeds.lines(kind, code, &base, |file, line| {
+            (file == "schedule.toml" && line.contains(from)).then(|| line.replacen(from, to, 1))
+        });
+    };
+    lines("a moment that is none", "HL0606", "T12:00", "T25:00");
+    lines("a moment without its hour", "HL0606", " 18:00", "");
+    lines("a change without an end", "HL0104", "to  ", "# to");
+    lines("a change that ends before it begins", "HL0607", "2026-02-24", "2026-02-14");
+    lines("a change that never holds", "HL0607", "T15:00", "T12:00");
+    lines("a change for ever", "HL0607", "2026-02-24", "2028-02-24");
+    lines("a change that changes nothing", "HL0609", "banner = ", "# ");
+    lines("a greeting of nobody", "HL0609", "numbers ", "# ");
+    lines("no queue that is closed", "HL0609", "queues = [\"loans", "# ");
+    lines("a number misspelt", "HL0204", "\"95188\"", "\"95198\"");
+    lines("a queue misspelt", "HL0202", "\"loans\"", "\"laons\"");
+    lines("a menu misspelt", "HL0201", "\"night\"", "\"nihgt\"");
+    lines("a prompt misspelt", "HL0401", "\"all-busy\"", "\"all-bsy\"");
+    lines("a key misspelt", "HL0102", "closed ", "close ");
+    lines("the last queue closes", "HL0503", "\"hardship\"", "\"general\"");
+    lines("a closed queue hangs up", "HL0306", "\"night\"", "\"hang up\"");
+    let more = [
+        "from = \"2026-02-23T23:00\"\nto = \"2026-02-24T01:00\"\nnumbers = \"95188\"\ngreeting = \"welcome\"",
+        "from = \"2026-02-20T00:00\"\nto = \"2026-02-21T00:00\"\nnumbers = \"hotline\"\nmenu = \"main\"",
+        "from = \"2026-03-07T00:00\"\nto = \"2026-03-08T00:00\"\nqueues = \"loans\"\nclosed = \"main\"",
+        "from = \"2026-03-08T14:59\"\nto = \"2026-03-08T16:00\"\nbanner = \"welcome\"",
+        "from = \"2026-03-08T14:59\"\nto = \"2026-03-08T16:00\"\nnumbers = \"95188\"\nbanner = \"welcome\"",
+        "from = \"2026-03-09T14:59\"\nto = \"2026-03-09T16:00\"\nqueues = \"disputes\"\nbanner = \"welcome\"",
+    ];
+    for change in more {
+        let folder = base.with("schedule.toml", |text| format!("{text}\n[more]\n{change}\n"));
+        seeds.add("two changes at once", "HL0608", folder);
+    }
+    let gone = |text: &str| text.replacen("timezone = \"Asia/Shanghai\"\n", "", 1);
+    seeds.add("a schedule without a clock", "HL0104", base.with("calendar.toml", gone));
 }
 
 /// Mistakes that no single line shows.
@@ -347,11 +415,12 @@ fn no_seeded_defect_is_missed() {
     misspelt(&mut seeds, &base);
     lines(&mut seeds, &base);
     calendar(&mut seeds, &base);
+    schedule(&mut seeds, &base);
     whole(&mut seeds, &base);
     sounds(&mut seeds, &base);
     walked(&mut seeds, &base);
     let kinds: BTreeSet<&str> = seeds.0.iter().map(|(kind, ..)| *kind).collect();
-    assert!(kinds.len() >= 45 && seeds.0.len() >= 250, "{} kinds, {} copies", kinds.len(), seeds.0.len());
+    assert!(kinds.len() >= 55 && seeds.0.len() >= 280, "{} kinds, {} copies", kinds.len(), seeds.0.len());
     let mut missed = Vec::new();
     for (kind, code, folder) in &seeds.0 {
         // A recording's fault needs no walk: only what the walk is for is walked.
@@ -375,7 +444,7 @@ impl Folder {
 fn every_code_that_files_can_show_is_seeded() {
     let base = shipped();
     let mut seeds = Seeds::default();
-    for seed in [misspelt, lines, calendar, whole, sounds, walked] {
+    for seed in [misspelt, lines, calendar, schedule, whole, sounds, walked] {
         seed(&mut seeds, &base);
     }
     let seeded: BTreeSet<&str> = seeds.0.iter().map(|(_, code, _)| *code).collect();
@@ -448,6 +517,10 @@ fn variations(base: &Folder) -> Vec<(String, Folder)> {
         "keys   = { 1 = \"waiting-order\" }",
         "keys   = { 2 = \"waiting-order\" }",
     );
+    one("a schedule", "calendar.toml", "[workdays]", "[workdays]\n");
+    if let Some((_, folder)) = all.last_mut() {
+        folder.files.insert("schedule.toml".to_owned(), SCHEDULE.to_owned());
+    }
     let mut nobody = base.clone();
     nobody.files.remove("directory.toml");
     all.push(("no directory".to_owned(), nobody));

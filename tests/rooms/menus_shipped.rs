@@ -233,6 +233,11 @@ fn the_reference_names_every_key() {
         "drop",
         "leave",
         "pass_on",
+        "from",
+        "to",
+        "numbers",
+        "queues",
+        "banner",
     ];
     let missing: Vec<&str> = keys.into_iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
     assert_eq!(missing, Vec::<&str>::new());

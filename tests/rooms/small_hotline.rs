@@ -47,6 +47,7 @@ pub(crate) fn menus() -> Arc<MenuSet> {
             (PartyId::from("merchant"), party("01")),
             (PartyId::from("courier"), party("02")),
         ]),
+        schedule: Vec::new(),
         hours: BTreeMap::new(),
         shifts: BTreeMap::new(),
         zone: Zone::utc(),
@@ -112,6 +113,7 @@ fn queues() -> BTreeMap<QueueId, Queue> {
     let queue = |name: &str, code: Option<&str>, priority, overflow| {
         let queue = Queue {
             name: PromptId::from(format!("queue-{name}").as_str()),
+            notice: None,
             music: PromptId::from(format!("music-{name}").as_str()),
             priority,
             overflow,

@@ -84,7 +84,7 @@ impl Trial {
 pub(crate) const NOT_TOML: &str = "HL0101";
 
 /// Every code with its one-line meaning, in ascending order.
-pub const CODES: [(&str, &str); 60] = [
+pub const CODES: [(&str, &str); 65] = [
     ("HL0101", "the file is not TOML"),
     ("HL0102", "a key that means nothing here"),
     ("HL0103", "a value of the wrong kind"),
@@ -95,6 +95,7 @@ pub const CODES: [(&str, &str); 60] = [
     ("HL0201", "no such menu"),
     ("HL0202", "no such queue"),
     ("HL0203", "no such opening hours"),
+    ("HL0204", "no such number"),
     ("HL0301", "a menu that no caller can reach"),
     ("HL0302", "callers would go round in a circle without pressing a key"),
     ("HL0303", "a queue that nothing leads to"),
@@ -127,6 +128,10 @@ pub const CODES: [(&str, &str); 60] = [
     ("HL0603", "a date that makes no sense"),
     ("HL0604", "a date that is a holiday and a working day"),
     ("HL0605", "opening hours that nothing uses"),
+    ("HL0606", "a moment that makes no sense"),
+    ("HL0607", "a change that never holds, or ends before it begins"),
+    ("HL0608", "two changes of the same thing at the same time"),
+    ("HL0609", "a change that changes nothing"),
     ("HL0701", "text that is too long for its place"),
     ("HL0801", "a scenario names something that it does not have"),
     ("HL0802", "a call log that cannot be read"),

@@ -16,9 +16,11 @@ mod raw;
 mod rehearsal;
 mod resolve;
 mod run;
+mod schedule;
 mod schema;
 mod set;
 mod sounds;
+mod sources;
 mod story;
 mod trails;
 mod walk;
@@ -37,12 +39,15 @@ pub(crate) use raw::{Field, Node, Table, Value, parse};
 pub use rehearsal::{Act, PromptLengths, Rehearsal, Scene};
 pub use resolve::{KnownPrompts, Reading};
 pub use run::{Made, MenuEffect, MenuRun, Visit};
+pub use schedule::Change;
+pub(crate) use schedule::Today;
 pub use schema::{schemas, taplo};
 pub use set::{
     AgentKeys, Entrance, Entry, FeatureCode, HOUSE_PROMPTS, Menu, MenuSet, Opening, Party, Queue, Step,
     Target,
 };
 pub use sounds::{Heard, QUIET_DB, Recording, Recordings, SILENCE_MAX, judge_recordings};
+pub use sources::Sources;
 pub use story::{Played, ScriptFault, Stage, clock, lines, words as words_of};
 pub use trails::{Footfall, Station, Trails};
 pub use when::when;

@@ -157,9 +157,10 @@ impl Rehearsal {
     /// Dials `number` at `at`; `None` when callers cannot dial it.
     pub fn dial(set: &Arc<MenuSet>, lengths: &Arc<PromptLengths>, number: &str, at: UtcTime) -> Option<Self> {
         let now = Now { mono: Instant::ZERO, utc: at };
-        let run = MenuRun::start(set, number, now)?;
+        let set = set.at(at);
+        let run = MenuRun::start(&set, number, now)?;
         let mut caller = Self {
-            set: Arc::clone(set),
+            set,
             lengths: Arc::clone(lengths),
             now,
             language: run.visit().language,
@@ -339,11 +340,12 @@ impl Rehearsal {
         let visit = Visit { line: None, ..run.visit().clone() };
         self.vault = None;
         self.playing = None;
-        let name = self.set.queues.get(&queue).map(|q| Phrase::Prompt(q.name.clone()));
+        let said = self.set.queues.get(&queue).map(|q| [Some(&q.name), q.notice.as_ref()]);
+        let said = said.into_iter().flatten().flatten().cloned().map(Phrase::Prompt).collect::<Vec<_>>();
         self.place = Place::Line(queue.clone(), visit);
         self.scenes.push(Scene::Line { queue, human });
-        if let Some(name) = name {
-            self.say(vec![name], false);
+        if !said.is_empty() {
+            self.say(said, false);
         }
     }
 }

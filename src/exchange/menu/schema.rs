@@ -16,6 +16,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("agents", agents()),
         ("directory", directory()),
         ("calendar", calendar()),
+        ("schedule", schedule()),
     ]
 }
 
@@ -346,4 +347,29 @@ fn calendar() -> Value {
         ],
     );
     file("calendar.toml of hotline: hours and holidays", all)
+}
+
+fn schedule() -> Value {
+    let moment = |about: &str| {
+        json!({ "type": "string", "description": about,
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?$" })
+    };
+    let change = table(
+        "What is otherwise from one moment to another",
+        &["from", "to"],
+        &[
+            ("from", moment("The first moment, on the calendar's wall: 2026-03-07T18:00")),
+            ("to", moment("The first moment at which all is as before")),
+            ("numbers", texts("The numbers that it is about")),
+            ("queues", texts("The queues that it is about")),
+            ("greeting", texts("Said in place of the numbers' own greeting")),
+            ("menu", text("The numbers' first menu")),
+            ("closed", way("The queues are closed; callers go there")),
+            ("banner", text("A prompt that is said after the greeting, and after the name of the queues")),
+        ],
+    );
+    file(
+        "schedule.toml of hotline: changes with a beginning and an end",
+        named("Each table is a change", &change),
+    )
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hours::{Hours, Zone};
+use super::schedule::Change;
 use crate::base::{
     AgentId, EntryId, Key, Language, MenuId, PartyId, PromptId, QueueId, SkillId, TrunkId, UtcTime,
 };
@@ -41,6 +42,8 @@ pub struct MenuSet {
     pub keys: AgentKeys,
     /// Third parties.
     pub directory: BTreeMap<PartyId, Party>,
+    /// Changes with a beginning and an end, by name.
+    pub schedule: Vec<Change>,
     /// Opening hours by name.
     pub hours: BTreeMap<String, Hours>,
     /// When agents are at work, as names of `hours`; who is not here may be there at any hour. Nothing is routed by it:
@@ -166,6 +169,8 @@ pub enum Target {
 pub struct Queue {
     /// Its name as spoken.
     pub name: PromptId,
+    /// Said after its name, when something is to be known there.
+    pub notice: Option<PromptId>,
     /// What is played while callers wait.
     pub music: PromptId,
     /// The priority class of its callers, 0 (most urgent) to 9.

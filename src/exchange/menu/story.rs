@@ -106,6 +106,8 @@ pub struct Stage {
     pub texts: PromptTexts,
     /// The hour, where a script names none.
     pub at: UtcTime,
+    /// Where it is written.
+    pub sources: super::Sources,
 }
 
 impl Stage {

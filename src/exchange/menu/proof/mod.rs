@@ -86,8 +86,9 @@ pub fn prove(
     let mut shadows = shadow::Shadows::new(&set);
     let moments = moments::of_doors(&set);
     for at in &moments {
-        let ways = walk::walk(&set, &lengths, *at);
-        let mut judge = Judge { set: &set, ways: &ways, bounds, faults: Vec::new(), measured };
+        let held = set.at(*at);
+        let ways = walk::walk(&held, &lengths, *at);
+        let mut judge = Judge { set: &held, ways: &ways, bounds, faults: Vec::new(), measured };
         judge.judge();
         measured = judge.measured;
         for fault in std::mem::take(&mut judge.faults) {

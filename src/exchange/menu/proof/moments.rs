@@ -1,8 +1,9 @@
-//! Hours that differ: of all moments of a year, one for each way in which doors may be open and closed together.
+//! Hours that differ: of all moments of a year, one for each way in which doors may be open and closed together while the
+//! same scheduled changes hold.
 //!
-//! Invariant: between two neighbouring candidates nothing opens or closes, so no combination is missed on a day that is
-//! looked at. Looked at are every date that the calendar names, the day after it, the first of each month (for summer
-//! time), and a plain day for each day of the week.
+//! Invariant: between two neighbouring candidates nothing opens or closes, and no change begins or ends, so no combination
+//! is missed on a day that is looked at. Looked at are every date that the calendar names, the day after it, every day on
+//! which a change holds, the first of each month (for summer time), and a plain day for each day of the week.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::UtcTime;
@@ -25,10 +26,11 @@ pub(super) fn candidates(set: &MenuSet) -> BTreeSet<UtcTime> {
             all.extend(hours.edges(*day));
         }
     }
+    all.extend(set.schedule.iter().flat_map(|change| [change.from, change.to]));
     all
 }
 
-/// One moment for each combination of open and closed doors, the first of the calendar.
+/// One moment for each combination of open and closed doors and of changes, the first of the calendar.
 pub(super) fn of_doors(set: &MenuSet) -> Vec<UtcTime> {
     let menus = set.menus.values().filter_map(|m| m.open.as_ref());
     let queues = set.queues.values().filter_map(|q| q.open.as_ref());
@@ -38,7 +40,9 @@ pub(super) fn of_doors(set: &MenuSet) -> Vec<UtcTime> {
     let hours: Vec<&Hours> = names.into_iter().filter_map(|name| set.hours.get(name)).collect();
     let mut seen: BTreeMap<Vec<bool>, UtcTime> = BTreeMap::new();
     for at in candidates(set) {
-        seen.entry(hours.iter().map(|h| h.is_open(at)).collect()).or_insert(at);
+        let open = hours.iter().map(|h| h.is_open(at));
+        let changed = set.schedule.iter().map(|change| change.holds(at));
+        seen.entry(open.chain(changed).collect()).or_insert(at);
     }
     let mut moments: Vec<UtcTime> = seen.into_values().collect();
     moments.sort_unstable();
@@ -53,6 +57,11 @@ fn days(set: &MenuSet) -> BTreeSet<Day> {
         named.extend(hours.dates.keys());
     }
     let mut days: BTreeSet<Day> = named.iter().flat_map(|day| [*day, day.next()]).collect();
+    for change in &set.schedule {
+        let [first, last] = [change.from, change.to].map(|at| set.zone.wall(at).0);
+        let all = std::iter::successors(Some(first), |day| Some(day.next())).take(DAYS);
+        days.extend(all.take_while(|day| *day <= last));
+    }
     let begin = named.first().copied().or_else(|| Day::parse(BEGIN));
     let mut plain = [false; 7];
     for day in std::iter::successors(begin, |day| Some(day.next())).take(DAYS) {

@@ -24,7 +24,9 @@ pub(super) fn unstaffed(set: &MenuSet) -> Vec<Unstaffed> {
         let skills = set.acd.queues.get(id).map_or(&[][..], |plan| &plan.skills);
         let alone = |at: UtcTime| {
             let works = |agent| set.shifts.get(agent).is_none_or(|hours| set.is_open(hours, at));
-            is_open(set, queue.open.as_ref(), at) && !set.agents_with(skills).any(works)
+            is_open(set, queue.open.as_ref(), at)
+                && !set.is_shut(id, at)
+                && !set.agents_with(skills).any(works)
         };
         let begin = moments.iter().position(|at| alone(*at))?;
         let after = moments.get(begin..).unwrap_or(&[]);

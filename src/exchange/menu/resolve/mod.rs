@@ -6,6 +6,7 @@ mod calendar;
 mod menus;
 mod numbers;
 mod queues;
+mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::exchange::say::Phrase;
 pub type KnownPrompts = BTreeMap<PromptId, BTreeSet<Language>>;
 
 /// Files that are not menus.
-pub(super) const RESERVED: [&str; 5] = ["numbers", "queues", "agents", "directory", "calendar"];
+pub(super) const RESERVED: [&str; 6] = ["numbers", "queues", "agents", "directory", "calendar", "schedule"];
 /// Words that cannot be a menu's or a queue's name, since they mean something as a target.
 const TARGET_WORDS: [&str; 3] = ["human", "repeat", "hang up"];
 
@@ -81,6 +82,10 @@ pub(super) struct Names {
 #[derive(Clone, Debug)]
 pub(super) struct Atlas {
     pub(super) places: BTreeMap<Door, Place>,
+    /// Opening hours.
+    pub(super) hours: BTreeMap<String, Place>,
+    /// Scheduled changes.
+    pub(super) changes: BTreeMap<String, Place>,
     pub(super) ways: Vec<Way>,
 }
 
@@ -104,6 +109,8 @@ pub(super) struct Resolver<'a> {
     pub(super) used_hours: BTreeSet<String>,
     /// Where opening hours are defined.
     pub(super) hours_places: BTreeMap<String, Place>,
+    /// Where scheduled changes are defined.
+    change_places: BTreeMap<String, Place>,
     /// Where each named thing is defined.
     pub(super) places: BTreeMap<Door, Place>,
     names: Names,
@@ -139,6 +146,7 @@ impl MenuSet {
             ways: Vec::new(),
             used_hours: BTreeSet::new(),
             hours_places: BTreeMap::new(),
+            change_places: BTreeMap::new(),
             places: BTreeMap::new(),
             names: names(&trees),
             human: QueueId::from(""),
@@ -220,7 +228,13 @@ impl Resolver<'_> {
 
     /// Who leads where, and where that stands.
     fn atlas(self) -> (Atlas, Vec<Diagnostic>) {
-        (Atlas { places: self.places, ways: self.ways }, self.findings.finish())
+        let atlas = Atlas {
+            places: self.places,
+            hours: self.hours_places,
+            changes: self.change_places,
+            ways: self.ways,
+        };
+        (atlas, self.findings.finish())
     }
 
     fn set(&mut self, trees: &Trees, revision: String) -> MenuSet {
@@ -242,6 +256,12 @@ impl Resolver<'_> {
         self.plan_shifts(&mut agent_plans, &hours);
         let menus = self.menus(trees);
         let numbers = there("numbers").map(|file| self.numbers(&file)).unwrap_or_default();
+        let number = |door: &Door| match door {
+            Door::Number(number) => Some(number.clone()),
+            Door::Menu(_) | Door::Queue(_) => None,
+        };
+        let known: BTreeSet<String> = self.places.keys().filter_map(number).collect();
+        let schedule = self.schedule(&open("schedule"), &known);
         MenuSet {
             revision,
             numbers,
@@ -253,6 +273,7 @@ impl Resolver<'_> {
             keys,
             directory: self.directory(&open("directory")),
             zone: self.zone.clone().unwrap_or_else(Zone::utc),
+            schedule,
             hours,
             shifts: std::mem::take(&mut self.shifts),
         }

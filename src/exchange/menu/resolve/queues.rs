@@ -72,7 +72,7 @@ impl Resolver<'_> {
         let open = self.opening(fields, &door, None);
         let keys = fields.table(&mut self.findings, "keys");
         let keys = keys.map(|keys| self.live_keys(&keys, &door)).unwrap_or_default();
-        Some(Queue { name: name?, music, priority, overflow: overflow?, keys, code, open })
+        Some(Queue { name: name?, notice: None, music, priority, overflow: overflow?, keys, code, open })
     }
 
     /// Where those go who cannot wait; the human queue by default, which itself must name one.
