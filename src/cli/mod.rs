@@ -1,5 +1,6 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
+mod banner;
 mod audit;
 mod backtest;
 mod check;
@@ -74,6 +75,8 @@ enum Command {
     Revisions(revisions::Revisions),
     /// Show who changed what, and who was not let.
     Audit(audit::Audit),
+    /// Show, put on or take off what callers are told while something is wrong.
+    Banner(banner::Banner),
     /// Show the ways to the outside: registered or not, where they lead, who answers.
     Trunks(ask::Trunks),
 }
@@ -103,5 +106,6 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Revisions(revisions)) => revisions.run(),
         Some(Command::Audit(audit)) => audit.run(),
         Some(Command::Trunks(trunks)) => trunks.run(),
+        Some(Command::Banner(banner)) => banner.run(),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hotline::base::PromptId;
 use hotline::exchange::menu::{Act, Rehearsal, Stage, clock, lines};
 
 use super::menus::{MenuFolder, stage};
@@ -28,6 +29,9 @@ pub(crate) struct Try {
     /// When, on the wall of the calendar's time zone: 2026-02-17T03:00. By default now.
     #[arg(long)]
     at: Option<String>,
+    /// The emergency banner that is on: a prompt.
+    #[arg(long)]
+    banner: Option<String>,
     /// Press these and hang up: keys, `.` listen, `~` do nothing, `!` the line is full.
     #[arg(long, allow_hyphen_values = true)]
     keys: Option<String>,
@@ -64,7 +68,13 @@ impl Try {
             Some(number) => number.clone(),
             None => stage.set.numbers.keys().next().cloned().unwrap_or_default(),
         };
-        let caller = Rehearsal::dial(&stage.set, &stage.lengths, &number, stage.at);
+        let banner = self.banner.as_deref().map(PromptId::from);
+        if let Some(banner) = banner.as_ref().filter(|banner| !stage.set.banners.contains(*banner)) {
+            let known: Vec<&str> = stage.set.banners.iter().map(PromptId::as_str).collect();
+            return Err(format!("`{banner}` is no banner; there are {}", known.join(", ")));
+        }
+        let dialled = (number.as_str(), banner.as_ref());
+        let caller = Rehearsal::dial_with(&stage.set, &stage.lengths, dialled, stage.at);
         let Some(mut caller) = caller else {
             let known: Vec<&str> = stage.set.numbers.keys().map(String::as_str).collect();
             return Err(format!("callers cannot dial {number}; they can dial {}", known.join(", ")));

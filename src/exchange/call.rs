@@ -74,6 +74,9 @@ impl Call {
     /// A caller at the door of the menus.
     pub(super) fn into_menus(beginning: Beginning, run: MenuRun, step: &mut Step<'_>) -> Self {
         let mut call = Self::answer(beginning, step);
+        // Who is in a menu heard what is said before it; who came straight to a queue hears it there.
+        let greeted = step.banner.filter(|posted| posted.banner.greets(&call.case.arrival.dialled));
+        call.case.way.banner = greeted.filter(|_| !run.is_over()).map(|posted| posted.number);
         call.stage = in_menu::begin(run, &mut call.case, step);
         call
     }
@@ -162,6 +165,14 @@ impl Call {
         let scene = self.stage.scene(&self.case).with_music_for_held(&self.case.parties, music.as_ref());
         let language = self.case.language();
         self.case.parties.show(&scene, language, step);
+    }
+
+    /// A banner went on: who waits and is not rung for hears it. The others hear it when they come to a queue, or with
+    /// the next word on their wait.
+    pub(super) fn hear_banner(&mut self, step: &mut Step<'_>) {
+        if let Stage::Waiting(waiting) = &self.stage {
+            self.case.say_banner(&waiting.place.queue, step);
+        }
     }
 
     /// The earliest timer is due.

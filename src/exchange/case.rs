@@ -52,6 +52,8 @@ pub(super) struct Way {
     pub(super) lost_place: Option<LostPlace>,
     /// He was told that his place is kept.
     pub(super) assured: bool,
+    /// The banner that he heard last.
+    pub(super) banner: Option<u64>,
     /// What he was last told of his wait.
     pub(super) told: Option<Told>,
     /// How often a queue's rules sent him on at one moment.
@@ -157,6 +159,23 @@ impl Case {
     /// Says something to the caller after what is being said to him; a key stops it.
     pub(super) fn tell_after(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
         let words = self.words(phrases, true);
+        self.parties.say_after(Role::Caller, self.visit.language, words, step);
+    }
+
+    /// The banner that this caller has not heard yet, in this queue: he counts as having heard it from now on.
+    fn banner_in(&mut self, queue: &QueueId, step: &Step<'_>) -> Option<Phrase> {
+        let posted = step.banner.filter(|posted| self.way.banner != Some(posted.number))?;
+        let said = posted.banner.is_said_in(queue, &self.arrival.dialled);
+        said.then(|| {
+            self.way.banner = Some(posted.number);
+            Phrase::Prompt(posted.banner.prompt.clone())
+        })
+    }
+
+    /// Says the banner, if he has not heard it: after what is being said to him, and a key stops it.
+    pub(super) fn say_banner(&mut self, queue: &QueueId, step: &mut Step<'_>) {
+        let Some(banner) = self.banner_in(queue, step) else { return };
+        let words = self.words(&[banner], true);
         self.parties.say_after(Role::Caller, self.visit.language, words, step);
     }
 

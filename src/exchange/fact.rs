@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AgentState, OfferWhy, OverflowCause};
-use super::{Arrival, Cause, Deed, Promised, TransferTarget};
+use super::{Arrival, Banner, Cause, Deed, Promised, TransferTarget};
 use crate::base::{
     AgentId, AssignmentId, CallId, EntryId, Key, Language, LegId, MenuId, PartyId, PromptId, QueueId,
     TicketId, TrunkId,
@@ -133,6 +133,10 @@ pub enum Fact {
     MenusInstalled { revision: String },
     /// Somebody changed something from outside, or tried to: the audit record.
     Done(Deed),
+    /// The emergency banner is on.
+    BannerOn { banner: Box<Banner> },
+    /// It is off; `expired`: by itself.
+    BannerOff { expired: bool },
     /// An input made no sense in the state it met: ignored, counted.
     Ignored { what: String },
 }
@@ -180,6 +184,8 @@ impl Fact {
             Self::CallEnded { .. } => "call_ended",
             Self::MenusInstalled { .. } => "menus_installed",
             Self::Done(_) => "done",
+            Self::BannerOn { .. } => "banner_on",
+            Self::BannerOff { .. } => "banner_off",
             Self::Ignored { .. } => "ignored",
         }
     }
@@ -226,6 +232,8 @@ impl Fact {
             | Self::AgentChanged { .. }
             | Self::MenusInstalled { .. }
             | Self::Done(_)
+            | Self::BannerOn { .. }
+            | Self::BannerOff { .. }
             | Self::Ignored { .. } => None,
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::menu::{FeatureCode, MenuRun, MenuSet, Visit};
-use super::{AgentWish, Arrival, Cause, Peer};
+use super::{AgentWish, Arrival, Banner, Cause, Peer};
 use crate::base::{AgentId, Language, Now};
 
 /// Where an arrival leads.
@@ -19,13 +19,20 @@ pub(super) enum Door {
 }
 
 /// Where this arrival leads at this moment.
-pub(super) fn door(menus: &Arc<MenuSet>, arrival: &Arrival, now: Now) -> Door {
+pub(super) fn door(
+    (menus, banner): (&Arc<MenuSet>, Option<&Banner>),
+    arrival: &Arrival,
+    now: Now,
+) -> Door {
     match (&arrival.peer, menus.codes.get(&arrival.dialled)) {
         (Peer::Agent(agent), Some(code)) if menus.acd.agents.contains_key(agent) => {
             Door::Wish(agent.clone(), wish(code))
         }
         (Peer::Agent(_) | Peer::Stranger | Peer::Trunk(_), _) => {
-            MenuRun::start(menus, &arrival.dialled, now).map_or(Door::Shut(Cause::NotFound), Door::Menus)
+            let number = &arrival.dialled;
+            let banner = banner.filter(|b| b.greets(number)).map(|b| &b.prompt);
+            MenuRun::start_with(menus, number, banner, now)
+                .map_or(Door::Shut(Cause::NotFound), Door::Menus)
         }
     }
 }

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::acd::{AcdOutput, AgentWish, RanAhead};
-use super::{Arrival, Cause, TransferTarget};
+use super::{Arrival, Banner, Cause, TransferTarget};
 use crate::base::{AgentId, CallId, Key, LegId, PlayId, SecretToken, TicketId, TransferId, TrunkId};
 
 /// What happened.
@@ -144,6 +144,8 @@ pub enum Ops {
     },
     /// Note who changed something, or tried to.
     Note(Deed),
+    /// Put the emergency banner on, in place of another; `None`: take it off.
+    Banner(Option<Box<Banner>>),
 }
 
 /// Somebody changed something from outside, or was not let: who, from where, what, and what became of it.

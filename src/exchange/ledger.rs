@@ -14,7 +14,7 @@ use super::case::is_cut_off;
 use super::menu::Zone;
 use super::promise::Promises;
 use super::recall::{LostPlace, Recall, Recalls};
-use super::{Arrival, Cause, Entry, Fact, Happening, Input};
+use super::{Arrival, Banner, Cause, Entry, Fact, Happening, Input};
 use crate::base::{AgentId, AssignmentId, CallId, Instant, Language, Now, PartyId, QueueId, Seq, TicketId};
 
 /// Most callers remembered as cut off; the exchange has a setting of its own, and forgets earlier.
@@ -36,6 +36,9 @@ pub struct Ledger {
     #[serde(default)]
     measures: Measures,
     recalls: Recalls,
+    /// The emergency banner.
+    #[serde(default)]
+    banner: Option<Banner>,
 }
 
 /// A call that is going on.
@@ -114,6 +117,11 @@ impl Ledger {
         &self.recalls
     }
 
+    /// The emergency banner that was on.
+    pub(super) const fn banner(&self) -> Option<&Banner> {
+        self.banner.as_ref()
+    }
+
     /// The server lived at `now`, although nothing happened.
     pub fn mark(&mut self, now: Now) {
         if now.mono >= self.at.mono {
@@ -168,6 +176,8 @@ impl Ledger {
                 self.calls.insert(*call, Standing::new(at, arrival.clone()));
             }
             Fact::CallEnded { call, cause, .. } => self.ended(at, *call, *cause),
+            Fact::BannerOn { banner } => self.banner = Some(Banner::clone(banner)),
+            Fact::BannerOff { .. } => self.banner = None,
             Fact::AgentChanged { agent, state } => self.agents.changed(at, agent, state),
             Fact::Offered { assignment, agent, queue, .. } => {
                 self.last_assignment = self.last_assignment.max(*assignment);

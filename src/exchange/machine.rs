@@ -1,9 +1,11 @@
 //! `Exchange`: all calls as one machine. It finds the call that an input belongs to, and nothing more.
 //!
-//! Invariant: one input touches one call; an attended transfer, which joins two, touches both.
+//! Invariant: one input touches one call; an attended transfer, which joins two, touches both, and a banner that goes on
+//! all that wait.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::banner::{Banner, Board};
 use super::call::{Beginning, Call};
 use super::feature_code::{Door, door, visit_of};
 use super::joining::Reached;
@@ -18,7 +20,7 @@ use super::{
     TransferTarget, invariants, view,
 };
 use super::{AgentState, CallView, LostPlaceView};
-use crate::base::{AgentId, CallId, Deadline, Instant, LegId, Now, TransferId};
+use crate::base::{AgentId, CallId, Deadline, Instant, LegId, Now, TransferId, earliest};
 
 /// The telephone exchange: what calls may do.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct Exchange {
     numbers: Numbers,
     registry: Registry,
     recalls: Recalls,
+    board: Board,
     out: VecDeque<Command>,
     draining: bool,
     latest: Instant,
@@ -54,6 +57,7 @@ impl Exchange {
             deadlines: DeadlineIndex::default(),
             registry: Registry::default(),
             recalls: Recalls::default(),
+            board: Board::default(),
             out: VecDeque::new(),
             draining: false,
             latest: Instant::ZERO,
@@ -84,6 +88,16 @@ impl Exchange {
     pub(super) fn restore(&mut self, recalls: Recalls, at_work: BTreeSet<AgentId>) {
         self.recalls = recalls;
         self.registry.at_work = at_work;
+    }
+
+    /// The banner that was on hangs again; nobody is told of it anew.
+    pub(super) fn restore_banner(&mut self, now: Now, banner: Banner) {
+        self.board.post(now, banner);
+    }
+
+    /// The banner that is on.
+    pub fn banner(&self, now: Now) -> Option<&Banner> {
+        self.board.at(now).map(|posted| &posted.banner)
     }
 
     /// Places in line that are kept for callers who were cut off, the longest wait first.
@@ -149,6 +163,9 @@ impl Exchange {
     pub fn handle_timeout(&mut self, now: Now) {
         let now = self.lift(now);
         self.inputs += 1;
+        if self.board.expire(now) {
+            self.out.push_back(Command::Note(Fact::BannerOff { expired: true }));
+        }
         while let Some(call) = self.deadlines.due(now.mono) {
             self.call(now, call, |call, step| {
                 if let Some(timer) = call.case.timers.take_due(step.at()) {
@@ -165,7 +182,7 @@ impl Exchange {
 
     /// When it wants to be woken, and why.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        self.deadlines.next()
+        earliest(self.deadlines.next(), self.board.next_deadline())
     }
 
     /// One line for logs and console.
@@ -248,6 +265,7 @@ impl Exchange {
             numbers: &mut self.numbers,
             registry: &mut self.registry,
             recalls: &mut self.recalls,
+            banner: self.board.at(now),
             out: &mut self.out,
         }
     }
@@ -271,7 +289,7 @@ impl Exchange {
             return self.refuse(leg, arrival, Cause::Overload);
         }
         let menus = self.today.of(&self.menus, now.utc);
-        match door(&menus, &arrival, now) {
+        match door((&menus, self.banner(now)), &arrival, now) {
             Door::Shut(cause) => self.refuse(leg, arrival, cause),
             Door::Menus(run) => match self.old_place(now, &arrival) {
                 Some(place) => {
@@ -460,7 +478,22 @@ impl Exchange {
             Ops::Agent { agent, wish } => {
                 self.out.push_back(Command::Acd(AcdInput::Agent { agent, wish }));
             }
+            Ops::Banner(Some(banner)) => self.banner_on(now, *banner),
+            Ops::Banner(None) if self.board.clear() => {
+                self.out.push_back(Command::Note(Fact::BannerOff { expired: false }));
+            }
+            Ops::Banner(None) => self.ignore(now, "the banner's end: there is none"),
             Ops::Note(deed) => self.out.push_back(Command::Note(Fact::Done(deed))),
+        }
+    }
+
+    /// A banner goes on: who waits hears it as soon as what he hears is said.
+    fn banner_on(&mut self, now: Now, banner: Banner) {
+        self.out.push_back(Command::Note(Fact::BannerOn { banner: Box::new(banner.clone()) }));
+        self.board.post(now, banner);
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.call(now, call, Call::hear_banner);
         }
     }
 
@@ -476,9 +509,10 @@ impl Exchange {
     fn call(&mut self, now: Now, id: CallId, event: impl FnOnce(&mut Call, &mut Step<'_>)) {
         let every = u64::from(self.settings.check_every);
         let check = every > 0 && self.inputs.is_multiple_of(every);
-        let Self { calls, settings, numbers, registry, recalls, out, deadlines, broken, .. } = self;
+        let Self { calls, settings, numbers, registry, recalls, board, out, deadlines, broken, .. } = self;
         let Some(call) = calls.get_mut(&id) else { return };
-        let mut step = Step { now, settings, numbers, registry, recalls, out };
+        let banner = board.at(now);
+        let mut step = Step { now, settings, numbers, registry, recalls, banner, out };
         event(call, &mut step);
         call.settle(&mut step);
         if check && let Err(what) = invariants::check_call(call, step.registry) {

@@ -4,6 +4,7 @@
 //! gets whom). They talk only in serialisable values; `Switchboard` drives both and numbers every input.
 pub mod acd;
 mod arrival;
+mod banner;
 mod call;
 mod case;
 mod cause;
@@ -41,6 +42,7 @@ mod words;
 use acd::{AcdInput, AcdOutput, AgentState, AgentWish, Joining, Offer, OverflowCause};
 
 pub use arrival::{Arrival, CallCard, Peer, RingTarget, Vouched};
+pub use banner::{Banner, BannerWish};
 pub use cause::Cause;
 pub use command::Command;
 pub use fact::{Fact, RiseCause, Told};

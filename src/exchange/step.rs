@@ -2,6 +2,7 @@
 //! part acts, so that no part holds a reference to another.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::banner::Posted;
 use super::recall::Recalls;
 use super::{AcdInput, Command, ExchangeSettings, Fact};
 use crate::base::{
@@ -15,6 +16,8 @@ pub(super) struct Step<'a> {
     pub(super) numbers: &'a mut Numbers,
     pub(super) registry: &'a mut Registry,
     pub(super) recalls: &'a mut Recalls,
+    /// The banner that is on.
+    pub(super) banner: Option<&'a Posted>,
     pub(super) out: &'a mut VecDeque<Command>,
 }
 

@@ -64,6 +64,9 @@ impl Switchboard {
         self.acd.restore(now, after.agents());
         self.acd.remember(after.measures());
         self.exchange.restore(after.recalls().clone(), self.acd.signed_in().cloned().collect());
+        if let Some(banner) = after.banner() {
+            self.exchange.restore_banner(now, banner.clone());
+        }
         self.drain();
         self.run(now);
     }
@@ -147,6 +150,7 @@ impl Switchboard {
             at: now,
             seq: self.seq,
             menus: self.exchange.menus().revision.clone(),
+            banner: self.exchange.banner(now).cloned(),
             draining: self.exchange.is_draining(),
             ignored: self.exchange.ignored(),
             broken: self.exchange.broken(),

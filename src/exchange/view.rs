@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Banner;
 use super::acd::AcdSnapshot;
 use super::call::Call;
 use super::invariants::agent;
@@ -22,6 +23,9 @@ pub struct View {
     pub seq: Seq,
     /// The revision of the menus that new calls take.
     pub menus: String,
+    /// The emergency banner that is on.
+    #[serde(default)]
+    pub banner: Option<Banner>,
     /// No new calls are taken.
     pub draining: bool,
     /// Inputs that made no sense so far.

@@ -65,6 +65,7 @@ pub(super) fn enter(queue: QueueId, priority: u8, case: &mut Case, step: &mut St
         let said: Vec<Phrase> = said.into_iter().flatten().cloned().map(Phrase::Prompt).collect();
         case.tell_after(&said, step);
     }
+    case.say_banner(&queue, step);
     step.acd(AcdInput::Enter(Joining {
         ticket,
         call: case.id,
@@ -110,6 +111,7 @@ impl Place {
 
     fn tell(&mut self, told: Told, case: &mut Case, step: &mut Step<'_>) {
         let waited = case.waited(step.at());
+        case.say_banner(&self.queue, step);
         case.tell_after(&super::told(&told), step);
         case.way.told = Some(told.clone());
         self.promises.told(step.now, self.entered, &told);

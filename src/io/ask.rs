@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::CallId;
-use crate::exchange::menu::MenuSet;
-use crate::exchange::{Deed, TapeMenus};
+use crate::exchange::menu::{MenuSet, PromptTexts};
+use crate::exchange::{Banner, BannerWish, Deed, TapeMenus};
 use crate::media::PromptLibrary;
 use crate::node::NodeView;
 use crate::sip::Account;
@@ -29,6 +29,8 @@ pub(super) enum Ask {
     EndCall(CallId, oneshot::Sender<bool>),
     /// Install a set of menus; whether that is on disk. `None`: sound has no room for it, and nothing was done.
     Install(Box<Installing>, oneshot::Sender<Option<bool>>),
+    /// Put a banner on, with the words of all prompts, or take it off; what is on then, or why not.
+    Banner(Option<Box<(BannerWish, Arc<PromptTexts>)>>, oneshot::Sender<BannerAnswer>),
     /// Note who changed something; whether the note is on disk.
     Note(Box<Deed>, oneshot::Sender<bool>),
 }
@@ -48,6 +50,9 @@ pub(super) struct Installing {
     pub deed: Deed,
 }
 
+/// The banner that is on, or why it cannot be put on.
+pub(super) type BannerAnswer = Result<Option<Banner>, String>;
+
 /// Why a question found no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
 pub(super) enum AskError {
@@ -61,12 +66,16 @@ pub(super) enum AskError {
 
 /// The way to the control loop, to be cloned.
 #[derive(Debug, Clone)]
-pub(super) struct Asker(mpsc::Sender<Ask>);
+pub(super) struct Asker {
+    to: mpsc::Sender<Ask>,
+    /// What all prompts say.
+    texts: Arc<PromptTexts>,
+}
 
 /// The way and its end in the control loop.
-pub(super) fn asking() -> (Asker, mpsc::Receiver<Ask>) {
+pub(super) fn asking(texts: Arc<PromptTexts>) -> (Asker, mpsc::Receiver<Ask>) {
     let (to, from) = mpsc::channel(WAITING);
-    (Asker(to), from)
+    (Asker { to, texts }, from)
 }
 
 impl Asker {
@@ -92,6 +101,12 @@ impl Asker {
         self.ask(|back| Ask::Install(Box::new(installing), back)).await
     }
 
+    /// Puts a banner on, or takes it off; what is on then, or why not.
+    pub(super) async fn banner(&self, wish: Option<BannerWish>) -> Result<BannerAnswer, AskError> {
+        let wish = wish.map(|wish| Box::new((wish, Arc::clone(&self.texts))));
+        self.ask(|back| Ask::Banner(wish, back)).await
+    }
+
     /// Notes who changed something, or tried to; whether that is on disk.
     pub(super) async fn note(&self, deed: Deed) -> Result<bool, AskError> {
         self.ask(|back| Ask::Note(Box::new(deed.cut()), back)).await
@@ -99,7 +114,7 @@ impl Asker {
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
         let (back, answer) = oneshot::channel();
-        self.0.try_send(question(back)).map_err(|e| match e {
+        self.to.try_send(question(back)).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
             mpsc::error::TrySendError::Closed(_) => AskError::Gone,
         })?;

@@ -285,6 +285,16 @@ impl Control {
                 self.hold(self.node.seq(), Held::Answer(back, known));
             }
             Ask::Install(installing, back) => self.install(*installing, back),
+            Ask::Banner(wish, back) => {
+                let menus = self.node.menus();
+                let made = wish.map(|wish| wish.0.banner(menus, &wish.1, now.utc)).transpose();
+                if let Ok(banner) = &made
+                    && (banner.is_some() || self.node.has_banner(now))
+                {
+                    self.node.handle_ops(now, Ops::Banner(banner.clone().map(Box::new)));
+                }
+                drop(back.send(made));
+            }
             Ask::Note(deed, back) => {
                 self.node.handle_ops(now, Ops::Note(*deed));
                 self.hold(self.node.seq(), Held::Recorded(back));

@@ -108,7 +108,7 @@ pub(super) async fn open(
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
     let (futures, ran_ahead) = FuturesWorker::start(Arc::clone(&metrics.futures))
         .map_err(|source| StartError::System { what: "the thread of futures cannot be started", source })?;
-    let (asker, asks) = asking();
+    let (asker, asks) = asking(Arc::clone(&ready.texts));
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     metrics.facts_waiting.fetch_add(backlog.len() as u64, Ordering::Relaxed);
     let around = Around { clock, facts: facts_to, metrics: Arc::clone(&metrics) };

@@ -16,7 +16,8 @@ use super::menus::{By, Files, Job, MenuDesk};
 use super::metrics::Metrics;
 use super::store::{CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Store};
 use crate::base::CallId;
-use crate::exchange::Deed;
+use crate::exchange::menu::Zone;
+use crate::exchange::{Banner, BannerWish, Deed};
 use crate::node::NodeView;
 
 /// A question takes no more than this many bytes.
@@ -54,6 +55,12 @@ pub enum Question {
     Ladder(CallId),
     /// End one call.
     End(CallId),
+    /// The emergency banner.
+    Banner,
+    /// Put it on.
+    BannerOn(BannerWish),
+    /// Take it off.
+    BannerOff,
     /// Who changed what.
     Audit {
         /// At most this many.
@@ -86,6 +93,9 @@ impl Question {
             | Self::Ladder(_)
             | Self::End(_)
             | Self::Audit { .. }
+            | Self::Banner
+            | Self::BannerOn(_)
+            | Self::BannerOff
             | Self::Promises(_)
             | Self::Menus => PATIENCE,
         }
@@ -108,7 +118,7 @@ pub enum Answer<View = serde_json::Value, Rows = serde_json::Value, Story = serd
     Ladder(String),
     /// To `End`.
     Ended,
-    /// To `Audit`.
+    /// To `Audit` and those about the banner.
     Json(serde_json::Value),
     /// Nothing of that name.
     NotFound(String),
@@ -266,6 +276,15 @@ async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
             Ok(false) => Full::NotFound(format!("no call {} is going on", call.0)),
             Err(e) => refused(&e),
         },
+        Question::Banner => match asker.view().await {
+            Ok(view) => Full::Json(shown(view.board.banner.as_ref(), &view.zone)),
+            Err(e) => refused(&e),
+        },
+        Question::BannerOn(wish) => {
+            let about = wish.about();
+            banner(asker, deed(who, "banner on", about, "done"), Some(wish)).await
+        }
+        Question::BannerOff => banner(asker, deed(who, "banner off", String::new(), "done"), None).await,
         Question::Audit { limit } => match store.audit(None, limit).await {
             Ok(rows) => serde_json::to_value(rows).map_or_else(|e| refused(&e), Full::Json),
             Err(e) => refused(&e),
@@ -289,6 +308,31 @@ async fn menus(desks: &Desks, job: Job) -> Full {
         Ok(Err(e)) => Full::Refused(e.to_string()),
         Err(e) => Full::Refused(e.to_string()),
     }
+}
+
+/// Puts a banner on or takes it off, and notes who did.
+async fn banner(asker: &Asker, deed: Deed, wish: Option<BannerWish>) -> Full {
+    let made = match asker.banner(wish).await {
+        Ok(Ok(banner)) => banner,
+        Ok(Err(why)) => {
+            asker.note(Deed { outcome: why.clone(), ..deed }).await.ok();
+            return Full::Refused(why);
+        }
+        Err(e) => return Full::Refused(e.to_string()),
+    };
+    // It is done, whether the disk has the note of it or not.
+    asker.note(deed).await.ok();
+    match asker.view().await {
+        Ok(view) => Full::Json(shown(made.as_ref(), &view.zone)),
+        Err(e) => Full::Refused(e.to_string()),
+    }
+}
+
+/// The banner with the moment of its end on the wall of the calendar's zone, for people.
+fn shown(banner: Option<&Banner>, zone: &str) -> serde_json::Value {
+    let zone = Zone::named(zone).unwrap_or_else(Zone::utc);
+    let until = banner.map(|banner| format!("{} ({})", zone.show(banner.until), zone.name()));
+    serde_json::json!({ "banner": banner, "until": until })
 }
 
 /// Asks the server that runs on the store in `folder`.

@@ -243,6 +243,16 @@ impl Node {
         self.settle();
     }
 
+    /// The menus that new calls take.
+    pub fn menus(&self) -> &MenuSet {
+        &self.menus
+    }
+
+    /// Whether the emergency banner is on.
+    pub fn has_banner(&self, now: Now) -> bool {
+        self.board.exchange().banner(now).is_some()
+    }
+
     /// An operator wants something.
     pub fn handle_ops(&mut self, now: Now, ops: Ops) {
         self.tick(now);
@@ -327,6 +337,7 @@ impl Node {
             started_us: self.started.utc.as_micros(),
             now_us: now.utc.as_micros(),
             menus: self.menus.revision.clone(),
+            zone: self.menus.zone.name().to_owned(),
             legs: self.legs.len(),
             ports_ready: self.ports.ready(),
             trunks: self.trunks.view(now.mono),

@@ -18,6 +18,8 @@ pub struct NodeView {
     pub now_us: i64,
     /// The revision of the menus that new callers get.
     pub menus: String,
+    /// The time zone of their hours, by its IANA name.
+    pub zone: String,
     /// Legs that SIP knows.
     pub legs: usize,
     /// RTP ports ready for new legs.

@@ -48,6 +48,7 @@ pub(crate) fn menus() -> Arc<MenuSet> {
             (PartyId::from("courier"), party("02")),
         ]),
         schedule: Vec::new(),
+        banners: [PromptId::from("banner-fault")].into(),
         hours: BTreeMap::new(),
         shifts: BTreeMap::new(),
         zone: Zone::utc(),

@@ -65,6 +65,9 @@ pub struct Diagnostic {
 pub struct Trial {
     /// The number to dial.
     pub dial: String,
+    /// The banner that is on, if that matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub banner: Option<String>,
     /// When, on the wall of the calendar's time zone.
     pub at: String,
     /// What to do, by the letters of [`super::Act`].
@@ -74,9 +77,10 @@ pub struct Trial {
 impl Trial {
     /// What to type.
     pub fn command(&self) -> String {
-        let Self { dial, at, keys } = self;
+        let Self { dial, banner, at, keys } = self;
+        let banner = banner.as_ref().map(|banner| format!(" --banner {banner}")).unwrap_or_default();
         let keys = if keys.is_empty() { String::new() } else { format!(" --keys '{keys}'") };
-        format!("hotline try --number '{dial}' --at {at}{keys}")
+        format!("hotline try --number '{dial}' --at {at}{banner}{keys}")
     }
 }
 

@@ -213,7 +213,7 @@ pub(crate) fn wrong_kind(findings: &mut Findings<'_>, node: &Node, wanted: &str)
 }
 
 /// Seconds of `90s`, `5m`, `1h30m`.
-fn seconds_of(text: &str) -> Option<u64> {
+pub(crate) fn seconds_of(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     let mut total = 0u64;
     let mut last_unit = u64::MAX;

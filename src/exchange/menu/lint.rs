@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::Place;
-use super::resolve::{By, Door, Resolver, Way};
+use super::resolve::{BANNER, By, Door, Resolver, Way};
 use super::set::{HOUSE_PROMPTS, MenuSet, Step, Target};
 use crate::base::{Language, PromptId, QueueId};
 use crate::exchange::EXCHANGE_PROMPTS;
@@ -111,6 +111,14 @@ fn missing_prompts(heard: &Heard, read: &mut Resolver<'_>) {
         }
     }
     let spoken: BTreeSet<Language> = heard.values().flatten().copied().collect();
+    for (id, there) in read.prompts.iter().filter(|(id, _)| id.as_str().starts_with(BANNER)) {
+        for language in spoken.iter().filter(|l| !there.contains(l)) {
+            let message = format!("the banner `{id}` is missing in {}", spelled(*language));
+            read.findings
+                .error("HL0402", &Place::file("numbers.toml"), message)
+                .help(format!("add `{language}` to [prompt.{id}] of audio/manifest.toml"));
+        }
+    }
     for id in HOUSE_PROMPTS.into_iter().chain(EXCHANGE_PROMPTS) {
         let there = read.prompts.get(&PromptId::from(id));
         for language in spoken.iter().filter(|l| there.is_none_or(|t| !t.contains(l))) {

@@ -29,7 +29,7 @@ mod when;
 pub(crate) use diagnostic::Findings;
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, Trial, render};
 pub use explain::{Explained, explain, explained};
-pub(crate) use fields::{Fields, Word, inner, number, word, words, wrong_kind};
+pub(crate) use fields::{Fields, Word, inner, number, seconds_of, word, words, wrong_kind};
 pub use hours::{Day, Ground, Hours, Span, Zone};
 pub use manifest::PromptTexts;
 pub use offers::judge_words;

@@ -156,9 +156,19 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Dials `number` at `at`; `None` when callers cannot dial it.
     pub fn dial(set: &Arc<MenuSet>, lengths: &Arc<PromptLengths>, number: &str, at: UtcTime) -> Option<Self> {
+        Self::dial_with(set, lengths, (number, None), at)
+    }
+
+    /// The same while a banner is on.
+    pub fn dial_with(
+        set: &Arc<MenuSet>,
+        lengths: &Arc<PromptLengths>,
+        (number, banner): (&str, Option<&PromptId>),
+        at: UtcTime,
+    ) -> Option<Self> {
         let now = Now { mono: Instant::ZERO, utc: at };
         let set = set.at(at);
-        let run = MenuRun::start(&set, number, now)?;
+        let run = MenuRun::start_with(&set, number, banner, now)?;
         let mut caller = Self {
             set,
             lengths: Arc::clone(lengths),

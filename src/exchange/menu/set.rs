@@ -1,6 +1,6 @@
 //! `MenuSet`: everything ops wrote, resolved. All names are known to exist, all defaults are filled in, so that a
 //! running call never meets a hole. Immutable, shared in an `Arc`; a call keeps the one it began with.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub struct MenuSet {
     pub directory: BTreeMap<PartyId, Party>,
     /// Changes with a beginning and an end, by name.
     pub schedule: Vec<Change>,
+    /// The prompts that may be said as a banner: those named `banner-...`, in all languages.
+    pub banners: BTreeSet<PromptId>,
     /// Opening hours by name.
     pub hours: BTreeMap<String, Hours>,
     /// When agents are at work, as names of `hours`; who is not here may be there at any hour. Nothing is routed by it:

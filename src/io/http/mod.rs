@@ -1,6 +1,7 @@
 //! HTTP: the status page, the API, health and metrics. What changes something needs a token that may. What callers put in their names is data here and
 //! is never made into markup: the page sets text, not HTML, and its policy forbids any other script.
 mod api;
+mod banner;
 mod doors;
 mod gate;
 mod menus;
@@ -63,6 +64,7 @@ fn router(office: Office) -> Router {
         .route("/api/v1/promises", get(api::promises))
         .route("/api/v1/menus/revisions", get(menus::revisions))
         .route("/metrics", get(api::metrics))
+        .route("/api/v1/banner", get(banner::shown))
         .layer(only(Right::Read));
     let menus = Router::new()
         .route("/api/v1/menus", post(menus::install))
@@ -71,7 +73,10 @@ fn router(office: Office) -> Router {
         .route("/api/v1/menus/rollback", post(menus::roll_back))
         .layer(DefaultBodyLimit::max(menus::SET_BYTES))
         .layer(only(Right::Menus));
-    let guarded = read.merge(menus).layer(middleware::from_fn_with_state(office.clone(), identify));
+    let banner = Router::new()
+        .route("/api/v1/banner", post(banner::on).delete(banner::off))
+        .layer(only(Right::Banner));
+    let guarded = read.merge(menus).merge(banner).layer(middleware::from_fn_with_state(office.clone(), identify));
     Router::new()
         .route("/", get(|| async { asset("text/html; charset=utf-8", include_str!("page.html")) }))
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }))

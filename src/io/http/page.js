@@ -76,6 +76,14 @@ const alarms = (v) => {
   byId("alarms").replaceChildren(...lines);
 };
 
+const banner = (b) => {
+  byId("banner").hidden = !b;
+  if (!b) return;
+  const whom = [...b.numbers, ...b.queues].join(", ") || "all callers";
+  const text = Object.values(b.text).join(" · ") || b.prompt;
+  byId("banner").textContent = `Callers hear (${whom}, until ${new Date(b.until / 1000).toLocaleString()}): ${text}`;
+};
+
 const figures = (v) => {
   const b = v.board, acd = b.acd;
   const all = [["calls", b.calls.length], ["waiting", acd.queues.reduce((s, q) => s + q.waiting.length, 0)],
@@ -91,6 +99,7 @@ const show = (v) => {
   const b = v.board, acd = b.acd;
   figures(v);
   alarms(v);
+  banner(b.banner);
   fill("queues", acd.queues.map((q) => {
     const w = q.waiting, s = q.service, last = w[w.length - 1];
     return [q.queue, n(String(w.length), w.length ? "warn" : "quiet"), n(w.length ? span(Math.max(...w.map((t) => seconds(t.waited)))) : ""),

@@ -71,6 +71,8 @@ impl Day {
             | Fact::CallEnded { .. }
             | Fact::MenusInstalled { .. }
             | Fact::Done(_)
+            | Fact::BannerOn { .. }
+            | Fact::BannerOff { .. }
             | Fact::Ignored { .. } => {}
         }
     }

@@ -1,7 +1,8 @@
 //! The proof: that no caller is caught in these menus, whatever he does and whenever he calls.
 //!
 //! All ways are walked with the machine that serves callers, at one moment of each combination of opening hours
-//! ([`moments`]), in both languages, with every number of mistakes ([`walk`]); in each state the rules are checked
+//! ([`moments`]), in both languages, with every number of mistakes, with each banner
+//! and without ([`walk`]); in each state the rules are checked
 //! ([`judge`]): 0, the same key twice and three mistakes lead to a human; who does nothing comes to a human or hears the
 //! end, in time; nobody goes round in a circle; every key leads where it says at some hour. Last, that each queue has
 //! somebody at every hour at which it is open ([`staff`]).
@@ -25,7 +26,7 @@ use super::resolve::{Atlas, By, Door, Reading};
 use super::set::{MenuSet, Target};
 use crate::base::UtcTime;
 use judge::{Fault, Judge, Measured};
-use walk::Ways;
+use walk::{Dialled, Ways};
 
 /// How long callers may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl Told<'_> {
         acts.extend(&fault.acts);
         let place = self.place(&fault.door, fault.target.as_ref());
         let help = HELP.iter().find(|(code, _)| *code == fault.code).map_or("", |(_, help)| help);
-        let trial = Trial { dial, at: self.set.zone.show(ways.at), keys: keys(&acts) };
+        let trial = trial(dial, self.set.zone.show(ways.at), &acts);
         let found = self.findings.error(fault.code, &place, fault.message.clone());
         found.help(help);
         found.shown_by(trial);
@@ -157,8 +158,7 @@ impl Told<'_> {
         );
         let found = self.findings.error("HL0908", &place, message);
         found.help("give the two opening hours that meet, or take the key away");
-        let (dial, keys) = (fault.dial.clone(), keys(&fault.acts));
-        found.shown_by(Trial { dial, at: self.set.zone.show(fault.at), keys });
+        found.shown_by(trial(fault.dial.clone(), self.set.zone.show(fault.at), &fault.acts));
     }
 
     fn lack(&mut self, lack: &staff::Unstaffed) {
@@ -193,6 +193,11 @@ impl Told<'_> {
         let place = way.map(|way| &way.place).or_else(|| self.atlas.places.get(door));
         place.cloned().unwrap_or_else(|| Place::file("numbers.toml"))
     }
+}
+
+fn trial(dialled: Dialled, at: String, acts: &[Act]) -> Trial {
+    let banner = dialled.banner.map(|banner| banner.to_string());
+    Trial { dial: dialled.number, banner, at, keys: keys(acts) }
 }
 
 /// As people press them; what is heard before a silence is part of it.

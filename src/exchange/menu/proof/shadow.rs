@@ -1,7 +1,7 @@
 //! Keys that never lead where they say, at no hour and by no way: somebody wrote them for nothing.
 use std::collections::BTreeMap;
 
-use super::walk::{To, Ways, Where};
+use super::walk::{Dialled, To, Ways, Where};
 use crate::base::{Key, UtcTime};
 use crate::exchange::menu::rehearsal::Act;
 use crate::exchange::menu::resolve::Door;
@@ -19,12 +19,12 @@ pub(super) struct Shadow {
     pub(super) by: String,
     /// A way on which it was pressed in vain.
     pub(super) at: UtcTime,
-    pub(super) dial: String,
+    pub(super) dial: Dialled,
     pub(super) acts: Vec<Act>,
 }
 
 /// Where a key was pressed: when, and how to come there.
-type Seen = (UtcTime, String, Vec<Act>);
+type Seen = (UtcTime, Dialled, Vec<Act>);
 
 /// All keys of all choices and lines.
 pub(super) struct Shadows {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Key, Language, QueueId, UtcTime};
+use crate::base::{Key, Language, PromptId, QueueId, UtcTime};
 use crate::exchange::menu::rehearsal::{Act, PromptLengths, Rehearsal};
 use crate::exchange::menu::run::{Does, Mark, Stands};
 use crate::exchange::menu::set::{MenuSet, Step};
@@ -74,10 +74,18 @@ pub(super) struct State {
     pub(super) says: Option<Duration>,
 }
 
+/// How a call begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dialled {
+    pub(super) number: String,
+    /// The banner that is on.
+    pub(super) banner: Option<PromptId>,
+}
+
 /// How a state was reached first.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
-    Dialled(String),
+    Dialled(Dialled),
     Act(usize, Act),
 }
 
@@ -94,8 +102,8 @@ impl Ways {
     pub(super) fn edge(&self, state: usize, act: Act) -> Option<&Edge> {
         self.states.get(state)?.edges.iter().find(|edge| edge.act == act)
     }
-    /// The number to dial and what to do to come to a state.
-    pub(super) fn way_to(&self, state: usize) -> (String, Vec<Act>) {
+    /// The number to dial, with the banner before it, and what to do to come to a state.
+    pub(super) fn way_to(&self, state: usize) -> (Dialled, Vec<Act>) {
         let mut acts = Vec::new();
         let mut at = state;
         loop {
@@ -104,11 +112,11 @@ impl Ways {
                     acts.push(*act);
                     at = *before;
                 }
-                Some(Origin::Dialled(number)) => {
+                Some(Origin::Dialled(dialled)) => {
                     acts.reverse();
-                    return (number.clone(), acts);
+                    return (dialled.clone(), acts);
                 }
-                None => return (String::new(), acts),
+                None => return (Dialled::default(), acts),
             }
         }
     }
@@ -122,10 +130,14 @@ pub(super) fn walk(set: &Arc<MenuSet>, lengths: &Arc<PromptLengths>, at: UtcTime
         known: BTreeMap::new(),
         open: VecDeque::new(),
     };
-    for number in set.numbers.keys() {
-        if let Some(mut caller) = Rehearsal::dial(set, lengths, number, at) {
-            caller.take_scenes();
-            walker.meet(&caller, Origin::Dialled(number.clone()));
+    // Without a banner first: it is named only where it is to blame.
+    for banner in std::iter::once(None).chain(set.banners.iter().map(Some)) {
+        for number in set.numbers.keys() {
+            if let Some(mut caller) = Rehearsal::dial_with(set, lengths, (number, banner), at) {
+                caller.take_scenes();
+                let dialled = Dialled { number: number.clone(), banner: banner.cloned() };
+                walker.meet(&caller, Origin::Dialled(dialled));
+            }
         }
     }
     while let Some((state, caller)) = walker.open.pop_front() {

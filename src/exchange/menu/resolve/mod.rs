@@ -28,6 +28,8 @@ pub type KnownPrompts = BTreeMap<PromptId, BTreeSet<Language>>;
 
 /// Files that are not menus.
 pub(super) const RESERVED: [&str; 6] = ["numbers", "queues", "agents", "directory", "calendar", "schedule"];
+/// What the names of banners begin with.
+pub(super) const BANNER: &str = "banner-";
 /// Words that cannot be a menu's or a queue's name, since they mean something as a target.
 const TARGET_WORDS: [&str; 3] = ["human", "repeat", "hang up"];
 
@@ -274,9 +276,18 @@ impl Resolver<'_> {
             directory: self.directory(&open("directory")),
             zone: self.zone.clone().unwrap_or_else(Zone::utc),
             schedule,
+            banners: self.banners(),
             hours,
             shifts: std::mem::take(&mut self.shifts),
         }
+    }
+
+    /// The prompts that may be said as a banner.
+    fn banners(&self) -> BTreeSet<PromptId> {
+        let whole = |languages: &BTreeSet<Language>| Language::ALL.iter().all(|l| languages.contains(l));
+        let banner = |id: &&PromptId| id.as_str().starts_with(BANNER);
+        let all = self.prompts.iter().filter(|(_, languages)| whole(languages)).map(|(id, _)| id);
+        all.filter(banner).cloned().collect()
     }
 
     /// Where a text leads: a menu's name, `queue NAME`, `human`, `repeat` (the menu `own`), `hang up`.

@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::set::{Menu, MenuSet, Step, Target};
-use crate::base::{Deadline, EntryId, Instant, Key, Language, MenuId, Now, QueueId, limits};
+use crate::base::{Deadline, EntryId, Instant, Key, Language, MenuId, Now, PromptId, QueueId, limits};
 use crate::exchange::Cause;
 use crate::exchange::say::Phrase;
 
@@ -191,6 +191,16 @@ pub struct MenuRun {
 impl MenuRun {
     /// A caller who dialled `number`; `None` when the set has no such number.
     pub fn start(set: &Arc<MenuSet>, number: &str, now: Now) -> Option<Self> {
+        Self::start_with(set, number, None, now)
+    }
+
+    /// The same with a banner that is said after the greeting.
+    pub fn start_with(
+        set: &Arc<MenuSet>,
+        number: &str,
+        banner: Option<&PromptId>,
+        now: Now,
+    ) -> Option<Self> {
         let entrance = set.entrance(number)?;
         let visit = Visit { language: entrance.language, priority: entrance.priority, line: None };
         let target = match &entrance.open {
@@ -200,6 +210,7 @@ impl MenuRun {
         let mut run = Self::at_the_door(set, target, visit);
         run.effects.push_back(MenuEffect::Language(entrance.language));
         run.saying.clone_from(&entrance.greeting);
+        run.saying.extend(banner.cloned().map(Phrase::Prompt));
         run.go_on(now);
         Some(run)
     }
