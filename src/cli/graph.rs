@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args;
 use hotline::base::{Language, UtcTime};
-use hotline::exchange::menu::{Footfall, Stage, Trails, picture};
+use hotline::exchange::Fact;
+use hotline::exchange::menu::{Footfall, Stage, Trails, Zone, picture};
 use hotline::io::Store;
 
 use super::menus::MenuFolder;
@@ -58,27 +59,35 @@ impl Graph {
     }
 
     fn footfall(&self, records: &std::path::Path, stage: &Stage) -> Result<Footfall, String> {
-        let (from, to) = day(self.day.as_deref(), stage)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let facts = runtime.map_err(|e| e.to_string())?.block_on(async {
-            let store = Store::look(records).await?;
-            store.facts_of_calls_begun(from, to).await
-        });
         let mut trails = Trails::default();
-        for fact in facts.map_err(|e| e.to_string())? {
+        for fact in facts_of_day(records, self.day.as_deref(), (&stage.set.zone, stage.at))? {
             trails.read(&fact);
         }
         Ok(trails.footfall())
     }
 }
 
+/// The facts of calls that began on a day (by default the one before `now`) of a wall, in their order.
+pub(super) fn facts_of_day(
+    records: &std::path::Path,
+    day: Option<&str>,
+    (zone, now): (&Zone, UtcTime),
+) -> Result<Vec<Fact>, String> {
+    let (from, to) = bounds_of(day, (zone, now))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let facts = runtime.map_err(|e| e.to_string())?.block_on(async {
+        let store = Store::look(records).await?;
+        store.facts_of_calls_begun(from, to).await
+    });
+    facts.map_err(|e| e.to_string())
+}
+
 /// From midnight to midnight on the calendar's wall.
-fn day(text: Option<&str>, stage: &Stage) -> Result<(UtcTime, UtcTime), String> {
-    let zone = &stage.set.zone;
+fn bounds_of(text: Option<&str>, (zone, now): (&Zone, UtcTime)) -> Result<(UtcTime, UtcTime), String> {
     let day = match text {
         Some(text) => hotline::exchange::menu::Day::parse(text)
             .ok_or_else(|| format!("`{text}` is no day; write 2026-03-02"))?,
-        None => zone.wall(stage.at).0.previous(),
+        None => zone.wall(now).0.previous(),
     };
     Ok((zone.moment(day, 0), zone.moment(day.next(), 0)))
 }

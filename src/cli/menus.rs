@@ -41,6 +41,11 @@ pub(crate) struct Read {
 }
 
 impl MenuFolder {
+    /// These folders.
+    pub(crate) fn of(folder: Option<PathBuf>, audio: Option<PathBuf>) -> Self {
+        Self { folder, audio }
+    }
+
     fn places(&self) -> (Place, Place) {
         let there = |path: PathBuf| Some(path).filter(|p| p.is_dir());
         let menus = self.folder.clone().or_else(|| there(PathBuf::from("menus")));

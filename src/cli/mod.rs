@@ -1,13 +1,14 @@
 //! The commands of `hotline`: each parses its arguments, builds, runs, prints. No rules live here.
 mod ask;
-mod banner;
 mod audit;
 mod backtest;
+mod banner;
 mod check;
 mod explain;
 mod graph;
 mod load;
 mod menus;
+mod plan;
 mod promises;
 mod prompts;
 mod replay;
@@ -46,6 +47,8 @@ enum Command {
     Schema(schema::Schema),
     /// Draw the menus as a picture (SVG), with yesterday's callers on each way.
     Graph(graph::Graph),
+    /// Tell what a change of menus means: keys moved, ways to a human that got longer, callers whom it meets.
+    Plan(plan::Plan),
     /// Tell what plays for callers of a number at an hour, and why.
     When(when::When),
     /// Tell which prompts are missing, wrong or off-level, and speak what is missing.
@@ -92,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Schema(schema)) => schema.run(),
         Some(Command::Graph(graph)) => graph.run(),
         Some(Command::When(when)) => when.run(),
+        Some(Command::Plan(plan)) => plan.run(),
         Some(Command::Prompts(prompts)) => prompts.run(),
         Some(Command::Robots(robots)) => robots.run(),
         Some(Command::Backtest(backtest)) => backtest.run(),

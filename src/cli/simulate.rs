@@ -251,6 +251,28 @@ pub(crate) fn files(scenario: &str) -> anyhow::Result<(String, BTreeMap<String, 
     Ok((name, files))
 }
 
+/// Both sets of menus meet the same callers of a scenario.
+pub(super) fn compare_menus(
+    scenario: &str,
+    audio: Option<&Path>,
+    [before, after]: [&MenuSet; 2],
+    seeds: u64,
+) -> Result<Comparison, String> {
+    let (name, files) = files(scenario).map_err(|e| format!("{e:#}"))?;
+    let shown = |found: Vec<Diagnostic>| render(&found, &files, std::io::stderr().is_terminal());
+    let (scenario, _) = Scenario::read(&files, &name, &[]).map_err(shown)?;
+    let lengths = Arc::new(PromptLengths::read(&embedded::lengths(&Place::of(audio))));
+    let scenario = Arc::new(scenario);
+    let plan = |menus| Plan::new(Arc::clone(&scenario), menus, Arc::clone(&lengths), &files).map_err(shown);
+    let (base, changed) = (plan(before)?, plan(after)?);
+    let mut comparison = Comparison::new(vec![format!("the menus {}", after.revision)]);
+    for seed in 1..=seeds {
+        let one = simulate(&base, seed, &format!("seed {seed}, as it is"));
+        comparison.add(&one, &simulate(&changed, seed, &format!("seed {seed}, changed")));
+    }
+    Ok(comparison)
+}
+
 fn simulate(plan: &Plan, seed: u64, what: &str) -> DayReport {
     let shown = std::io::stderr().is_terminal();
     let mut drawn = None;

@@ -122,7 +122,8 @@ impl BannerWish {
             })?,
             (None, Some(text)) => {
                 let seconds = seconds_of(text).filter(|s| *s <= LONGEST.as_secs());
-                let seconds = seconds.ok_or_else(|| format!("`{text}` is no time up to 31 days; write 2h"))?;
+                let seconds =
+                    seconds.ok_or_else(|| format!("`{text}` is no time up to 31 days; write 2h"))?;
                 now + Duration::from_secs(seconds)
             }
             (None, None) => return Err("until when? until 2026-03-07T18:00, or for 2h".to_owned()),
@@ -132,7 +133,9 @@ impl BannerWish {
             return Err(format!("{} is over already", menus.zone.show(until)));
         }
         if until > now + LONGEST {
-            return Err("a banner is on for 31 days at most; what lasts longer belongs into the menus".to_owned());
+            return Err(
+                "a banner is on for 31 days at most; what lasts longer belongs into the menus".to_owned()
+            );
         }
         Ok(until)
     }
@@ -178,7 +181,9 @@ impl Board {
 
     /// Whether it came to its end just now.
     pub(super) fn expire(&mut self, now: Now) -> bool {
-        let Some(posted) = self.posted.as_mut().filter(|posted| posted.look <= now.mono) else { return false };
+        let Some(posted) = self.posted.as_mut().filter(|posted| posted.look <= now.mono) else {
+            return false;
+        };
         if now.utc < posted.banner.until {
             posted.look = look(now, posted.banner.until);
             return false;

@@ -19,11 +19,7 @@ pub(super) enum Door {
 }
 
 /// Where this arrival leads at this moment.
-pub(super) fn door(
-    (menus, banner): (&Arc<MenuSet>, Option<&Banner>),
-    arrival: &Arrival,
-    now: Now,
-) -> Door {
+pub(super) fn door((menus, banner): (&Arc<MenuSet>, Option<&Banner>), arrival: &Arrival, now: Now) -> Door {
     match (&arrival.peer, menus.codes.get(&arrival.dialled)) {
         (Peer::Agent(agent), Some(code)) if menus.acd.agents.contains_key(agent) => {
             Door::Wish(agent.clone(), wish(code))
@@ -31,8 +27,7 @@ pub(super) fn door(
         (Peer::Agent(_) | Peer::Stranger | Peer::Trunk(_), _) => {
             let number = &arrival.dialled;
             let banner = banner.filter(|b| b.greets(number)).map(|b| &b.prompt);
-            MenuRun::start_with(menus, number, banner, now)
-                .map_or(Door::Shut(Cause::NotFound), Door::Menus)
+            MenuRun::start_with(menus, number, banner, now).map_or(Door::Shut(Cause::NotFound), Door::Menus)
         }
     }
 }

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Banner;
 use super::acd::AcdSnapshot;
 use super::call::Call;
 use super::invariants::agent;
 use super::machine::Exchange;
 use super::recall::{LostPlace, Recall, Recalls};
 use super::stage::Stage;
-use super::{PromiseFigures, Told};
+use super::{Banner, PromiseFigures, Told};
 use crate::base::{AgentId, CallId, Instant, Language, LegId, MenuId, Now, PartyId, QueueId, Seq};
 
 /// Everything at one moment.

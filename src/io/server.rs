@@ -283,7 +283,20 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         trunks.insert(id.clone(), credentials);
     }
     let tokens = read_tokens(&settings.http)?;
-    Ok(Ready { settings, menus, sources, warnings, texts, prompts, bench, secrets, trunks, tokens, rng, clock })
+    Ok(Ready {
+        settings,
+        menus,
+        sources,
+        warnings,
+        texts,
+        prompts,
+        bench,
+        secrets,
+        trunks,
+        tokens,
+        rng,
+        clock,
+    })
 }
 
 fn make_folder(store: &Path) -> Result<(), StartError> {

@@ -2,6 +2,7 @@
 mod agent_transfers;
 mod audio;
 mod backtest;
+mod banner;
 mod call_chaos;
 mod call_scripts;
 mod call_stages;
@@ -21,6 +22,7 @@ mod media_srtp;
 mod media_studio;
 mod media_switches;
 mod menu_diagnostics;
+mod menu_difference;
 mod menu_explain;
 mod menu_run;
 mod menu_schedule;

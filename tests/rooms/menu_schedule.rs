@@ -211,3 +211,23 @@ fn holidays_by_the_moon_and_worked_weekends_are_data() {
         assert_eq!(open("office", &format!("{day}T10:00")), worked, "{day}");
     }
 }
+
+#[test]
+fn the_proof_holds_with_each_banner_before_the_menu_and_says_which_is_to_blame() {
+    let reading = MenuSet::read(&shipped_files(), &texts().known()).unwrap();
+    let mut lengths = PromptLengths::estimated(&texts());
+    let prove = |lengths: &PromptLengths| prove(&reading, &shipped_files(), lengths, Bounds::default());
+    let plain = prove(&lengths);
+    assert!(plain.diagnostics.is_empty(), "{:?}", plain.diagnostics);
+    // A banner without a sound.
+    for (slot, lasts) in &mut lengths.lengths {
+        if slot.1.as_str() == "banner-fraud" {
+            *lasts = std::time::Duration::from_mins(10);
+        }
+    }
+    let found = prove(&lengths).diagnostics;
+    let blamed = found.iter().find_map(|d| d.shown_by.as_ref()?.banner.clone());
+    assert_eq!(blamed.as_deref(), Some("banner-fraud"), "{found:?}");
+    let command = found.iter().find_map(|d| Some(d.shown_by.as_ref()?.command())).unwrap();
+    assert!(command.contains("--banner banner-fraud"), "{command}");
+}

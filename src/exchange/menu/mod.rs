@@ -4,6 +4,7 @@
 //! [`MenuSet`] of the whole folder; `lint` judges the set as a whole; every mistake is a [`Diagnostic`], and any error
 //! means that nothing is installed. [`MenuRun`] is the machine for one caller.
 mod diagnostic;
+mod difference;
 mod explain;
 mod fields;
 mod hours;
@@ -28,6 +29,7 @@ mod when;
 
 pub(crate) use diagnostic::Findings;
 pub use diagnostic::{CODES, Diagnostic, Place, Severity, Trial, render};
+pub use difference::{Affected, Became, ChangedThing, Difference, LongerWay, MovedKey, Side, difference};
 pub use explain::{Explained, explain, explained};
 pub(crate) use fields::{Fields, Word, inner, number, seconds_of, word, words, wrong_kind};
 pub use hours::{Day, Ground, Hours, Span, Zone};

@@ -76,7 +76,8 @@ fn router(office: Office) -> Router {
     let banner = Router::new()
         .route("/api/v1/banner", post(banner::on).delete(banner::off))
         .layer(only(Right::Banner));
-    let guarded = read.merge(menus).merge(banner).layer(middleware::from_fn_with_state(office.clone(), identify));
+    let guarded =
+        read.merge(menus).merge(banner).layer(middleware::from_fn_with_state(office.clone(), identify));
     Router::new()
         .route("/", get(|| async { asset("text/html; charset=utf-8", include_str!("page.html")) }))
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }))

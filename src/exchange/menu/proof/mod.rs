@@ -9,7 +9,8 @@
 //!
 //! Invariant: what is found is shown by a number to dial and keys to press, which [`super::Rehearsal`] plays.
 mod judge;
-mod moments;
+pub(super) mod moments;
+mod reach;
 mod shadow;
 mod staff;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use super::rehearsal::{Act, PromptLengths};
 use super::resolve::{Atlas, By, Door, Reading};
 use super::set::{MenuSet, Target};
 use crate::base::UtcTime;
+pub(super) use reach::{Toll, Tolls, tolls};
+
 use judge::{Fault, Judge, Measured};
 use walk::{Dialled, Ways};
 

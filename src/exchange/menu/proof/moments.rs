@@ -31,7 +31,7 @@ pub(super) fn candidates(set: &MenuSet) -> BTreeSet<UtcTime> {
 }
 
 /// One moment for each combination of open and closed doors and of changes, the first of the calendar.
-pub(super) fn of_doors(set: &MenuSet) -> Vec<UtcTime> {
+pub(in crate::exchange::menu) fn of_doors(set: &MenuSet) -> Vec<UtcTime> {
     let menus = set.menus.values().filter_map(|m| m.open.as_ref());
     let queues = set.queues.values().filter_map(|q| q.open.as_ref());
     let numbers = set.numbers.values().filter_map(|n| n.open.as_ref());

@@ -94,6 +94,8 @@ pub(super) enum Origin {
 pub(super) struct Ways {
     pub(super) at: UtcTime,
     pub(super) states: Vec<State>,
+    /// Where callers of each number begin, when there is no banner.
+    pub(super) starts: BTreeMap<String, usize>,
     /// There are more states than anybody may write.
     pub(super) cut: bool,
 }
@@ -126,7 +128,7 @@ impl Ways {
 pub(super) fn walk(set: &Arc<MenuSet>, lengths: &Arc<PromptLengths>, at: UtcTime) -> Ways {
     let mut walker = Walker {
         set,
-        ways: Ways { at, states: Vec::new(), cut: false },
+        ways: Ways { at, states: Vec::new(), starts: BTreeMap::new(), cut: false },
         known: BTreeMap::new(),
         open: VecDeque::new(),
     };
@@ -136,7 +138,9 @@ pub(super) fn walk(set: &Arc<MenuSet>, lengths: &Arc<PromptLengths>, at: UtcTime
             if let Some(mut caller) = Rehearsal::dial_with(set, lengths, (number, banner), at) {
                 caller.take_scenes();
                 let dialled = Dialled { number: number.clone(), banner: banner.cloned() };
-                walker.meet(&caller, Origin::Dialled(dialled));
+                if let (To::State(start), None) = (walker.meet(&caller, Origin::Dialled(dialled)), banner) {
+                    walker.ways.starts.insert(number.clone(), start);
+                }
             }
         }
     }

@@ -195,12 +195,7 @@ impl MenuRun {
     }
 
     /// The same with a banner that is said after the greeting.
-    pub fn start_with(
-        set: &Arc<MenuSet>,
-        number: &str,
-        banner: Option<&PromptId>,
-        now: Now,
-    ) -> Option<Self> {
+    pub fn start_with(set: &Arc<MenuSet>, number: &str, banner: Option<&PromptId>, now: Now) -> Option<Self> {
         let entrance = set.entrance(number)?;
         let visit = Visit { language: entrance.language, priority: entrance.priority, line: None };
         let target = match &entrance.open {
