@@ -15,7 +15,9 @@ use hotline::sim::Comparison;
 use serde::Serialize;
 
 use super::graph::facts_of_day;
-use super::menus::{MenuFolder, Read, lengths};
+use hotline::io::menus::lengths;
+
+use super::menus::{MenuFolder, Read};
 use super::simulate::compare_menus;
 
 /// What to compare, and by what.
