@@ -93,7 +93,7 @@ fn bounds_of(text: Option<&str>, (zone, now): (&Zone, UtcTime)) -> Result<(UtcTi
 }
 
 /// Draws by `dot`.
-fn svg(dot: &str) -> Result<Vec<u8>, String> {
+pub(super) fn svg(dot: &str) -> Result<Vec<u8>, String> {
     let absent = |e: std::io::Error| {
         match e.kind() {
         std::io::ErrorKind::NotFound => {

@@ -7,15 +7,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use hotline::base::Language;
 use hotline::exchange::menu::{
     Affected, Became, Diagnostic, Difference, LongerWay, MenuSet, PromptLengths, PromptTexts, Severity, Side,
-    difference, render,
+    Sources, Stage, difference, picture_of_change, render,
 };
+use hotline::io::menus::lengths;
 use hotline::sim::Comparison;
 use serde::Serialize;
 
-use super::graph::facts_of_day;
-use hotline::io::menus::lengths;
+use super::graph::{facts_of_day, svg};
 
 use super::menus::{MenuFolder, Read};
 use super::simulate::compare_menus;
@@ -43,6 +44,10 @@ pub(crate) struct Plan {
     /// Days that are simulated of each.
     #[arg(long, default_value_t = 10, requires = "simulate", value_parser = clap::value_parser!(u64).range(2..=1_000))]
     seeds: u64,
+    /// Write a picture of the new menus (SVG, by Graphviz; a name that ends with `.dot` gets the text), the keys marked that
+    /// led elsewhere.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -103,6 +108,9 @@ impl Plan {
         let (old, _) = ready(read(self.against.clone())?)?;
         let (new, diagnostics) = ready(read(Some(self.new.clone()))?)?;
         let difference = difference(old.side(), new.side());
+        if let Some(file) = &self.svg {
+            draw(file, &new, &difference)?;
+        }
         let affected = self.records.as_ref().map(|records| {
             let now = hotline::io::Clock::start().now().utc;
             let facts = facts_of_day(records, self.day.as_deref(), (&old.set.zone, now))?;
@@ -146,6 +154,20 @@ fn ready(mut read: Read) -> Result<(Ready, Vec<Diagnostic>), String> {
             Err(format!("mistakes; nothing is compared\n{}", render(&diagnostics, &read.files, colour)))
         }
     }
+}
+
+/// The new menus as a picture, at an hour of today.
+fn draw(file: &std::path::Path, new: &Ready, difference: &Difference) -> Result<(), String> {
+    let stage = Stage {
+        set: Arc::clone(&new.set),
+        lengths: Arc::clone(&new.lengths),
+        texts: new.texts.clone(),
+        at: hotline::io::Clock::start().now().utc,
+        sources: Sources::default(),
+    };
+    let dot = picture_of_change(&stage, Language::Mandarin, &difference.keys);
+    let drawn = if file.extension().is_some_and(|e| e == "dot") { dot.into_bytes() } else { svg(&dot)? };
+    std::fs::write(file, drawn).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 fn status(told: &Told) -> ExitCode {

@@ -140,3 +140,44 @@ fn mistakes_are_explained_and_the_menus_drawn() {
     let dot = std::fs::read_to_string(out).unwrap();
     assert!(dot.contains("\"menu main\" -> \"queue general\"") && dot.contains("a human"), "{dot}");
 }
+
+#[test]
+fn a_change_is_planned_and_its_exit_status_says_whether_there_is_any() {
+    let plan = |arguments: &[&str]| hotline(&[&["plan"], arguments].concat());
+    let same = plan(&["menus"]);
+    assert_eq!(same.status.code(), Some(0), "{}", told(&same));
+    let folder = damaged("plan-moved", "2 = \"loans\"", "2 = \"account\"\n5 = \"loans\"");
+    let folder = folder.to_str().unwrap();
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plan.dot");
+    let moved = plan(&[folder, "--audio", "audio", "--svg", picture.to_str().unwrap()]);
+    assert_eq!(moved.status.code(), Some(2), "{}", told(&moved));
+    assert!(told(&moved).contains("menu main, key 2: menu loans -> menu account"), "{}", told(&moved));
+    assert!(told(&moved).contains("main.toml:") && told(&moved).contains("HL0411"), "{}", told(&moved));
+    assert!(!told(&moved).contains('\u{1b}'), "no colours into a pipe");
+    let drawn = std::fs::read_to_string(picture).unwrap();
+    assert!(drawn.contains("(was menu loans)") && drawn.contains("(new)"), "{drawn}");
+    let json = plan(&[folder, "--audio", "audio", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["difference"]["keys"][0]["place"], "menu main");
+    let wrong = damaged("plan-wrong", "\"loans\"", "\"laons\"");
+    let wrong = plan(&[wrong.to_str().unwrap(), "--audio", "audio"]);
+    let why = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(1) && why.contains("HL0201"), "{why}");
+}
+
+#[test]
+fn a_change_is_simulated_with_the_same_callers() {
+    let folder = damaged("plan-simulated", "2 = \"loans\"", "2 = \"queue general\"\n5 = \"loans\"");
+    let output = hotline(&[
+        "plan",
+        folder.to_str().unwrap(),
+        "--audio",
+        "audio",
+        "--simulate",
+        "quiet-night",
+        "--seeds",
+        "2",
+    ]);
+    let said = told(&output);
+    assert!(output.status.code() == Some(2) && said.contains("mean wait") && said.contains('±'), "{said}");
+}

@@ -1,4 +1,5 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
+mod banner;
 mod bare_call;
 mod baresip;
 mod baresip_peer;
@@ -38,6 +39,7 @@ mod stopped;
 mod store_contract;
 mod strangers;
 mod tape;
+mod taplo;
 mod third_party;
 mod tls;
 mod torture;

@@ -81,7 +81,7 @@ fn who_rings_hears_it_after_the_greeting_and_a_key_stops_it() {
     assert_eq!(heard.len(), 1);
     let (prompts, interruptible) = &heard[0];
     let at = |name: &str| prompts.iter().position(|p| p == name).unwrap();
-    assert!(at(PROMPT) < at("main") && *interruptible, "{prompts:?}");
+    assert!(at(PROMPT) < at("menu-main") && *interruptible, "{prompts:?}");
     let leg = world.leg("after");
     world.press(leg, keys("0")[0]);
     assert!(facts(&world).contains(&"banner_on"));
@@ -103,9 +103,9 @@ fn who_waits_hears_it_at_once_after_what_is_being_said_and_only_once() {
     assert!(said(&world, "busy").is_empty(), "no word is cut");
     hear_all(&mut world, "busy");
     assert_eq!(said(&world, "busy").len(), 1);
-    world.wait(Duration::from_mins(5));
+    world.wait(Duration::from_mins(2));
     hear_all(&mut world, "quiet");
-    world.wait(Duration::from_mins(5));
+    world.wait(Duration::from_mins(2));
     assert_eq!(said(&world, "quiet").len(), 1);
 }
 

@@ -109,9 +109,7 @@ fn a_banner_is_said_after_the_greeting_of_all_numbers_or_after_the_name_of_its_q
         let met = meets(&all, number, "");
         let said = met.iter().find(|scene| scene.contains("banner-fault")).unwrap();
         let (greeting, banner) = (said.find("welcome").unwrap(), said.find("banner-fault").unwrap());
-        assert!(
-            greeting < banner && banner < said.find("main").or(said.find("overseas")).unwrap_or(usize::MAX)
-        );
+        assert!(greeting < banner, "{said}");
     }
     let line = stage("2026-03-06T12:10");
     assert!(!has(&meets(&line, "95188", ""), "banner"), "only in the queue");

@@ -35,7 +35,7 @@ pub(crate) use fields::{Fields, Word, inner, number, seconds_of, word, words, wr
 pub use hours::{Day, Ground, Hours, Span, Zone};
 pub use manifest::PromptTexts;
 pub use offers::judge_words;
-pub use picture::picture;
+pub use picture::{picture, picture_of_change};
 pub use proof::{Bounds, Proof, prove};
 pub(crate) use raw::{Field, Node, Table, Value, parse};
 pub use rehearsal::{Act, PromptLengths, Rehearsal, Scene};

@@ -5,6 +5,7 @@
 //! dashed.
 use std::fmt::Write as _;
 
+use super::difference::MovedKey;
 use super::rehearsal::{Act, Rehearsal};
 use super::set::{Menu, MenuSet, Step, Target};
 use super::story::{Stage, words};
@@ -44,15 +45,29 @@ enum Kind {
     Human,
     /// Trodden, but in no file.
     Trodden,
+    /// Led elsewhere before.
+    Moved,
 }
 
 /// The picture, in one language, for `dot -Tsvg`.
 pub fn picture(stage: &Stage, language: Language, footfall: Option<&Footfall>) -> String {
+    drawn(stage, language, footfall, &[])
+}
+
+/// The same of new menus, with the keys marked that led elsewhere before.
+pub fn picture_of_change(stage: &Stage, language: Language, moved: &[MovedKey]) -> String {
+    drawn(stage, language, None, moved)
+}
+
+fn drawn(stage: &Stage, language: Language, footfall: Option<&Footfall>, moved: &[MovedKey]) -> String {
     let set = &stage.set;
     let mut arrows = arrows(set);
     arrows.extend(to_humans(stage));
     if let Some(footfall) = footfall {
         add_trodden(&mut arrows, footfall);
+    }
+    for arrow in &mut arrows {
+        mark(arrow, moved);
     }
     let mut dot = String::from(
         "digraph menus {\n  rankdir=LR; ranksep=1.1; nodesep=0.28; splines=true; bgcolor=white;\n  \
@@ -234,6 +249,21 @@ fn count(arrow: &Arrow, footfall: &Footfall) -> u64 {
     footfall.steps.iter().filter(|(step, _)| is(step)).map(|(_, count)| count).sum()
 }
 
+/// A key that led elsewhere says where.
+fn mark(arrow: &mut Arrow, moved: &[MovedKey]) {
+    let Some(key) = arrow.key.filter(|_| arrow.kind == Kind::Plain) else { return };
+    let place = match &arrow.from {
+        Station::Menu(menu) => format!("menu {menu}"),
+        Station::Queue(queue) => format!("queue {queue}"),
+        Station::Number(_) => return,
+    };
+    if let Some(was) = moved.iter().find(|m| m.place == place && m.key == key.to_string()) {
+        let before = was.from.as_ref().map_or_else(|| "new".to_owned(), |from| format!("was {from}"));
+        arrow.label = format!("{} ({before})", arrow.label);
+        arrow.kind = Kind::Moved;
+    }
+}
+
 fn edge(dot: &mut String, arrow: &Arrow, footfall: Option<&Footfall>, most: u64) {
     let to = match &arrow.to {
         Goal::At(station) => id(station),
@@ -247,6 +277,7 @@ fn edge(dot: &mut String, arrow: &Arrow, footfall: Option<&Footfall>, most: u64)
             "style=dashed, color=\"#a0a0a0\", fontcolor=\"#808080\", constraint=false".to_owned()
         }
         Kind::Human => format!("color=\"{RED}\", fontcolor=\"{RED}\", penwidth=3, style=solid"),
+        Kind::Moved => "color=\"#d07000\", fontcolor=\"#d07000\", penwidth=4, style=bold".to_owned(),
         Kind::Trodden => "style=dashed, color=\"#b26a00\", fontcolor=\"#b26a00\"".to_owned(),
     };
     let counted = footfall.map(|f| count(arrow, f));

@@ -41,7 +41,7 @@ pub(in crate::exchange::menu) fn tolls(
     tolls
 }
 
-/// The cheapest way from a state to each line.
+/// The cheapest way from a state to each line, for who knows what he wants: not by silence.
 fn from(ways: &Ways, start: usize) -> BTreeMap<QueueId, Toll> {
     let mut lines: BTreeMap<QueueId, Toll> = BTreeMap::new();
     let mut done: BTreeSet<usize> = BTreeSet::new();
@@ -52,7 +52,7 @@ fn from(ways: &Ways, start: usize) -> BTreeMap<QueueId, Toll> {
             lines.entry(queue.clone()).or_insert(toll);
             continue;
         }
-        for edge in &state.edges {
+        for edge in state.edges.iter().filter(|edge| edge.act != Act::Wait) {
             if let To::State(to) = edge.to {
                 open.push(Reverse((after(toll, state, edge), to)));
             }

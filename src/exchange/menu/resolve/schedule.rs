@@ -50,7 +50,7 @@ impl Resolver<'_> {
         let queues = self.queues_of(&mut fields);
         let greeting = fields.get("greeting").map(|f| {
             let doors = numbers.iter().map(|n| Door::Number(n.clone()));
-            self.said_by_all(f, doors.collect())
+            self.said_by_all(f, &doors.collect::<Vec<_>>())
         });
         let menu = self.first_menu(&mut fields, &numbers);
         let closed = self.shut(&mut fields, &queues);
@@ -82,7 +82,9 @@ impl Resolver<'_> {
 
     fn moment(&mut self, word: Option<Word<'_>>) -> Option<UtcTime> {
         let word = word?;
-        let at = self.zone.as_ref().and_then(|zone| zone.parse(word.text));
+        // A day alone would be its midnight, which few mean who write an end.
+        let at = self.zone.as_ref().filter(|_| word.text.contains(':'));
+        let at = at.and_then(|zone| zone.parse(word.text));
         if at.is_none() {
             self.findings
                 .error("HL0606", word.place, format!("`{}` is not a moment", word.text))
@@ -115,12 +117,14 @@ impl Resolver<'_> {
     }
 
     /// What is said at several doors: each must be able to say it in its languages.
-    fn said_by_all(&mut self, field: &Field, doors: Vec<Door>) -> Vec<Phrase> {
-        let mut phrases = None;
-        for door in doors {
-            phrases = Some(self.phrases(&field.node, &door));
+    fn said_by_all(&mut self, field: &Field, doors: &[Door]) -> Vec<Phrase> {
+        // Without a door it is read all the same, for its mistakes.
+        let nobody = Door::Number(String::new());
+        let mut phrases = self.phrases(&field.node, doors.first().unwrap_or(&nobody));
+        for door in doors.iter().skip(1) {
+            phrases = self.phrases(&field.node, door);
         }
-        phrases.unwrap_or_default()
+        phrases
     }
 
     fn first_menu(&mut self, fields: &mut Fields<'_>, numbers: &BTreeSet<String>) -> Option<MenuId> {
