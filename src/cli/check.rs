@@ -50,7 +50,7 @@ impl Check {
         let mut summary = String::new();
         if let Some(reading) = &read.reading {
             let proof = read.prove(reading, &lengths(&recordings, &read.texts));
-            summary = format!("{}\n{}\n", holds(&reading.set), proof.told());
+            summary = format!("{}\n{}\n", holds(&reading.set, &read.revision()), proof.told());
             diagnostics.extend(proof.diagnostics);
         }
         Ok(Found { read, diagnostics, summary })
@@ -86,14 +86,13 @@ fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn holds(set: &MenuSet) -> String {
+fn holds(set: &MenuSet, revision: &str) -> String {
     format!(
-        "{} menus, {} numbers, {} queues, {} agents, {} third parties (revision {})",
+        "{} menus, {} numbers, {} queues, {} agents, {} third parties (revision {revision})",
         set.menus.len(),
         set.numbers.len(),
         set.queues.len(),
         set.acd.agents.len(),
         set.directory.len(),
-        set.revision
     )
 }

@@ -10,7 +10,7 @@ use hotline::exchange::menu::{
 };
 use hotline::io::embedded::{self, Place};
 use hotline::io::menu_files::MenuFilesError;
-use hotline::io::menus::{lengths, listen};
+use hotline::io::menus::{lengths, listen, revision};
 
 /// Which menus, with which sounds.
 #[derive(Debug, Clone, Default, Args)]
@@ -81,6 +81,12 @@ impl MenuFolder {
 }
 
 impl Read {
+    /// The revision that a server would give to this set.
+    pub(crate) fn revision(&self) -> String {
+        let manifest = self.files.get(&self.manifest_name).map_or("", String::as_str);
+        revision(&self.menu_files, manifest, &self.audio)
+    }
+
     /// Listens to all sounds.
     pub(crate) fn recordings(&self) -> Recordings {
         let mut recordings = Recordings::new();

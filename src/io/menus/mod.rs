@@ -5,6 +5,7 @@
 mod boot;
 mod figures;
 mod keeper;
+mod orders;
 mod sounds;
 mod source;
 mod stamps;
@@ -12,6 +13,8 @@ mod workshop;
 
 pub(super) use boot::{Bench, Boot, boot};
 pub(super) use figures::{MenuFigures, MenusTold};
+pub use orders::Files;
+pub(super) use orders::{By, Job, MenuDesk, Outcome};
 pub use sounds::{lengths, listen};
-pub use workshop::Files;
-pub(super) use workshop::{By, Job, MenuDesk, Outcome, Workshop};
+pub use source::revision;
+pub(super) use workshop::Workshop;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::sounds::{SoundFiles, SoundPlace, Sounds, hex, lengths};
+use super::sounds::{SoundFiles, SoundPlace, Sounds, digest_of, hex, lengths};
 use crate::base::TrunkId;
 use crate::exchange::menu::{
     Bounds, Diagnostic, Findings, MenuSet, Place as Spot, PromptTexts, judge_recordings, judge_words, prove,
@@ -12,6 +12,23 @@ use crate::exchange::menu::{
 use crate::io::embedded::{self, Place};
 use crate::io::menu_files::MenuFilesError;
 use crate::io::server::MANIFEST;
+
+/// The revision that a server gives to these texts with these sounds: what records and `hotline revisions` name.
+pub fn revision(menus: &BTreeMap<String, String>, manifest: &str, audio: &Place) -> String {
+    let keys = embedded::sounds_of(audio).unwrap_or_default().into_iter().map(|(key, _)| key);
+    let sounds = keys.map(|key| {
+        let digest = embedded::sound(audio, &key).map(|bytes| digest_of(&bytes)).map_err(|e| e.to_string());
+        (key, digest)
+    });
+    let source = Source {
+        menus: menus.clone(),
+        manifest: manifest.to_owned(),
+        lock: String::new(),
+        sounds: if *audio == Place::BuiltIn { SoundFiles::new() } else { sounds.collect() },
+        place: SoundPlace::Given(audio.clone()),
+    };
+    source.revision()
+}
 
 /// A set as it was written.
 #[derive(Debug, Clone)]

@@ -7,22 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::boot::{Bench, in_words, load};
 use super::figures::RefusedTold;
 use super::keeper::{Current, Row, changes};
+use super::orders::{By, Files, Job, MenuDesk, Orders, Outcome, RowTold};
 use super::sounds::SoundFiles;
 use super::source::{Good, Source};
 use super::stamps::{self, Stamps};
 use crate::base::{AgentId, Rng, TrunkId};
+use crate::exchange::TapeMenus;
 use crate::exchange::menu::{Diagnostic, MenuSet};
-use crate::exchange::{Deed, TapeMenus};
 use crate::io::Settings;
-use crate::io::ask::{AskError, Asker, Installing};
+use crate::io::ask::{Asker, Installing};
 use crate::io::clock::Clock;
 use crate::io::menu_files;
 use crate::io::priority;
@@ -30,117 +29,10 @@ use crate::io::secrets;
 use crate::media::PromptLibrary;
 use crate::sip::Account;
 
-/// Orders that may wait: beyond, whoever comes is told to come again.
-const WAITING: usize = 8;
 /// Most files of a set that is sent.
 const FILES_MAX: usize = 1_000;
-
-/// Who wants something.
-#[derive(Debug, Clone)]
-pub(in crate::io) struct By {
-    /// His name.
-    pub who: String,
-    /// Where he is.
-    pub from: String,
-}
-
-impl By {
-    fn deed(&self, what: &str, about: String, outcome: String) -> Deed {
-        Deed { who: self.who.clone(), from: self.from.clone(), what: what.to_owned(), about, outcome }
-    }
-}
-
-/// A set that is sent, not found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Files {
-    /// All files of the menus: name -> text.
-    pub menus: BTreeMap<String, String>,
-    /// The audio manifest; without it that of the set that holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<String>,
-    /// The revision that this set was made from: if another one holds, it is not installed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
-}
-
-/// What is wanted.
-#[derive(Debug)]
-pub(in crate::io) enum Job {
-    /// Check a set, and change nothing.
-    Validate(Files),
-    /// Install a set; `None`: that of the files, now.
-    Install(Option<Files>, By),
-    /// Take a kept set back; `None`: the one before.
-    RollBack(Option<String>, By),
-    /// What is kept.
-    Revisions,
-}
-
-/// What became of it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::io) enum Outcome {
-    /// It may be installed; warnings.
-    Good(Vec<Diagnostic>),
-    /// It has mistakes, and was not installed.
-    Mistakes(Vec<Diagnostic>),
-    /// It holds.
-    Installed {
-        /// Its number.
-        number: u64,
-        /// Its revision.
-        revision: String,
-        /// What it changed.
-        changed: Vec<String>,
-        /// What is doubtful.
-        warnings: Vec<Diagnostic>,
-    },
-    /// It held already.
-    Unchanged {
-        /// Its revision.
-        revision: String,
-    },
-    /// Another one holds than the one it was made from, or there is nothing to go back to.
-    Conflict(String),
-    /// Nothing of that name is kept.
-    NotFound(String),
-    /// It cannot be a set.
-    Bad(String),
-    /// The disk or the server could not do it: nothing changed.
-    Failed(String),
-    /// It holds, but the disk did not confirm that it will after a crash.
-    Unconfirmed(String),
-    /// What is kept, the newest first.
-    Revisions(Vec<RowTold>),
-}
-
-/// A kept set, as it is shown.
-#[derive(Debug, Serialize)]
-pub(in crate::io) struct RowTold {
-    #[serde(flatten)]
-    row: Row,
-    /// It holds.
-    holds: bool,
-    /// It holds apart from the files.
-    apart: bool,
-}
-
-/// The way to the workshop.
-#[derive(Debug, Clone)]
-pub(in crate::io) struct MenuDesk(mpsc::Sender<(Job, oneshot::Sender<Outcome>)>);
-
-impl MenuDesk {
-    /// Has something done.
-    pub(in crate::io) async fn order(&self, job: Job) -> Result<Outcome, AskError> {
-        let (back, outcome) = oneshot::channel();
-        self.0.try_send((job, back)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => AskError::Busy,
-            mpsc::error::TrySendError::Closed(_) => AskError::Gone,
-        })?;
-        outcome.await.map_err(|_| AskError::Gone)
-    }
-}
+/// Files that changed at so many looks in a row are told of.
+const RESTLESS: u32 = 30;
 
 /// A set that calls may keep: dropped here, not by control.
 #[derive(Debug)]
@@ -157,13 +49,15 @@ struct Held {
 pub(in crate::io) struct Workshop {
     bench: Bench,
     asker: Asker,
-    jobs: mpsc::Receiver<(Job, oneshot::Sender<Outcome>)>,
+    jobs: Orders,
     clock: Clock,
     settings: Settings,
     trunks: Vec<TrunkId>,
     rng: Rng,
     held: Vec<Held>,
     seen: Stamps,
+    /// Looks in a row at which the files were others than at the one before.
+    restless: u32,
     first: bool,
 }
 
@@ -175,12 +69,13 @@ impl Workshop {
         clock: Clock,
         (settings, rng): (Settings, Rng),
     ) -> (Self, MenuDesk) {
-        let (to, jobs) = mpsc::channel(WAITING);
+        let (desk, jobs) = MenuDesk::open();
         let trunks = settings.trunks.keys().cloned().collect();
         let seen = bench.taken.clone();
         let held = Vec::new();
-        let shop = Self { bench, asker, jobs, clock, settings, trunks, rng, held, seen, first: true };
-        (shop, MenuDesk(to))
+        let shop =
+            Self { bench, asker, jobs, clock, settings, trunks, rng, held, seen, restless: 0, first: true };
+        (shop, desk)
     }
 
     /// Works until nobody can order anything any more.
@@ -318,12 +213,21 @@ impl Workshop {
     async fn look(&mut self, at_once: bool) {
         let stamps = stamps::look(&self.bench.places.0, &self.bench.places.1);
         if stamps == self.bench.taken {
-            self.seen = stamps;
+            (self.seen, self.restless) = (stamps, 0);
         } else if at_once || stamps == self.seen {
             let by = By { who: "files".to_owned(), from: self.bench.places.0.to_string() };
             self.take_files(stamps, &by, false).await;
         } else {
             self.seen = stamps;
+            self.restless += 1;
+            if self.restless == RESTLESS {
+                let by = By { who: "files".to_owned(), from: self.bench.places.0.to_string() };
+                self.refuse(
+                    &by,
+                    vec!["the files change all the time; they are taken when they rest".to_owned()],
+                )
+                .await;
+            }
         }
     }
 
@@ -335,7 +239,7 @@ impl Workshop {
             self.seen = after;
             return Outcome::Failed("the files are being written; try again".to_owned());
         }
-        self.bench.taken = stamps;
+        (self.bench.taken, self.restless) = (stamps, 0);
         let source = match read {
             Ok(source) => source,
             Err(error) => {
@@ -349,6 +253,9 @@ impl Workshop {
         let same = self.bench.files_revision.replace(revision.clone()).is_some_and(|old| old == revision);
         if same && !wanted {
             self.bench.figures.unchanged.fetch_add(1, Ordering::Relaxed);
+            if revision == self.bench.set.revision {
+                self.bench.figures.tell(|told| told.refused = None);
+            }
             return Outcome::Unchanged { revision };
         }
         self.install(source, by, None).await
