@@ -6,12 +6,13 @@
 //! follow each other, so that a note that found no room ends the page; who reads notes believes none that is not ours
 //! alone, and none that does not follow what the disk has. docs/adr/0029 has the reasons.
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use nix::unistd::geteuid;
 
 use crate::base::Seq;
 use crate::exchange::{Entry, Record, decode};
@@ -67,7 +68,7 @@ impl Notes {
         let (link, aside) = (journal.join(LINK), journal.join("notes.new"));
         std::fs::remove_file(&aside).ok();
         symlink(&folder, &aside)?;
-        let before = std::fs::read_link(&link).ok().filter(|before| is_ours(before, journal));
+        let before = std::fs::read_link(&link).ok().filter(|before| is_ours(before));
         std::fs::rename(&aside, &link)?;
         if let Some(before) = before {
             remove(&before);
@@ -108,7 +109,7 @@ impl Notes {
 /// What the run before noted; nothing when there is nothing, or it is not ours.
 pub(super) fn read(journal: &Path) -> BTreeMap<Seq, Entry> {
     let Ok(folder) = std::fs::read_link(journal.join(LINK)) else { return BTreeMap::new() };
-    if !is_ours(&folder, journal) {
+    if !is_ours(&folder) {
         return BTreeMap::new();
     }
     let pages = PAGES.iter().filter_map(|name| std::fs::read(folder.join(name)).ok());
@@ -124,15 +125,11 @@ pub(super) fn read(journal: &Path) -> BTreeMap<Seq, Entry> {
     found
 }
 
-/// A folder of the journal's owner that nobody else may enter.
-fn is_ours(folder: &Path, journal: &Path) -> bool {
-    let ours = |folder: &Metadata, journal: &Metadata| {
-        folder.is_dir() && folder.uid() == journal.uid() && folder.mode() & 0o077 == 0
-    };
-    match (std::fs::symlink_metadata(folder), std::fs::metadata(journal)) {
-        (Ok(folder), Ok(journal)) => ours(&folder, &journal),
-        _ => false,
-    }
+/// A folder of this process's user that nobody else may enter.
+fn is_ours(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder).is_ok_and(|folder| {
+        folder.is_dir() && folder.uid() == geteuid().as_raw() && folder.mode() & 0o077 == 0
+    })
 }
 
 /// Only what notes consist of.
