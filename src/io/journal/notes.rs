@@ -125,10 +125,10 @@ pub(super) fn read(journal: &Path) -> BTreeMap<Seq, Entry> {
     found
 }
 
-/// A folder of this process's user that nobody else may enter.
+/// A folder of this process's user that nobody else may enter: the lowest six bits of its mode are theirs.
 fn is_ours(folder: &Path) -> bool {
     std::fs::symlink_metadata(folder).is_ok_and(|folder| {
-        folder.is_dir() && folder.uid() == geteuid().as_raw() && folder.mode() & 0o077 == 0
+        folder.is_dir() && folder.uid() == geteuid().as_raw() && folder.mode().trailing_zeros() >= 6
     })
 }
 

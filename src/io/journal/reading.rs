@@ -71,7 +71,7 @@ impl Found {
         match written {
             Ok(()) => self.segments.push(number),
             Err(error) => {
-                tracing::error!(%error, "what was noted cannot be written now; it goes into the next segment")
+                tracing::error!(%error, "what was noted cannot be written now; it goes into the next segment");
             }
         }
         tracing::info!(entries = noted, "noted and not on disk: read");
