@@ -10,12 +10,14 @@ order in which none helps to guess the next; each word that was heard wrong is t
 """
 import re
 import sys
+import tomllib
 import zlib
 
 import cn2an
 import numpy as np
 from faster_whisper import WhisperModel
-from pypinyin import Style, lazy_pinyin
+from pypinyin import Style, lazy_pinyin, load_phrases_dict
+from pypinyin.contrib.tone_convert import to_tone
 
 # Whisper was taught windows of 16 kHz sound with silence about them.
 RATE = 16_000
@@ -55,6 +57,14 @@ def plain(language, text):
         return re.sub(r"[^\u4e00-\u9fffa-z]", "", text.lower())
     text = re.sub(r"\d+", spelt, text.lower().replace("-", " "))
     return " ".join(re.sub(r"[^a-z ]", "", text).split())
+
+
+def learn_readings(path):
+    """The readings that the prompts were spoken with: 还款 is huan2kuan3, and whoever hears 环款 has heard it right."""
+    with open(path, "rb") as file:
+        words = tomllib.load(file)["zh"]
+    syllables = {word: re.findall("[a-z]+[1-5]", spelt) for word, spelt in words.items()}
+    load_phrases_dict({word: [[to_tone(s)] for s in spelt] for word, spelt in syllables.items()})
 
 
 def units(language, words):
@@ -114,6 +124,7 @@ def windows(prompts):
 
 
 def main():
+    learn_readings("audio/pronounce.toml")
     ear = WhisperModel(sys.argv[1], device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
     prompts = [line.rstrip("\n").split("\t") for line in sys.stdin if line.strip()]
     for language, window in windows(prompts):
