@@ -84,7 +84,9 @@ fn a_recording_that_is_dropped_in_is_heard_in_place_of_the_shipped_one() {
         let house = House::open_with("", |menus| {
             let extension = Path::new(own).extension().unwrap();
             let dropped = menus.with_file_name("audio").join("music/music").with_extension(extension);
-            std::fs::copy(data.join(own), dropped).unwrap();
+            std::fs::copy(data.join(own), &dropped).unwrap();
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+            std::fs::File::options().append(true).open(&dropped).unwrap().set_modified(later).unwrap();
         });
         runtime().block_on(async {
             let caller = house.caller("13800138000", "95188", Voice::Silence).await;
