@@ -51,7 +51,7 @@ fn each_promise_has_one_outcome_over_two_kills_and_is_shown_by_the_lines_clock()
         until("the broken promise", || (of_general(&home) == [0, 0, 1]).then_some(())).await;
         let metrics = get(home.http, "/metrics").body;
         let line = metrics.lines().find(|l| l.starts_with("hotline_promises_total") && l.contains("broken"));
-        assert!(line.unwrap().ends_with(" 1"), "{line:?}");
+        assert!(line.unwrap().ends_with(" 1.0"), "{line:?}");
         // One waits when the plug is pulled.
         let cut_off = waits(&home, "13800138003").await;
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
