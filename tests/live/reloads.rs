@@ -495,11 +495,11 @@ fn a_kill_at_any_moment_leaves_what_was_installed_and_the_commands_show_it() {
     let (server, _) = home.serve();
     assert_eq!(get(home.http, "/api/v1/status").json()["menus"].as_str().unwrap(), second);
     assert!(home.errors().contains("the files hold another one"), "{}", home.errors());
-    fs::write(&main, format!("{text}\nnonsense = 1\n")).unwrap();
+    fs::write(&main, format!("{text}\nnonsense = \"main\"\n")).unwrap();
     let refused = home.run(&["install", "next"]);
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(said.contains("main.toml:") && said.contains("HL0102"), "{said}");
+    assert!(said.contains("main.toml:") && said.contains("HL0309"), "{said}");
     let said = home.says(&["revisions"]);
     assert!(said.contains("holds; the files hold another one") && said.contains("refused"), "{said}");
     let said = home.says(&["rollback"]);
