@@ -389,6 +389,7 @@ pub(crate) struct Figures {
     held: f64,
     below: f64,
     above: f64,
+    width: f64,
     told: f64,
     later: f64,
     waits: f64,
@@ -408,6 +409,7 @@ impl Figures {
             }
             if let Some((_, Told::Wait { low, high, .. })) = visit.told.first() {
                 self.words += 1.0;
+                self.width += high.saturating_sub(*low).as_secs_f64();
                 self.below += f64::from(u8::from(waited < *low));
                 self.above += f64::from(u8::from(waited > *high));
                 self.held += f64::from(u8::from(*low <= waited && waited <= *high));
@@ -445,7 +447,7 @@ impl fmt::Display for Figures {
         let share = |n: f64| 100.0 * n / self.words;
         let (held, below, above) = (share(self.held), share(self.below), share(self.above));
         write!(f, "; words hold {held:.1} % (below {below:.1}, above {above:.1})")?;
-        write!(f, ", later {:.1} %", 100.0 * self.later())
+        write!(f, ", width {:.0} s, later {:.1} %", self.width / self.words, 100.0 * self.later())
     }
 }
 

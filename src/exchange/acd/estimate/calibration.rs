@@ -18,7 +18,9 @@ const BEYOND: f64 = 0.1;
 /// A step of the correction for all day, and for its half-hour.
 const STEPS: (f64, f64) = (0.01, 0.04);
 /// The first step where few outcomes were seen.
-const SOON: f64 = 0.1;
+const SOON: f64 = 0.12;
+/// The least of those steps.
+const SOON_LEAST: f64 = 0.03;
 /// The least and the most that an end's distance is multiplied by.
 const BOUNDS: (f64, f64) = (0.0, 3.0);
 
@@ -114,7 +116,7 @@ impl Calibration {
         (day_s, weight): (f64, f64),
     ) {
         self.soon = self.soon.saturating_add(1);
-        let first = (SOON / (1.0 + f64::from(self.soon) / 20.0)).max(STEPS.0);
+        let first = (SOON / (1.0 + f64::from(self.soon) / 40.0)).max(SOON_LEAST);
         self.step(said, waited, (day_s, (weight * first, weight * STEPS.1)));
     }
 
