@@ -23,8 +23,8 @@ use crate::base::{BatchId, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two batches of a group, at least.
 const APART: Duration = Duration::from_secs(10);
-/// A step of a batch is paid for by so much time until the next: at 2 us a step, a group takes a four-thousandth of a core.
-const PAID_BY: Duration = Duration::from_millis(8);
+/// A step of a batch is paid for by so much time until the next: at 2 us a step, a group takes a six-thousandth of a core.
+const PAID_BY: Duration = Duration::from_millis(12);
 /// While the state stays the same a batch is used for so long.
 const FRESH: Duration = Duration::from_mins(2);
 /// However the state is, a batch is used for so long.

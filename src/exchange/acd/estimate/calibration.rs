@@ -20,7 +20,9 @@ const STEPS: (f64, f64) = (0.01, 0.04);
 /// The first step where few outcomes were seen.
 const SOON: f64 = 0.12;
 /// The least of those steps.
-const SOON_LEAST: f64 = 0.03;
+const SOON_LEAST: f64 = 0.05;
+/// The share allowed beyond each end while steps are so quick, and what was learned is of yesterday's traffic.
+const SOON_BEYOND: f64 = 0.085;
 /// The least and the most that an end's distance is multiplied by.
 const BOUNDS: (f64, f64) = (0.0, 3.0);
 
@@ -117,21 +119,21 @@ impl Calibration {
     ) {
         self.soon = self.soon.saturating_add(1);
         let first = (SOON / (1.0 + f64::from(self.soon) / 40.0)).max(SOON_LEAST);
-        self.step(said, waited, (day_s, (weight * first, weight * STEPS.1)));
+        self.step((said, waited), (day_s, (weight * first, weight * STEPS.1)), SOON_BEYOND);
     }
 
     /// A caller who was told this range at entry waited so long.
     pub(super) fn learn(&mut self, said: (Duration, Duration), waited: Duration, day_s: f64) {
-        self.step(said, waited, (day_s, STEPS));
+        self.step((said, waited), (day_s, STEPS), BEYOND);
     }
 
     fn step(
         &mut self,
-        (low, high): (Duration, Duration),
-        waited: Duration,
+        ((low, high), waited): ((Duration, Duration), Duration),
         (day_s, steps): (f64, (f64, f64)),
+        allowed: f64,
     ) {
-        let step = |beyond: bool| if beyond { 1.0 - BEYOND } else { -BEYOND };
+        let step = |beyond: bool| if beyond { 1.0 - allowed } else { -allowed };
         let (lower, upper) = (step(waited < low), step(waited > high));
         let move_by = |factors: &mut Factors, size: f64, middle: f64| {
             let within = |x: f64| x.clamp(BOUNDS.0 - middle, BOUNDS.1 - middle);
