@@ -128,8 +128,8 @@ impl Futures {
         let offsets = [rng.unit(), rng.unit(), rng.unit()];
         let (mut steps, mut futures) = (0, 0);
         while futures < FUTURES.0 || (futures < FUTURES.1 && steps < BUDGET) {
-            let mut future = Future::new(self, futures, self.guess(futures, offsets), rng.fork("future"));
-            rng.unit();
+            let mut future =
+                Future::new(self, futures, self.guess(futures, offsets), rng.fork_number(u64::from(futures)));
             steps += future.run();
             for (line, sample) in future.samples {
                 samples.entry(line).or_default().push(sample);
