@@ -9,7 +9,6 @@
 //! | `futures_error` | root mean square error over that of the best closed formula, the worse kind of day | 1 |
 #[path = "../tests/rooms/support/agenda.rs"]
 mod agenda;
-#[expect(dead_code, reason = "the tests look at more of it")]
 #[path = "../tests/rooms/support/skilled_day.rs"]
 mod skilled_day;
 mod support;

@@ -115,7 +115,9 @@ impl Plan {
             let now = hotline::io::Clock::start().now().utc;
             let facts = facts_of_day(records, self.day.as_deref(), (&old.set.zone, now))?;
             let mut affected = Affected::default();
-            facts.iter().for_each(|fact| affected.read(&difference, fact));
+            for fact in &facts {
+                affected.read(&difference, fact);
+            }
             Ok::<_, String>(affected)
         });
         let comparison = self

@@ -73,7 +73,9 @@ fn tell(done: Result<(String, Value), String>) -> ExitCode {
             for line in list(&value, "changed") {
                 writeln!(out, "  {}", printable(line.as_str().unwrap_or_default())).ok();
             }
-            list(&value, "warnings").iter().for_each(|d| mistake(&mut out, d));
+            for d in list(&value, "warnings") {
+                mistake(&mut out, d);
+            }
             ExitCode::SUCCESS
         }
         "unchanged" => {

@@ -68,11 +68,11 @@ impl BannerWish {
     /// The banner that is meant; why not, for people.
     pub fn banner(&self, menus: &MenuSet, texts: &PromptTexts, now: UtcTime) -> Result<Banner, String> {
         let prompt = self.prompt_of(menus, texts)?;
-        for number in self.numbers.iter().filter(|n| !menus.numbers.contains_key(*n)) {
+        if let Some(number) = self.numbers.iter().find(|n| !menus.numbers.contains_key(*n)) {
             return Err(format!("callers cannot dial {number}"));
         }
         let queues: BTreeSet<QueueId> = self.queues.iter().map(|q| QueueId::from(q.as_str())).collect();
-        for queue in queues.iter().filter(|q| !menus.queues.contains_key(*q)) {
+        if let Some(queue) = queues.iter().find(|q| !menus.queues.contains_key(*q)) {
             return Err(format!("there is no queue `{queue}`"));
         }
         let until = self.until_of(menus, now)?;

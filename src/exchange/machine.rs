@@ -291,17 +291,14 @@ impl Exchange {
         let menus = self.today.of(&self.menus, now.utc);
         match door((&menus, self.banner(now)), &arrival, now) {
             Door::Shut(cause) => self.refuse(leg, arrival, cause),
-            Door::Menus(run) => match self.old_place(now, &arrival) {
-                Some(place) => {
-                    let visit = run.visit().clone();
-                    let beginning = Beginning { leg, arrival, menus, visit };
-                    self.take_back(now, beginning, place);
+            Door::Menus(run) => {
+                let (place, visit) = (self.old_place(now, &arrival), run.visit().clone());
+                let beginning = Beginning { leg, arrival, menus, visit };
+                match place {
+                    Some(place) => self.take_back(now, beginning, place),
+                    None => self.begin(now, beginning, run),
                 }
-                None => {
-                    let visit = run.visit().clone();
-                    self.begin(now, Beginning { leg, arrival, menus, visit }, run);
-                }
-            },
+            }
             Door::Wish(agent, wish) => {
                 let beginning = Beginning { leg, visit: visit_of(&menus, &agent), arrival, menus };
                 let call = Call::of_feature_code(beginning, agent, wish, &mut self.step(now));

@@ -259,6 +259,7 @@ mod tests {
 
     #[test]
     fn a_promise_is_kept_late_or_broken_by_the_lines_clock() {
+        use PromiseOutcome::{Broken, Kept, Late};
         let mut promises = Promises::default();
         promises.told(now(0), Instant::from_secs(0), &wait(60, 120));
         promises.told(now(10), Instant::from_secs(0), &Told::Next);
@@ -269,7 +270,6 @@ mod tests {
             let over = promises.over(&queue, (Instant::from_secs(at), cause), &zone);
             over.map(|p| (p.outcome, p.at_entry, p.half_hour())).collect::<Vec<_>>()
         };
-        use PromiseOutcome::{Broken, Kept, Late};
         assert_eq!(outcomes(120, None), [(Kept, true, 0), (Kept, false, 0)]);
         assert_eq!(outcomes(121, None), [(Late, true, 0), (Kept, false, 0)]);
         assert_eq!(outcomes(200, Some(Cause::HungUp)), [(Late, true, 0), (Broken, false, 0)]);

@@ -68,6 +68,10 @@ fn media_settings(ready: &Ready) -> MediaSettings {
 }
 
 /// Opens everything that `ready` asks for.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one list of all that is opened, in the order in which one needs another"
+)]
 pub(super) async fn open(
     ready: Ready,
     stop: mpsc::Receiver<()>,
@@ -183,14 +187,22 @@ fn start_tape(
     tape.map(Some).map_err(|source| StartError::System { what: "inputs cannot be recorded", source })
 }
 
+/// What is counted of the journal, of tapes and of what is learned.
+type DiskFigures = (Arc<Figures>, Arc<TapeFigures>, Arc<LearnedFigures>);
+
 /// The metrics of all threads.
 fn metrics_of(
     net: &Net,
     tls: Option<Arc<TlsFigures>>,
     media: &MediaWorker,
-    (disk, menus): ((Arc<Figures>, Arc<TapeFigures>, Arc<LearnedFigures>), Arc<MenuFigures>),
+    (disk, menus): (DiskFigures, Arc<MenuFigures>),
 ) -> Arc<Metrics> {
     Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk, menus))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// All that the switchboard hangs on but its inputs.
@@ -212,7 +224,7 @@ fn tape_opening(
         manifest,
         restored_at,
         ledger: ledger.clone(),
-        lessons: lessons.encode().iter().map(|byte| format!("{byte:02x}")).collect(),
+        lessons: hex(&lessons.encode()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::house::{House, SOON, runtime, scratch, wav};
 use crate::web::{Reply, get, post, send};
 
 /// Checking a set takes a while on a busy machine and without optimisation.
-const CHECKED: Duration = Duration::from_secs(180);
+const CHECKED: Duration = Duration::from_mins(3);
 const TOKEN: &str = "correct-horse-battery";
 
 /// A house whose folders are looked at often, and where Lele may change menus and a guest may read.
@@ -54,6 +54,12 @@ fn ask(house: &House, path: &str) -> Value {
 fn tell(house: &House, token: &str, path: &str, body: &str) -> Reply {
     let [host, token] = headers(house.http, token);
     post(house.http, path, &[&host, &token, "Content-Type: application/json"], body)
+}
+
+/// A metric that counts whole things.
+fn assert_counted(house: &House, name: &str, wanted: f64) {
+    let is = metric(house, name);
+    assert!((is - wanted).abs() < 0.5, "{name} is {is}, not {wanted}");
 }
 
 fn metric(house: &House, name: &str) -> f64 {
@@ -151,8 +157,8 @@ fn a_saved_file_holds_for_calls_that_begin_now_and_those_inside_keep_what_they_e
         let second = holds_soon(&house, 2).await;
         assert_ne!(first, second);
         // One file changed and one is new: no sound is decoded again, and all other menus are the same in memory.
-        assert_eq!(metric(&house, "hotline_menus_parts_total{what=\"sounds_decoded\"}"), decoded);
-        assert_eq!(metric(&house, "hotline_menus_parts_total{what=\"menus_new\"}"), 1.0);
+        assert_counted(&house, "hotline_menus_parts_total{what=\"sounds_decoded\"}", decoded);
+        assert_counted(&house, "hotline_menus_parts_total{what=\"menus_new\"}", 1.0);
         assert!(metric(&house, "hotline_menus_parts_total{what=\"menus_shared\"}") > 10.0);
         assert!(metric(&house, "hotline_menus_held") >= 2.0);
         let took = metric(&house, "hotline_install_seconds{quantile=\"1\"}");
@@ -203,7 +209,7 @@ fn a_set_with_mistakes_is_refused_and_told_and_mended_by_the_next_save() {
     refused(&house, "main.toml:");
     let status = ask(&house, "/api/v1/status");
     assert_eq!(status["menus"].as_str().unwrap(), first);
-    assert_eq!(metric(&house, "hotline_alarm{what=\"menus_refused\"}"), 1.0);
+    assert_counted(&house, "hotline_alarm{what=\"menus_refused\"}", 1.0);
     assert!(get(house.http, "/page.js").body.contains("menus_refused"));
     // A start begins with the set that held last, and says so.
     let mut house = house;
@@ -389,7 +395,7 @@ fn a_recording_that_is_replaced_is_heard_by_calls_that_begin_now() {
         crate::house::hears("who waits", &inside, &[crate::house::MUSIC_HZ], &[900.0]).await;
         fs::write(house.folder.join("audio/music/music.wav"), wav(900.0, 16_000)).unwrap();
         holds_soon(&house, 2).await;
-        assert_eq!(metric(&house, "hotline_menus_parts_total{what=\"sounds_decoded\"}"), decoded + 1.0);
+        assert_counted(&house, "hotline_menus_parts_total{what=\"sounds_decoded\"}", decoded + 1.0);
         let outside = house.caller("13900139000", "95188", Voice::Silence).await;
         outside.press("0").await.unwrap();
         crate::house::hears("who came later", &outside, &[900.0], &[crate::house::MUSIC_HZ]).await;

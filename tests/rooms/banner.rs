@@ -178,7 +178,9 @@ fn no_clock_that_is_set_lets_it_outlive_its_end() {
 
 fn ledger_of(entries: &[Entry], now: Now) -> Ledger {
     let mut ledger = Ledger::default();
-    entries.iter().for_each(|entry| ledger.apply(entry));
+    for entry in entries {
+        ledger.apply(entry);
+    }
     ledger.mark(now);
     serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap()
 }

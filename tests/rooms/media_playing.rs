@@ -96,8 +96,9 @@ fn the_same_music_goes_on_where_it_was_left_also_after_an_announcement() {
     let (first, second) = (tone_samples('a', 1_000), tone_samples('b', 1_000));
     prompts.add_samples(Language::English, "music".into(), &[first, second].concat());
     prompts.add_samples(Language::English, "prompt".into(), &tone_samples('p', 300));
-    let mut studio = Studio::with_legs(1);
+    let mut studio = Studio::new(1);
     studio.plane.set_prompts(Arc::new(prompts));
+    studio.open(1, Codec::Pcma, 20, 20);
     studio.play(1, &["music"], "r");
     studio.run(980);
     assert_eq!(studio.phones[&1].heard_since(studio.ms - 300), "a");

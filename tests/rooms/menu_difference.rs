@@ -117,7 +117,7 @@ fn what_came_went_and_is_otherwise_is_told_with_its_parts() {
 fn other_words_of_a_prompt_are_a_change() {
     let mut words = texts();
     for text in words.0.get_mut(&"loans".into()).unwrap().values_mut() {
-        text.push_str("!");
+        text.push('!');
     }
     let d = between(&shipped_files(), &shipped_files(), &texts(), &words);
     assert_eq!(things(&d), [("prompt loans".to_owned(), Became::Changed)]);
@@ -195,7 +195,9 @@ fn callers_of_the_day_are_counted_once_each_by_what_they_met() {
         enters(4, "order"),
     ];
     let mut affected = Affected::default();
-    facts.iter().for_each(|fact| affected.read(&d, fact));
+    for fact in &facts {
+        affected.read(&d, fact);
+    }
     assert_eq!((affected.calls, affected.affected), (4, 3));
     let by: Vec<(&str, u64)> = affected.by.iter().map(|(what, n)| (what.as_str(), *n)).collect();
     assert_eq!(by, [("menu main, key 2", 2), ("menu order", 2)]);

@@ -172,7 +172,7 @@ fn what_only_holds_for_a_while_is_proved_too() {
     let mut lengths = PromptLengths::estimated(&texts);
     for (slot, lasts) in &mut lengths.lengths {
         if slot.1.as_str() == "urgent" {
-            *lasts = std::time::Duration::from_secs(60);
+            *lasts = std::time::Duration::from_mins(1);
         }
     }
     let found = prove(&reading, &files, &lengths, Bounds::default()).diagnostics;

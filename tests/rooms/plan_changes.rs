@@ -36,7 +36,9 @@ fn without_agent(name: &str) -> Arc<MenuSet> {
 
 fn world(agents: &[&str]) -> World {
     let mut world = World::new(menus(), ExchangeSettings { check_every: 1, ..ExchangeSettings::default() });
-    agents.iter().for_each(|agent| world.sign_in(agent));
+    for agent in agents {
+        world.sign_in(agent);
+    }
     world
 }
 
@@ -148,7 +150,7 @@ fn skills_hold_for_the_next_offer_and_never_for_a_conversation_that_goes_on() {
     let skilled = |agent: &str, skills: &[&str]| {
         let skills = skills.iter().map(|s| (SkillId::from(*s), 5)).collect();
         changed(|set| {
-            Arc::make_mut(&mut set.acd).agents.get_mut(&AgentId::from(agent)).unwrap().skills = skills
+            Arc::make_mut(&mut set.acd).agents.get_mut(&AgentId::from(agent)).unwrap().skills = skills;
         })
     };
     // Nobody there can do it, until somebody can.

@@ -78,8 +78,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::remove_file(&beside).ok();
         return Err(e);
     }
-    let folder = path.parent().map_or_else(|| Ok(()), |folder| File::open(folder)?.sync_all());
-    folder
+    path.parent().map_or_else(|| Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 fn bad(why: impl Into<String>) -> io::Error {
@@ -143,7 +142,7 @@ impl Keeper {
                 Ok(kept) if kept.row.number == number => rows.push(kept.row),
                 Ok(_) => tracing::error!(path = %path.display(), "a kept set of menus has another's number"),
                 Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "a kept set of menus cannot be read")
+                    tracing::error!(path = %path.display(), %error, "a kept set of menus cannot be read");
                 }
             }
         }
@@ -395,7 +394,7 @@ mod tests {
         fs::write(audio.join("zh/b.wav"), b"one").unwrap();
         let mut keeper = Keeper::look(&store.0);
         let with = |bytes: &[u8]| {
-            let digest = Ok(super::super::sounds::digest_of(bytes));
+            let digest = Ok(crate::io::menus::sounds::digest_of(bytes));
             let files =
                 SoundFiles::from([("zh/a.wav".to_owned(), digest.clone()), ("zh/b.wav".to_owned(), digest)]);
             Source { sounds: files, place: SoundPlace::Given(Place::Folder(audio.clone())), ..source("x") }

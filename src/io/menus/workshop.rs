@@ -288,7 +288,7 @@ impl Workshop {
                 return Outcome::Failed(why);
             }
         };
-        let outcome = self.hand_over(source, good, number, (by, "menus install"), apart_from).await;
+        let outcome = self.hand_over(source, good, (number, apart_from), (by, "menus install")).await;
         match outcome {
             Ok((warnings, true)) => Outcome::Installed { number, revision, changed, warnings },
             Ok((_, false)) => Outcome::Unconfirmed(format!("set {number} ({revision}) holds")),
@@ -305,9 +305,8 @@ impl Workshop {
         &mut self,
         source: Source,
         good: Good,
-        number: u64,
+        (number, apart_from): (u64, Option<String>),
         (by, what): (&By, &str),
-        apart_from: Option<String>,
     ) -> Result<(Vec<Diagnostic>, bool), String> {
         let Good { mut set, warnings } = good;
         let (library, errors) = self.bench.sounds.library(&source.sounds, &source.place);
@@ -450,7 +449,7 @@ impl Workshop {
         };
         let changed = changes(&self.bench.source, &source);
         let apart_from = self.apart_from(&row.revision);
-        let outcome = self.hand_over(source, good, row.number, (by, "menus roll back"), apart_from).await;
+        let outcome = self.hand_over(source, good, (row.number, apart_from), (by, "menus roll back")).await;
         let (number, revision) = (row.number, row.revision);
         match outcome {
             Ok((warnings, recorded)) => {

@@ -202,44 +202,7 @@ impl Metrics {
         sheet.tally_one("inputs", "Inputs numbered", view.board.seq.0);
         sheet.tally_one("inputs_ignored", "Inputs that made no sense where they arrived", view.board.ignored);
         sheet.tally_one("calls_broken", "Calls ended by a broken invariant: must stay 0", view.board.broken);
-        let f = view.figures;
-        sheet.tally(
-            "sip",
-            "What the node counted",
-            [
-                (by("what", "arrived"), real(f.arrived)),
-                (by("what", "no_port"), real(f.no_port)),
-                (by("what", "too_busy"), real(f.too_busy)),
-                (by("what", "half_open"), real(f.half_open)),
-                (by("what", "shut_out"), real(f.shut_out)),
-                (by("what", "barred"), real(f.barred)),
-                (by("what", "sdp_refused"), real(f.sdp_refused)),
-                (by("what", "keys_inband"), real(f.keys_inband)),
-                (by("what", "keys_twice"), real(f.keys_twice)),
-                (by("what", "keys_flooded"), real(f.keys_flooded)),
-                (by("what", "stray_events"), real(f.stray_events)),
-                (by("what", "reoffers_refused"), real(f.reoffers_refused)),
-                (by("what", "referrals_taken"), real(f.referrals_taken)),
-                (by("what", "referrals_refused"), real(f.referrals_refused)),
-                (by("what", "permits_used_up"), real(f.permits_used_up)),
-                (by("what", "replaces_refused"), real(f.replaces_refused)),
-                (by("what", "redirects_followed"), real(f.redirects_followed)),
-                (by("what", "redirects_refused"), real(f.redirects_refused)),
-                (by("what", "phones_silent"), real(f.phones_silent)),
-                (by("what", "phones_back"), real(f.phones_back)),
-                (by("what", "legs_asked"), real(f.legs_asked)),
-                (by("what", "legs_vanished"), real(f.legs_vanished)),
-                (by("what", "datagrams_unreachable"), real(read(&self.net.unreachable))),
-                (by("what", "failed_over"), real(f.failed_over)),
-                (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),
-                (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),
-                (by("what", "send_failures"), real(read(&self.net.send_failures))),
-                (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
-                (by("what", "connections_of_one_refused"), real(read(&self.net.connections_of_one_refused))),
-                (by("what", "connections_vanished"), real(read(&self.net.connections_vanished))),
-                (by("what", "handshake_failures"), real(read(&self.net.handshake_failures))),
-            ],
-        );
+        self.sip(sheet, view);
         user_agent(sheet, view);
         sheet.tally(
             "store",
@@ -288,6 +251,48 @@ impl Metrics {
             ("menus_refused", self.menus.told().refused.is_some()),
         ];
         all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
+    }
+
+    fn sip(&self, sheet: &mut Sheet, view: &NodeView) {
+        let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
+        let f = view.figures;
+        sheet.tally(
+            "sip",
+            "What the node counted",
+            [
+                (by("what", "arrived"), real(f.arrived)),
+                (by("what", "no_port"), real(f.no_port)),
+                (by("what", "too_busy"), real(f.too_busy)),
+                (by("what", "half_open"), real(f.half_open)),
+                (by("what", "shut_out"), real(f.shut_out)),
+                (by("what", "barred"), real(f.barred)),
+                (by("what", "sdp_refused"), real(f.sdp_refused)),
+                (by("what", "keys_inband"), real(f.keys_inband)),
+                (by("what", "keys_twice"), real(f.keys_twice)),
+                (by("what", "keys_flooded"), real(f.keys_flooded)),
+                (by("what", "stray_events"), real(f.stray_events)),
+                (by("what", "reoffers_refused"), real(f.reoffers_refused)),
+                (by("what", "referrals_taken"), real(f.referrals_taken)),
+                (by("what", "referrals_refused"), real(f.referrals_refused)),
+                (by("what", "permits_used_up"), real(f.permits_used_up)),
+                (by("what", "replaces_refused"), real(f.replaces_refused)),
+                (by("what", "redirects_followed"), real(f.redirects_followed)),
+                (by("what", "redirects_refused"), real(f.redirects_refused)),
+                (by("what", "phones_silent"), real(f.phones_silent)),
+                (by("what", "phones_back"), real(f.phones_back)),
+                (by("what", "legs_asked"), real(f.legs_asked)),
+                (by("what", "legs_vanished"), real(f.legs_vanished)),
+                (by("what", "datagrams_unreachable"), real(read(&self.net.unreachable))),
+                (by("what", "failed_over"), real(f.failed_over)),
+                (by("what", "datagrams_in"), real(read(&self.net.datagrams_in))),
+                (by("what", "datagrams_out"), real(read(&self.net.datagrams_out))),
+                (by("what", "send_failures"), real(read(&self.net.send_failures))),
+                (by("what", "connections_refused"), real(read(&self.net.connections_refused))),
+                (by("what", "connections_of_one_refused"), real(read(&self.net.connections_of_one_refused))),
+                (by("what", "connections_vanished"), real(read(&self.net.connections_vanished))),
+                (by("what", "handshake_failures"), real(read(&self.net.handshake_failures))),
+            ],
+        );
     }
 
     fn tape(&self, sheet: &mut Sheet) {

@@ -75,7 +75,7 @@ impl Town {
     }
 
     /// A turn of a conversation has come.
-    pub(super) fn turns(&mut self, now: Now, at: Instant, seat: Seat, number: u32, turn: Turn) {
+    pub(super) fn turns(&mut self, now: Now, at: Instant, (seat, number, turn): (Seat, u32, Turn)) {
         let Some(leg) = self.places.get(seat).filter(|leg| leg.turn == number) else { return };
         let Some(talk) = &leg.talk else { return };
         let (ender, caller) = (talk.ender, talk.caller);
@@ -156,7 +156,7 @@ impl Town {
             if n == 0 {
                 self.press(now, seat, *key);
             } else {
-                when = when + KEY_GAP;
+                when += KEY_GAP;
                 self.wish(when, Wish::Press(seat, *key));
             }
         }

@@ -362,7 +362,7 @@ impl Town {
             Wish::Redial(caller, tries) => self.call(now, at, caller, tries),
             Wish::Key(seat) => self.key(now, at, seat),
             Wish::Enough(seat) => self.enough(now, at, seat),
-            Wish::Turn(seat, number, turn) => self.turns(now, at, seat, number, turn),
+            Wish::Turn(seat, number, turn) => self.turns(now, at, (seat, number, turn)),
             Wish::Press(seat, key) => {
                 if self.places.get(seat).is_some() {
                     self.gauges.acted(late);

@@ -445,7 +445,7 @@ impl fmt::Display for Figures {
             write!(f, " {rule} {:.1} ({:+.1})", self.rmse(rule), self.bias(rule))?;
         }
         let share = |n: f64| 100.0 * n / self.words;
-        let (held, below, above) = (share(self.held), share(self.below), share(self.above));
+        let (held, below, above) = (100.0 * self.held(), share(self.below), share(self.above));
         write!(f, "; words hold {held:.1} % (below {below:.1}, above {above:.1})")?;
         write!(f, ", width {:.0} s, later {:.1} %", self.width / self.words, 100.0 * self.later())
     }

@@ -4,9 +4,9 @@
 //! Samples of a line are sorted by the formula and cut into bins of like ones; a bin is a knot. So callers who come after the
 //! batch was run are told from it too, and the formula goes on to see who is ahead now. In whole numbers, so that a tape
 //! holds it to the last bit.
-use super::super::estimate::float;
-use super::super::{Forecast, LineAhead};
+use crate::exchange::acd::estimate::float;
 use crate::exchange::acd::waiting::LineId;
+use crate::exchange::acd::{Forecast, LineAhead};
 
 /// Samples of one knot, at least.
 const KNOT: usize = 15;

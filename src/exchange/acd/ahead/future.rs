@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::agent::Duty;
-use super::super::estimate::{Estimator, Recent, float, formula};
-use super::super::order::CLASS_LAST;
-use super::super::timers::Timer;
-use super::super::waiting::LineId;
-use super::super::{Acd, AcdInput, AcdOutput, AgentWish, Forecast, Joining, RanAhead};
 use super::curve::{Sample, curve};
 use crate::base::{AgentId, AssignmentId, BatchId, CallId, Instant, Now, QueueId, Rng, TicketId};
 use crate::exchange::Cause;
+use crate::exchange::acd::agent::Duty;
+use crate::exchange::acd::estimate::{Estimator, Recent, float, formula};
+use crate::exchange::acd::order::CLASS_LAST;
+use crate::exchange::acd::timers::Timer;
+use crate::exchange::acd::waiting::LineId;
+use crate::exchange::acd::{Acd, AcdInput, AcdOutput, AgentWish, Forecast, Joining, RanAhead};
 
 /// Steps after which a batch begins no further future: 20 ms of CPU.
 const BUDGET: u32 = 10_000;
@@ -118,7 +118,7 @@ impl Futures {
             Some((id.clone(), m.until().filter(|until| *until > acd.now.mono && m.agent().signed_in())?))
         });
         let leaving = leaving.collect();
-        Self { batch, talks, coming, waiting, leaving, acd }
+        Self { batch, acd, talks, coming, waiting, leaving }
     }
 
     /// Runs as many futures as the budget allows, and says by what the formula's waits are to be multiplied.
@@ -378,7 +378,7 @@ impl<'f> Future<'f> {
             }
             Event::Arrival(i) => self.arrives(i),
             Event::Ready(agent) => {
-                let writes = |m: &super::super::roster::Member| *m.agent().duty() == Duty::WrapUp;
+                let writes = |m: &crate::exchange::acd::roster::Member| *m.agent().duty() == Duty::WrapUp;
                 if self.acd.roster.get(&agent).is_some_and(writes) {
                     self.input(AcdInput::Agent { agent, wish: AgentWish::Ready });
                 }
@@ -397,7 +397,7 @@ impl<'f> Future<'f> {
         let theta = self.acd.desks.get(&joining.queue).map_or(1.0 / 900.0, |d| d.measured.theta());
         self.input(AcdInput::Enter(joining));
         let soon = self.now.mono.since(self.begun) < NEWCOMERS.0 && self.newcomers < NEWCOMERS.1;
-        let seen = (soon && self.imagined % 2 == 0).then(|| self.seen(ticket)).flatten();
+        let seen = (soon && self.imagined.is_multiple_of(2)).then(|| self.seen(ticket)).flatten();
         if let Some((line, formula)) = seen {
             self.newcomers += 1;
             self.staying.insert(ticket, (line, formula, self.now.mono));

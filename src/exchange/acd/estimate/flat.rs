@@ -152,7 +152,9 @@ impl<T: Flat> Flat for Box<[T]> {
 
 impl<T: Flat, const N: usize> Flat for [T; N] {
     fn put(&self, out: &mut Vec<u8>) {
-        self.iter().for_each(|one| one.put(out));
+        for one in self {
+            one.put(out);
+        }
     }
     fn take(from: &mut &[u8]) -> Option<Self> {
         (0..N).map(|_| T::take(from)).collect::<Option<Vec<T>>>()?.try_into().ok()
