@@ -119,13 +119,15 @@ impl World {
     fn relay(&mut self, source: u64, packet: &Packet, ptime_ms: u32, lost: Option<u16>) -> Option<u16> {
         let length = ptime_ms * 8;
         let s = &mut self.sources[usize::try_from(source).unwrap()];
-        match packet.oddity {
+        // Nobody sees a jump whose packet is lost; two of them may lead back to where a late packet could come from.
+        let oddity = if packet.lost { Oddity::None } else { packet.oddity };
+        match oddity {
             Oddity::None => {}
             Oddity::NewSsrc => s.ssrc = s.ssrc.wrapping_add(1),
             Oddity::ClockJump(by) => s.timestamp = s.timestamp.wrapping_add(by),
             Oddity::NumbersJump(by) => s.sequence = s.sequence.wrapping_add(by),
         }
-        let lost = if packet.oddity == Oddity::None { lost } else { None };
+        let lost = if oddity == Oddity::None { lost } else { None };
         let Source { ssrc, sequence, timestamp } = *s;
         s.sequence = sequence.wrapping_add(1);
         s.timestamp = timestamp.wrapping_add(length);
