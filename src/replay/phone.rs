@@ -87,7 +87,7 @@ impl PhoneSettings {
 }
 
 /// Another one for each phone: two with the same Call-IDs would look like one that repeats itself.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let mut bytes = [0; 8];
     // Without chance from the system phones still differ within the process.

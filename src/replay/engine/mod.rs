@@ -21,6 +21,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::base::{Instant, Now, Rng};
 use crate::io::Clock;
+use crate::replay::phone::fresh_seed;
 use crate::rtp::{Packet, is_rtcp};
 use crate::sip::{
     Destination, Listener, ListenerId, ListenerTransport, SipEvent, UserAgent, UserAgentSettings,
@@ -105,7 +106,8 @@ impl Engine {
         format!("hotline-{name}").clone_into(&mut ua.server_name);
         let clock = Clock::start();
         let mut engine = Self {
-            sip: UserAgent::new(ua, &rng.fork("sip")),
+            // Not from the seed of what is played: who plays it once more must not look like one who repeats himself.
+            sip: UserAgent::new(ua, &Rng::from_number(fresh_seed())),
             local,
             tap: None,
             gate: Gate::new(rng.fork("gate")),
