@@ -320,7 +320,10 @@ fn prepare(folder: &Path, agents: usize) {
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("menus");
     for file in std::fs::read_dir(shipped).unwrap() {
         let file = file.unwrap();
-        std::fs::copy(file.path(), menus.join(file.file_name())).unwrap();
+        // Beside the menus there is a folder of schemas, for editors.
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), menus.join(file.file_name())).unwrap();
+        }
     }
     let add = |name: &str, text: &str| {
         let mut file = std::fs::File::options().append(true).create(true).open(menus.join(name)).unwrap();
