@@ -144,3 +144,35 @@ fn the_page_shows_calls_in_menu_queue_and_talk_and_no_name_is_markup() {
     assert_eq!(dom.matches("<script").count(), 1, "{dom}");
     assert!(!dom.contains("<img"), "{dom}");
 }
+
+/// What a browser makes of a report in a file, one that stands on its own: its DOM. Its picture is of no empty page, and is kept where
+/// `HOTLINE_SCREENSHOTS` says.
+pub(crate) fn drawn(html: &Path, height: u32) -> String {
+    let (url, folder) = (format!("file://{}", html.display()), html.parent().unwrap());
+    let shot = html.with_extension("png");
+    let dom = runtime().block_on(async {
+        let mut browser = Browser::start(&folder.join("profile"), &folder.join("dom"), &url, &["--dump-dom"]);
+        browser.ended().await;
+        let task = [format!("--screenshot={}", shot.display()), format!("--window-size=1200,{height}")];
+        let task: Vec<&str> = task.iter().map(String::as_str).collect();
+        let mut browser = Browser::start(&folder.join("shots"), &folder.join("out"), &url, &task);
+        browser.ended().await;
+        std::fs::read_to_string(folder.join("dom")).unwrap()
+    });
+    let bytes = std::fs::read(&shot).unwrap();
+    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
+    // An empty page of this size takes a few kilobytes.
+    assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
+    if let Some(shots) = std::env::var_os("HOTLINE_SCREENSHOTS") {
+        std::fs::copy(&shot, Path::new(&shots).join(shot.file_name().unwrap())).unwrap();
+    }
+    dom
+}
+
+/// A picture of a report, which has one.
+pub(crate) fn figure<'a>(dom: &'a str, picture: &str) -> &'a str {
+    let figure = dom.split(&format!("<figure id=\"{picture}\">")).nth(1);
+    let figure = figure.and_then(|f| f.split("</figure>").next()).unwrap_or_else(|| panic!("no {picture}"));
+    assert!(figure.contains("<svg"), "{picture}");
+    figure
+}

@@ -1,6 +1,5 @@
 //! What happens in the middle of played conversations: third parties who are brought in, phones that pass callers on or are
 //! gone, packets that are lost; and that the simulation decides the same about each caller. The report, in a real browser.
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +8,24 @@ use hotline::exchange::{Cause, Fact};
 use hotline::replay::day::{DayReport, DaySettings, PartyLine, page, play};
 use hotline::sim::Scenario;
 
-use crate::house::{House, runtime, scratch};
-use crate::page::{Browser, rows};
+use crate::house::{House, scratch};
+use crate::page::{drawn, figure, rows};
 use crate::replay::{decided, milestones, recorded, say_how_far_apart, scenario_with, simulated, v4};
 
 const SEED: u64 = 3;
 /// All callers of these scenarios: what they want does not change, when they come does.
 const LOG: &str = "service,menu_entered_s,queue_joined_s,queue_wait_s,outcome,talk_s\n";
 
-/// Four callers for one agent, who asks a third party about each.
-const CONSULTS: &str = r#"
-title  = "A third party in each talk"
+/// A scene of callers from a log who ask about their accounts: its title, how long it lasts, and who else is in it.
+macro_rules! about_accounts {
+    ($title:literal, $lasts:literal, $others:literal) => {
+        concat!(
+            "title = \"",
+            $title,
+            "\"\nlasts = \"",
+            $lasts,
+            r#""
 begins = "2026-11-10T10:00+08:00"
-lasts  = "2m"
 
 [arrivals.log]
 file    = "calls.csv"
@@ -33,7 +37,17 @@ number   = "95188"
 keys     = ["1", "3"]
 think    = "1s"
 patience = "3m"
+"#,
+            $others
+        )
+    };
+}
 
+/// Four callers for one agent, who asks a third party about each.
+const CONSULTS: &str = about_accounts!(
+    "A third party in each talk",
+    "2m",
+    r#"
 [agents.desk]
 ids      = ["8001"]
 pick_up  = "1s"
@@ -45,25 +59,14 @@ pick_up  = "1s"
 private  = "2s"
 together = "2s"
 holds    = { chance = 100, lasts = "1s" }
-"#;
+"#
+);
 
 /// A phone that passes its callers on, a look-up that is slow.
-const PASSES: &str = r#"
-title  = "Passed on"
-begins = "2026-11-10T10:00+08:00"
-lasts  = "2m"
-
-[arrivals.log]
-file    = "calls.csv"
-classes = { A = "account" }
-
-[callers.account]
-share    = 1
-number   = "95188"
-keys     = ["1", "3"]
-think    = "1s"
-patience = "3m"
-
+const PASSES: &str = about_accounts!(
+    "Passed on",
+    "2m",
+    r#"
 [agents.desk]
 ids     = ["8001", "8003"]
 pick_up = "1s"
@@ -84,25 +87,14 @@ to      = "queue complaints"
 when  = "10:01-10:02"
 kind  = "slow-look-up"
 delay = "8s"
-"#;
+"#
+);
 
 /// A phone that is gone in mid-sentence.
-const VANISHES: &str = r#"
-title  = "Gone in mid-sentence"
-begins = "2026-11-10T10:00+08:00"
-lasts  = "3m"
-
-[arrivals.log]
-file    = "calls.csv"
-classes = { A = "account" }
-
-[callers.account]
-share    = 1
-number   = "95188"
-keys     = ["1", "3"]
-think    = "1s"
-patience = "3m"
-
+const VANISHES: &str = about_accounts!(
+    "Gone in mid-sentence",
+    "3m",
+    r#"
 [agents.gone]
 ids     = ["8001"]
 pick_up = "1s"
@@ -118,7 +110,8 @@ when  = "10:01-10:02"
 kind  = "agents-vanish"
 group = "gone"
 count = 1
-"#;
+"#
+);
 
 /// A tenth of everything is lost.
 const LOSES: &str = r#"
@@ -235,18 +228,9 @@ fn as_json(report: &DayReport) {
 
 fn in_a_browser(report: &DayReport) {
     let folder = scratch();
-    let html = folder.join("day.html");
+    let html = folder.join("replay.html");
     std::fs::write(&html, page(report, None)).unwrap();
-    let (url, shot) = (format!("file://{}", html.display()), folder.join("shot.png"));
-    let dom = runtime().block_on(async {
-        let mut browser = Browser::start(&folder.join("profile"), &folder.join("dom"), &url, &["--dump-dom"]);
-        browser.ended().await;
-        let task = [format!("--screenshot={}", shot.display()), "--window-size=1200,2400".to_owned()];
-        let task: Vec<&str> = task.iter().map(String::as_str).collect();
-        let mut browser = Browser::start(&folder.join("shots"), &folder.join("out"), &url, &task);
-        browser.ended().await;
-        std::fs::read_to_string(folder.join("dom")).unwrap()
-    });
+    let dom = drawn(&html, 2_400);
     let times = rows(&dom, "times");
     let count = |name: &str| {
         let row = times.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("no {name} in {times:?}"));
@@ -255,24 +239,11 @@ fn in_a_browser(report: &DayReport) {
     assert_eq!(count("agent free to ringing"), report.free_to_ringing.count);
     assert_eq!(count("join to all three hearing"), report.join_to_three_way.count);
     for picture in ["over-time", "slowest", "quantiles"] {
-        let figure = dom.split(&format!("<figure id=\"{picture}\">")).nth(1);
-        let figure =
-            figure.and_then(|f| f.split("</figure>").next()).unwrap_or_else(|| panic!("no {picture}"));
+        let figure = figure(&dom, picture);
         let drawn = figure.matches("<path").count() + figure.matches("<polyline").count();
-        assert!(figure.contains("<svg") && drawn >= 2, "{picture}: {drawn} lines");
-    }
-    looks_drawn(&shot);
-    if let Some(shots) = std::env::var_os("HOTLINE_SCREENSHOTS") {
-        std::fs::copy(&shot, Path::new(&shots).join("replay.png")).unwrap();
+        assert!(drawn >= 2, "{picture}: {drawn} lines");
     }
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// A picture of an empty page of this size takes a few kilobytes.
-fn looks_drawn(shot: &Path) {
-    let bytes = std::fs::read(shot).unwrap();
-    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-    assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! `hotline simulate` as ops run it: what it prints, its exit status, and its report in a real browser.
-use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::house::{runtime, scratch};
-use crate::page::{Browser, rows};
+use crate::house::scratch;
+use crate::page::{drawn, figure, rows};
 
 fn simulate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hotline")).arg("simulate").args(arguments).output().unwrap()
@@ -67,41 +66,18 @@ fn the_report_is_one_file_that_a_browser_draws_without_a_script() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(&html).unwrap();
     assert!(!text.contains("<script") && !text.contains("http://") && !text.contains("https://"));
-    let url = format!("file://{}", html.display());
-    let shot = folder.join("shot.png");
-    let dom = runtime().block_on(async {
-        let mut browser = Browser::start(&folder.join("profile"), &folder.join("dom"), &url, &["--dump-dom"]);
-        browser.ended().await;
-        let task = [format!("--screenshot={}", shot.display()), "--window-size=1200,3600".to_owned()];
-        let task: Vec<&str> = task.iter().map(String::as_str).collect();
-        let mut browser = Browser::start(&folder.join("shots"), &folder.join("out"), &url, &task);
-        browser.ended().await;
-        std::fs::read_to_string(folder.join("dom")).unwrap()
-    });
+    let dom = drawn(&html, 3_600);
     let compared = rows(&dom, "compared");
     assert!(compared.len() >= 5 && compared[0][0] == "service level", "{compared:?}");
     assert!(rows(&dom, "queues").iter().any(|row| row[0] == "account"), "{:?}", rows(&dom, "queues"));
     for picture in ["waits", "service-level", "staffing", "abandonment", "told-true", "keys"] {
-        let figure =
-            dom.split(&format!("<figure id=\"{picture}\">")).nth(1).unwrap_or_else(|| panic!("no {picture}"));
-        let figure = figure.split("</figure>").next().unwrap();
+        let figure = figure(&dom, picture);
         let drawn = figure.matches("<path").count()
             + figure.matches("<rect").count()
             + figure.matches("<line").count();
-        assert!(figure.contains("<svg") && drawn > 6, "{picture}: {drawn} marks");
-    }
-    looks_drawn(&shot);
-    if let Some(shots) = std::env::var_os("HOTLINE_SCREENSHOTS") {
-        std::fs::copy(&shot, Path::new(&shots).join("day.png")).unwrap();
+        assert!(drawn > 6, "{picture}: {drawn} marks");
     }
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// A picture of an empty page of this size takes a few kilobytes.
-fn looks_drawn(shot: &Path) {
-    let bytes = std::fs::read(shot).unwrap();
-    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-    assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
 }
 
 #[test]
