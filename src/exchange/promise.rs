@@ -3,7 +3,8 @@
 //! A promise is kept when he is served by its upper end, late when he still waits then, whether he is served later or
 //! not, and broken when he left before, for whatever cause: a stop of the server breaks it too.
 //!
-//! Invariant: each range that was said has exactly one [`Promised`], when its place in line is over.
+//! Invariant: each range that was said, of the first [`REMEMBERED`] of a place, has exactly one [`Promised`], when its place
+//! in line is over.
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -254,7 +254,7 @@ impl Ringing {
 
     /// The caller, in that very step, hears the agent and nothing else.
     fn connect(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
-        let Self { place, assignment, agent } = self;
+        let Self { mut place, assignment, agent } = self;
         case.parties.hush(Role::Caller, step);
         case.timers.stop(Timer::RingLimit);
         case.timers.stop(Timer::WaitLimit);
@@ -263,6 +263,8 @@ impl Ringing {
         let waited = case.waited(step.at());
         step.note(Fact::Connected { call: case.id, assignment, agent: agent.clone(), waited });
         place.promises_over(None, case, step);
+        // Should the Acd take the answer back, he waits here again: these are over all the same.
+        place.promises = Promises::default();
         case.way.agent = Some(agent.clone());
         case.way.prefer = None;
         Stage::Talking(Talking::new(Talk::new(place, assignment, agent, step.at())))

@@ -104,7 +104,8 @@ impl Acd {
         if change.after.ready.is_some() && change.before.ready.is_none() {
             self.freed.insert(id.clone());
         }
-        if change.after.signed_in != change.before.signed_in {
+        let is_past = self.roster.get(id).and_then(Member::until).is_some_and(|until| until <= self.now.mono);
+        if is_past || change.after.signed_in != change.before.signed_in {
             self.note_shift(id);
         }
         if change.before.at_work && !change.after.at_work {
@@ -115,7 +116,7 @@ impl Acd {
         }
     }
 
-    /// He came or went, or his hours are others: when his shift ends.
+    /// He came or went, his hours are others, or one of several stretches is over: when his shift ends.
     pub(super) fn note_shift(&mut self, id: &AgentId) {
         let Some(member) = self.roster.get(id) else { return };
         let ends = if member.agent().signed_in() { member.plan().shifts.until(self.now.utc) } else { None };

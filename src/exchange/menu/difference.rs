@@ -59,7 +59,8 @@ pub enum Became {
 /// Something that came, went or is otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangedThing {
-    /// `menu`, `number`, `queue`, `hours`, `agent`, `third party`, `scheduled change`, `prompt`, `codes and keys of agents`.
+    /// `menu`, `number`, `queue`, `hours`, `agent`, `third party`, `scheduled change`, `prompt`,
+    /// `codes` (of agents: with their keys, shifts, and the queue behind 0).
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -119,7 +120,10 @@ pub fn difference(before: Side<'_>, after: Side<'_>) -> Difference {
             part("timezone", &hours.zone.name()),
         ]
     });
-    compare(&mut things, "agent", &old.acd.agents, &new.acd.agents, |a| vec![part("all", a)]);
+    compare(&mut things, "agent", &old.acd.agents, &new.acd.agents, |a| {
+        // His hours are told as hours.
+        vec![part("all", &(&a.alias, &a.skills, &a.languages, a.unanswered_max))]
+    });
     compare(&mut things, "third party", &old.directory, &new.directory, |p| vec![part("all", p)]);
     let schedule = |set: &MenuSet| -> BTreeMap<String, super::Change> {
         set.schedule.iter().map(|change| (change.name.clone(), change.clone())).collect()

@@ -121,7 +121,9 @@ impl Acd {
         let waited_for = group.asked.is_some_and(|(_, at)| now < at + PATIENCE);
         if beyond && !waited_for && now >= group.next {
             let scene = self.scene(first);
-            let fresh = group.known.is_some_and(|at| now < at + FRESH) && scene.is_like(&group.scene);
+            // The scene is that of the batch asked for last: one that never came says nothing of the one that did.
+            let came = group.asked.is_none() && group.known.is_some_and(|at| now < at + FRESH);
+            let fresh = came && scene.is_like(&group.scene);
             if scene.waiting >= 2 && scene.agents > 0 && !fresh {
                 self.ahead.last = self.ahead.last.next();
                 (group.asked, group.scene, group.next) = (Some((self.ahead.last, now)), scene, now + APART);
