@@ -24,7 +24,7 @@ fn main() {
         PromptTexts::read("manifest.toml", &embedded::manifest(&Place::BuiltIn).expect("is built in"));
     let menu_files = embedded::menus(&Place::BuiltIn).expect("are built in");
     let (menus, _) = MenuSet::load(&menu_files, &texts.known()).expect("the shipped menus are clean");
-    let lengths = Arc::new(PromptLengths::read(&embedded::lengths(&Place::BuiltIn)));
+    let lengths = Arc::new(PromptLengths::read(&embedded::manifest_lock(&Place::BuiltIn)));
     let plan = Plan::new(Arc::new(scenario), &menus, lengths, &files).expect("they fit each other");
     let begun = support::cpu_ns();
     let report = Day::new(plan, 1).run(|_| {}, |_| {});

@@ -1,5 +1,4 @@
 //! `hotline banner`: shows, puts on and takes off what callers are told while something is wrong.
-#![expect(clippy::print_stderr, reason = "a command's output")]
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,8 +9,8 @@ use hotline::exchange::BannerWish;
 use hotline::io::socket::{Answer, Question};
 use serde_json::Value;
 
-use super::ask::Running;
-use super::terminal::{printable, printable_lines};
+use super::ask::{Running, fail};
+use super::terminal::printable;
 
 /// The emergency banner of the running server; without `on` or `off`, the one that is on.
 #[derive(Debug, Args)]
@@ -92,11 +91,6 @@ impl Banner {
             Ok(_) => fail("the server answered something else"),
         }
     }
-}
-
-fn fail(why: &str) -> ExitCode {
-    eprintln!("hotline banner: {}", printable_lines(why));
-    ExitCode::from(1)
 }
 
 /// For people.

@@ -220,7 +220,7 @@ impl Simulate {
         let menu_files = embedded::menus(&Place::of(self.menus.as_deref()))?;
         let (menus, _) = MenuSet::load(&menu_files, &words.known())
             .map_err(|found| Wrong::Found(found, menu_files.clone()))?;
-        let lengths = Arc::new(PromptLengths::read(&embedded::lengths(&audio)));
+        let lengths = Arc::new(PromptLengths::read(&embedded::manifest_lock(&audio)));
         Plan::new(Arc::new(scenario), &menus, lengths, &texts).map_err(wrong)
     }
 }
@@ -261,7 +261,7 @@ pub(super) fn compare_menus(
     let (name, files) = files(scenario).map_err(|e| format!("{e:#}"))?;
     let shown = |found: Vec<Diagnostic>| render(&found, &files, std::io::stderr().is_terminal());
     let (scenario, _) = Scenario::read(&files, &name, &[]).map_err(shown)?;
-    let lengths = Arc::new(PromptLengths::read(&embedded::lengths(&Place::of(audio))));
+    let lengths = Arc::new(PromptLengths::read(&embedded::manifest_lock(&Place::of(audio))));
     let scenario = Arc::new(scenario);
     let plan = |menus| Plan::new(Arc::clone(&scenario), menus, Arc::clone(&lengths), &files).map_err(shown);
     let (base, changed) = (plan(before)?, plan(after)?);

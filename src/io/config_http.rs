@@ -150,7 +150,7 @@ fn name(findings: &mut Findings<'_>, w: Word<'_>, before: &[TokenSettings]) -> O
         findings.error("HL0105", w.place, message).help("letters, digits and - _ . @, at most 40");
         return None;
     }
-    if before.iter().any(|t| t.name == w.text) {
+    if OWN_NAMES.contains(&w.text) || before.iter().any(|t| t.name == w.text) {
         findings.error("HL0505", w.place, format!("there is a token `{}` already", w.text));
         return None;
     }
@@ -161,6 +161,9 @@ fn right(findings: &mut Findings<'_>, w: Word<'_>) -> Option<Right> {
     let known = [Right::Read, Right::Menus, Right::Banner].map(|r| (r.as_str(), r));
     one_of(findings, w, "nothing that a token may do", &known)
 }
+
+/// Who is meant where no token of the list was shown: the single token, a reader on loopback, and nobody.
+const OWN_NAMES: [&str; 3] = ["token", "loopback", "nobody"];
 
 /// `sha256:` and 64 hexadecimal digits.
 fn hash(findings: &mut Findings<'_>, w: Word<'_>) -> Option<[u8; 32]> {
@@ -173,7 +176,8 @@ fn hash(findings: &mut Findings<'_>, w: Word<'_>) -> Option<[u8; 32]> {
     read
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// The 32 bytes of 64 hexadecimal digits.
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }

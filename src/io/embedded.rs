@@ -28,16 +28,6 @@ pub fn scenarios() -> BTreeMap<String, String> {
     files.filter_map(|name| Some((name.to_string(), text(Scenarios::get(&name)?.data)))).collect()
 }
 
-/// How long each prompt is: what `cargo xtask voice` wrote beside the manifest; empty if nobody did.
-pub fn lengths(place: &Place) -> String {
-    match place {
-        Place::Folder(folder) => {
-            menu_files::read_text(&folder.join("manifest.lock.toml")).unwrap_or_default()
-        }
-        Place::BuiltIn => Audio::get("manifest.lock.toml").map(|f| text(f.data)).unwrap_or_default(),
-    }
-}
-
 /// Where menus come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -169,7 +159,7 @@ pub fn each_sound(
     }
 }
 
-/// The list of what was recorded; empty where there is none.
+/// The list of what was recorded, and how long each prompt is: what `cargo xtask voice` wrote beside the manifest; empty where there is none.
 pub fn manifest_lock(place: &Place) -> String {
     const NAME: &str = "manifest.lock.toml";
     match place {

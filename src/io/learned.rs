@@ -3,8 +3,8 @@
 //!
 //! Invariant: nobody waits for it. A file that is damaged, too large, or of another version is left alone, said and counted:
 //! the queues then learn anew.
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::base::Instant;
 use crate::exchange::acd::Lessons;
+use crate::io::whole::write_whole;
 
 /// The largest file, in bytes. A queue that has had thousands of waits has two MiB.
 const FILE_MAX: u64 = 256 << 20;
@@ -115,16 +116,10 @@ fn keep(from: &Receiver<Lessons>, path: &Path, figures: &LearnedFigures) {
 
 /// Beside it first, then in its place.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     if bytes.len() as u64 > FILE_MAX {
         return Err(io::Error::other(format!("{} bytes are more than {FILE_MAX}", bytes.len())));
     }
-    let beside = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    write_whole(path, bytes)
 }
 
 /// What the run before learned; nothing, at a first start or when it cannot be used.
@@ -157,6 +152,8 @@ fn read_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Most files that a set may have.
-const FILES_MAX: usize = 1_000;
+pub(super) const FILES_MAX: usize = 1_000;
 /// Largest file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 

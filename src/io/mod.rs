@@ -40,6 +40,7 @@ mod tape;
 mod telemetry;
 mod tls;
 mod vault;
+mod whole;
 
 pub use clock::Clock;
 pub use config::Settings;

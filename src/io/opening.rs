@@ -200,11 +200,6 @@ fn metrics_of(
     Arc::new(Metrics::new((net.figures(), tls), Arc::clone(media.counters()), disk, menus))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 /// All that the switchboard hangs on but its inputs.
 fn tape_opening(
     ready: &Ready,
@@ -224,7 +219,7 @@ fn tape_opening(
         manifest,
         restored_at,
         ledger: ledger.clone(),
-        lessons: hex(&lessons.encode()),
+        lessons: super::menus::hex(&lessons.encode()),
     }
 }
 

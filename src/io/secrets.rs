@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::base::{AgentId, Rng};
+use crate::io::whole::write_whole;
 
 /// A secret text. `{:?}` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -145,17 +145,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretError> {
 fn write(path: &Path, all: &BTreeMap<String, String>) -> Result<(), SecretError> {
     let fail = |source| SecretError::File { path: path.display().to_string(), source };
     let text = serde_json::to_string_pretty(all).map_err(|e| fail(io::Error::other(e)))?;
-    let beside = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(fail)?;
-    io::Write::write_all(&mut file, text.as_bytes()).map_err(fail)?;
-    file.sync_all().map_err(fail)?;
-    std::fs::rename(&beside, path).map_err(fail)
+    write_whole(path, text.as_bytes()).map_err(fail)
 }
 
 #[cfg(test)]

@@ -259,15 +259,6 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
     if settings.tape.is_none() {
         sources.clear();
     }
-    for (id, party) in &menus.directory {
-        if let Some(trunk) = party.trunks.iter().find(|t| !settings.trunks.contains_key(*t)) {
-            let known: Vec<&str> = settings.trunks.keys().map(TrunkId::as_str).collect();
-            return Err(StartError::Settings(format!(
-                "directory.toml: {id} is called over the trunk `{trunk}`, which hotline.toml does not have (it has: {})",
-                known.join(", ")
-            )));
-        }
-    }
     make_folder(&settings.store)?;
     let agents: Vec<AgentId> = menus.acd.agents.keys().cloned().collect();
     let secrets = secrets::agents(&settings.store.join("secrets.json"), &agents, &mut rng.fork("passwords"))?;

@@ -126,6 +126,7 @@ impl Caller {
 impl Office {
     /// Notes a deed. `Ok`: it is on disk, and may be answered with success. `Err`: the answer to give.
     pub(super) async fn audit(&self, deed: Deed) -> Result<(), Response> {
+        let deed = deed.cut();
         tracing::info!(
             who = deed.who,
             from = deed.from,

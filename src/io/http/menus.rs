@@ -88,7 +88,7 @@ fn not_read(e: &JsonRejection) -> Response {
     refusal(status, e.body_text())
 }
 
-/// Has it done and answers. What the workshop does not note is noted here.
+/// Has it done and answers. What was not tried is noted here; the workshop notes what it installs and refuses.
 async fn done(office: &Office, (caller, what): (&Caller, &str), job: Job) -> Response {
     let outcome = match office.menus.order(job).await {
         Ok(outcome) => outcome,

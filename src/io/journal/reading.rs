@@ -51,7 +51,12 @@ impl Found {
         let before = self.entries;
         // A run begins above every number that was used, of which the journal may not have the last.
         let first = notes.range(self.ledger.seq().next()..).next();
-        let begins = first.filter(|(_, entry)| matches!(entry.what, Happening::Installed { .. }));
+        let begins = first.filter(|(seq, entry)| {
+            // Menus are installed in the middle of a run, too: what begins one is followed by a restart.
+            let restarts = |e: &crate::exchange::Entry| matches!(e.what, Happening::Restarted);
+            let is_first = self.ledger.seq() == Seq(0) || notes.get(&seq.next()).is_some_and(restarts);
+            matches!(entry.what, Happening::Installed { .. }) && is_first
+        });
         let mut next = begins.map_or(self.ledger.seq().next(), |(seq, _)| *seq);
         while let Some(entry) = notes.remove(&next) {
             next = next.next();

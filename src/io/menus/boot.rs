@@ -1,5 +1,6 @@
 //! Which set a start begins with: that of the files; or the one that was made to hold apart from them, while they are as
-//! they were then; or, when the files have mistakes or are gone, the one that held last. Only a first start fails.
+//! they were then; or, when the files cannot be loaded or are gone, the one that held last. Only a first start fails. Sounds are
+//! not listened to and ways not walked at a start: a set that only these would refuse holds, once it was put there while nobody looked.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::keeper::Keeper;
 use super::sounds::Sounds;
 use super::source::{Good, Source};
 use super::stamps::{self, Stamps};
+use crate::base::TrunkId;
 use crate::exchange::menu::{MenuSet, render};
 use crate::io::Settings;
 use crate::io::embedded::Place;
@@ -73,7 +75,8 @@ pub(in crate::io) fn boot(settings: &Settings) -> Result<Boot, StartError> {
     let files_revision = read.as_ref().ok().map(Source::revision);
     let mut told = String::new();
     let mut refused = None;
-    let apart = kept_apart(&keeper, files_revision.as_deref(), &mut sounds);
+    let trunks: Vec<TrunkId> = settings.trunks.keys().cloned().collect();
+    let apart = kept_apart(&keeper, files_revision.as_deref(), (&mut sounds, &trunks));
     let is_apart = apart.is_some();
     let (source, good, number) = match apart {
         Some((number, source, good)) => {
@@ -84,10 +87,11 @@ pub(in crate::io) fn boot(settings: &Settings) -> Result<Boot, StartError> {
             );
             (source, good, Some(number))
         }
-        None => match of_files(read, &places.0) {
+        None => match of_files(read, &places.0, &trunks) {
             Ok((source, good)) => (source, good, None),
             Err(error) => {
-                let Some((number, source, good)) = held_last(&keeper, &mut sounds) else { return Err(error) };
+                let held = held_last(&keeper, (&mut sounds, &trunks));
+                let Some((number, source, good)) = held else { return Err(error) };
                 told =
                     format!("menus: set {number} ({}), which held last, holds: {error}\n", source.revision());
                 refused = Some(error.to_string().lines().take(20).map(str::to_owned).collect());
@@ -122,9 +126,13 @@ pub(in crate::io) fn boot(settings: &Settings) -> Result<Boot, StartError> {
     Ok(Boot { set, library, warnings: told, texts, bench })
 }
 
-fn of_files(read: Result<Source, MenuFilesError>, place: &Place) -> Result<(Source, Good), StartError> {
+fn of_files(
+    read: Result<Source, MenuFilesError>,
+    place: &Place,
+    trunks: &[TrunkId],
+) -> Result<(Source, Good), StartError> {
     let source = read?;
-    match source.glance() {
+    match source.glance_for(trunks) {
         Ok(good) => Ok((source, good)),
         Err(found) => {
             let text = render(&found, &source.files(), false);
@@ -134,20 +142,25 @@ fn of_files(read: Result<Source, MenuFilesError>, place: &Place) -> Result<(Sour
 }
 
 /// The set that was made to hold apart from the files, while they are what they were then, or cannot be read.
-fn kept_apart(keeper: &Keeper, files: Option<&str>, sounds: &mut Sounds) -> Option<(u64, Source, Good)> {
+fn kept_apart(
+    keeper: &Keeper,
+    files: Option<&str>,
+    with: (&mut Sounds, &[TrunkId]),
+) -> Option<(u64, Source, Good)> {
     let from = keeper.current()?.apart_from.as_deref()?;
     if files.is_some_and(|files| files != from) {
         return None;
     }
-    held_last(keeper, sounds)
+    held_last(keeper, with)
 }
 
-fn held_last(keeper: &Keeper, sounds: &mut Sounds) -> Option<(u64, Source, Good)> {
+fn held_last(keeper: &Keeper, (sounds, trunks): (&mut Sounds, &[TrunkId])) -> Option<(u64, Source, Good)> {
     let number = keeper.current()?.number;
     let loaded = load(keeper, number, sounds);
     let source =
         loaded.inspect_err(|error| tracing::error!(number, %error, "a kept set cannot be read")).ok()?;
-    let good = source.glance().inspect_err(|_| tracing::error!(number, "a kept set has mistakes")).ok()?;
+    let good = source.glance_for(trunks);
+    let good = good.inspect_err(|_| tracing::error!(number, "a kept set has mistakes")).ok()?;
     Some((number, source, good))
 }
 

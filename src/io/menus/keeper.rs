@@ -4,16 +4,18 @@
 //! Invariants: a file is whole or not there (written beside, synced, renamed), so a kill at any moment leaves the sets
 //! before it; no name that people gave is ever part of a path: files are called by numbers and digests.
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::sounds::{Digest, SoundFiles, SoundPlace, hex};
 use super::source::Source;
+use crate::io::config_http::unhex;
 use crate::io::embedded::Place;
+use crate::io::whole::write_whole;
 
 /// So many sets are kept, and the one that holds.
 pub(in crate::io) const KEPT: usize = 20;
@@ -25,7 +27,7 @@ const SET_BYTES: u64 = 64 << 20;
 /// A kept set, but for what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::io) struct Row {
-    /// From 1, never used twice.
+    /// From 1, never used twice by sets that held.
     pub number: u64,
     /// The set's revision.
     pub revision: String,
@@ -67,33 +69,8 @@ pub(in crate::io) struct Keeper {
     current: Option<Current>,
 }
 
-/// Writes a file whole or not at all, and to the disk.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if let Err(e) = written.and_then(|()| fs::rename(&beside, path)) {
-        // On a full disk the half of it takes room for nothing.
-        fs::remove_file(&beside).ok();
-        return Err(e);
-    }
-    path.parent().map_or_else(|| Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 fn bad(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.into())
-}
-
-fn digest(text: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 /// What a set changes of another, in lines: files and sounds that are new, gone or others.
@@ -192,7 +169,7 @@ impl Keeper {
             None => (SoundFiles::new(), SoundPlace::Given(Place::BuiltIn)),
             Some(named) => {
                 let files = named.into_iter().map(|(key, hex)| {
-                    let digest = digest(&hex).ok_or_else(|| "it was not kept".to_owned());
+                    let digest = unhex(&hex).ok_or_else(|| "it was not kept".to_owned());
                     (key, digest)
                 });
                 (files.collect(), SoundPlace::Kept(self.sounds()))
@@ -257,7 +234,7 @@ impl Keeper {
         let holds = self.current.as_ref().map_or(0, |c| c.number);
         let mut sizes = self.sound_sizes();
         loop {
-            let wanted = self.wanted_sounds();
+            let Ok(wanted) = self.wanted_sounds() else { return };
             for (name, _) in sizes.iter().filter(|(name, _)| !wanted.contains(*name)) {
                 fs::remove_file(self.sounds().join(name)).ok();
             }
@@ -277,9 +254,14 @@ impl Keeper {
         named.collect()
     }
 
-    fn wanted_sounds(&self) -> BTreeSet<String> {
-        let kept = self.rows.iter().filter_map(|row| read_set(&self.path(row.number)).ok());
-        kept.filter_map(|kept| kept.sounds).flat_map(BTreeMap::into_values).collect()
+    /// What the kept sets sound like. A set that cannot be read now may have any of them.
+    fn wanted_sounds(&self) -> io::Result<BTreeSet<String>> {
+        let mut wanted = BTreeSet::new();
+        for row in &self.rows {
+            let sounds = read_set(&self.path(row.number))?.sounds;
+            wanted.extend(sounds.into_iter().flat_map(BTreeMap::into_values));
+        }
+        Ok(wanted)
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) use boot::{Bench, Boot, boot};
 pub(super) use figures::{MenuFigures, MenusTold};
 pub use orders::Files;
 pub(super) use orders::{By, Job, MenuDesk, Outcome};
+pub(super) use sounds::hex;
 pub use sounds::{lengths, listen};
 pub use source::revision;
 pub(super) use workshop::Workshop;

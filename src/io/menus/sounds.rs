@@ -24,7 +24,8 @@ pub(in crate::io) type Digest = [u8; 32];
 
 /// In small hexadecimal digits: what a kept file is called.
 pub(in crate::io) fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The SHA-256 of `bytes`.

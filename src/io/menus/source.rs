@@ -145,6 +145,13 @@ impl Source {
         Ok(Good { set: MenuSet { revision: self.revision(), ..reading.set }, warnings: found })
     }
 
+    /// The same for a server that has these trunks.
+    pub(super) fn glance_for(&self, trunks: &[TrunkId]) -> Result<Good, Vec<Diagnostic>> {
+        let good = self.glance()?;
+        let wrong = self.unknown_trunks(&good.set, Some(trunks));
+        if wrong.is_empty() { Ok(good) } else { Err(wrong) }
+    }
+
     fn unknown_trunks(&self, set: &MenuSet, trunks: KnownTrunks<'_>) -> Vec<Diagnostic> {
         let mut findings = Findings::new(&self.menus);
         for (id, party) in &set.directory {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::io::embedded::{self, Place};
 use crate::io::menu_files;
 
-/// Most files looked at in one folder: beyond, a set is refused when it is read.
+/// Most files looked at in one folder: changes of others are not seen. Menus are refused long before.
 const FILES_MAX: usize = 20_000;
 
 /// One file from outside: another content has another one, and the same content may.

@@ -29,8 +29,8 @@ use crate::io::secrets;
 use crate::media::PromptLibrary;
 use crate::sip::Account;
 
-/// Most files of a set that is sent.
-const FILES_MAX: usize = 1_000;
+/// So much of a name that does not exist is told back.
+const NAMED: usize = 40;
 /// Files that changed at so many looks in a row are told of.
 const RESTLESS: u32 = 30;
 
@@ -196,13 +196,14 @@ impl Workshop {
     fn sent(&self, files: Files) -> Result<Source, Outcome> {
         if let Some(base) = files.base.filter(|base| *base != self.bench.set.revision) {
             let holds = &self.bench.set.revision;
-            return Err(Outcome::Conflict(format!("it was made from {base}, but {holds} holds by now")));
+            let base: String = base.chars().take(NAMED).collect();
+            return Err(Outcome::Conflict(format!("it was made from {base:?}, but {holds} holds by now")));
         }
         if let Some(name) = files.menus.keys().find(|name| !menu_files::is_ours(name)) {
             return Err(Outcome::Bad(format!("{name:?} cannot be the name of a menu's file")));
         }
-        if files.menus.len() > FILES_MAX {
-            return Err(Outcome::Bad(format!("a set has at most {FILES_MAX} files")));
+        if files.menus.len() > menu_files::FILES_MAX {
+            return Err(Outcome::Bad(format!("a set has at most {} files", menu_files::FILES_MAX)));
         }
         let source = self.bench.source.clone();
         let manifest = files.manifest.unwrap_or_else(|| source.manifest.clone());
@@ -258,7 +259,10 @@ impl Workshop {
             }
             return Outcome::Unchanged { revision };
         }
-        self.install(source, by, None).await
+        let sounds = source.sounds.clone();
+        let outcome = self.install(source, by, None).await;
+        self.forget(&sounds);
+        outcome
     }
 
     /// Checks a set and makes it hold.
@@ -422,7 +426,8 @@ impl Workshop {
         let keeper = &self.bench.keeper;
         let found = match to {
             Some(what) => {
-                keeper.find(what).ok_or_else(|| Outcome::NotFound(format!("no set {what:?} is kept")))
+                let name: String = what.chars().take(NAMED).collect();
+                keeper.find(what).ok_or_else(|| Outcome::NotFound(format!("no set {name:?} is kept")))
             }
             None => {
                 keeper.before().ok_or_else(|| Outcome::Conflict("no set before this one is kept".to_owned()))
@@ -437,9 +442,7 @@ impl Workshop {
         }
         let Bench { keeper, sounds, .. } = &mut self.bench;
         let source = match load(keeper, row.number, sounds) {
-            Ok(source) if source.revision() == row.revision || source.place == self.bench.source.place => {
-                source
-            }
+            Ok(source) if source.revision() == row.revision => source,
             Ok(_) => return Outcome::Failed(format!("set {} is not on disk as it was kept", row.number)),
             Err(error) => return Outcome::Failed(format!("set {} cannot be read: {error}", row.number)),
         };
@@ -483,9 +486,14 @@ impl Workshop {
         });
         self.bench.figures.held.store(1 + self.held.len() as u64, Ordering::Relaxed);
         if before != self.held.len() {
-            let mut files: Vec<&SoundFiles> = self.held.iter().map(|held| &held.sounds).collect();
-            files.push(&self.bench.source.sounds);
-            self.bench.sounds.keep_only(&files);
+            self.forget(&SoundFiles::new());
         }
+    }
+
+    /// Forgets every sound that no set has, but these: refused files leave nothing behind.
+    fn forget(&mut self, but: &SoundFiles) {
+        let mut files: Vec<&SoundFiles> = self.held.iter().map(|held| &held.sounds).collect();
+        files.extend([&self.bench.source.sounds, but]);
+        self.bench.sounds.keep_only(&files);
     }
 }
