@@ -62,6 +62,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("prometheus_client", &["src/io/"]),
     ("rust_embed", &["src/io/"]),
     ("tokio", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
+    ("mimalloc", &["src/main.rs"]),
     ("mio", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("socket2", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("rustix", &["src/io/priority.rs"]),
