@@ -203,7 +203,9 @@ fn clean(body: &str) -> Result<String, SdpError> {
     for line in body.split(['\n', '\r']).map(|l| l.trim_matches([' ', '\t', '\0'])) {
         let Some((kind, value)) = line.split_once('=') else { continue };
         let kind = kind.trim().to_ascii_lowercase();
-        let value: String = value.trim().chars().filter(|c| *c != '\0').collect();
+        // First of all: spaces that only a control character hides are spaces at an end too.
+        let value: String = value.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+        let value = value.trim().to_owned();
         let in_session = media == 0;
         let line = match kind.as_str() {
             "v" => {

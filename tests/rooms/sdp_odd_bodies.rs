@@ -87,6 +87,12 @@ fn spaces_at_ends_and_doubled_in_the_middle() {
 }
 
 #[test]
+fn control_characters_hide_no_space_at_an_end() {
+    let a = agreed_with_media("m=\0\u{b}\0 audio 4000 RTP/AVP 0 \u{7}\r\n").unwrap();
+    assert_eq!(a.remote_rtp.port(), 4_000);
+}
+
+#[test]
 fn ip6_to_ip6_is_reached_and_to_ip4_is_not() {
     let body = "v=0\r\no=- 1 1 IN IP6 2001:db8::9\r\ns=-\r\nc=IN IP6 2001:db8::9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     assert_eq!(agreed(body), Err(Refusal::UnusableAddress));
