@@ -26,14 +26,41 @@ impl Language {
             Self::English => "en",
         }
     }
+    /// The language of a text by its letters: one Chinese character, and it is Mandarin.
+    pub fn of_text(text: &str) -> Self {
+        if text.chars().any(is_chinese) { Self::Mandarin } else { Self::English }
+    }
     /// From the code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|l| l.code() == code)
     }
 }
 
+/// Whether this is a Chinese character: an ideograph of Unicode, its extensions and its compatible forms.
+pub const fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_letters_say_which_language_it_is() {
+        for (text, language) in [
+            ("支付系统出现故障", Language::Mandarin),
+            ("App 崩溃", Language::Mandarin),
+            ("Payments are down.", Language::English),
+            ("95188", Language::English),
+        ] {
+            assert_eq!(Language::of_text(text), language, "{text}");
+        }
+        assert!(is_chinese('𠮷') && !is_chinese(',') && !is_chinese('é'));
     }
 }

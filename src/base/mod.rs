@@ -15,7 +15,7 @@ pub use ids::{
     SecretToken, Seq, SkillId, TicketId, TransferId, TrunkId,
 };
 pub use key::Key;
-pub use language::Language;
+pub use language::{Language, is_chinese};
 pub use map::{ById, IdHasher, Lookup};
 pub use rng::Rng;
 pub use time::{Deadline, Instant, Now, UtcTime, earliest};

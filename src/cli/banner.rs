@@ -34,13 +34,17 @@ enum What {
 
 #[derive(Debug, Args)]
 struct On {
-    /// The prompt that is said: one whose name begins with `banner-`. Without it, the one that says --text-zh and --text-en.
+    /// The prompt that is said: one whose name begins with `banner-`. Without it, the words.
     #[arg(long)]
     prompt: Option<String>,
-    /// Its words in Mandarin, for the status page; or to find the prompt by.
+    /// The words, in the language of their letters: spoken, unless a prompt says just these. Callers of the other language
+    /// hear them too.
+    #[arg(long, conflicts_with_all = ["text_zh", "text_en"])]
+    text: Option<String>,
+    /// The words in Mandarin; beside --prompt, for the status page.
     #[arg(long)]
     text_zh: Option<String>,
-    /// Its words in English.
+    /// The words in English.
     #[arg(long)]
     text_en: Option<String>,
     /// For callers of these numbers. Without numbers and queues, for all.
@@ -62,14 +66,18 @@ impl On {
         let texts = [(Language::Mandarin, &self.text_zh), (Language::English, &self.text_en)];
         let text: BTreeMap<Language, String> =
             texts.into_iter().filter_map(|(l, text)| Some((l, text.clone()?))).collect();
-        BannerWish {
+        let mut wish = BannerWish {
             prompt: self.prompt.clone(),
             text,
             numbers: self.numbers.iter().cloned().collect(),
             queues: self.queues.iter().cloned().collect::<BTreeSet<_>>(),
             until: self.until.clone(),
             lasts: self.lasts.clone(),
+        };
+        if let Some(text) = &self.text {
+            wish.say(text);
         }
+        wish
     }
 }
 

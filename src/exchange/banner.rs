@@ -13,14 +13,25 @@ use crate::base::{Deadline, Instant, Language, Now, PromptId, QueueId, UtcTime};
 
 /// The longest that a banner may be on: what lasts longer belongs into the menus.
 const LONGEST: Duration = Duration::from_hours(31 * 24);
+/// What a banner of free words is called where others have the name of their prompt. No prompt is: theirs begin with
+/// `banner-`.
+const SPOKEN: &str = "spoken";
+/// Most characters of words that are to be spoken: about half a minute of Mandarin, a minute at the very most.
+const WORDS: usize = 200;
+/// And of words that are only shown.
+const SHOWN: usize = 500;
 
 /// What callers are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Banner {
-    /// What is said: a prompt that begins with `banner-`.
+    /// What it is called: a prompt that begins with `banner-`, or `spoken`.
     pub prompt: PromptId,
-    /// Its words, for people.
+    /// Its words: what is spoken, or, beside a prompt, for people.
     pub text: BTreeMap<Language, String>,
+    /// Its own sounds, each as the SHA-256 of its file in hexadecimal digits: what was heard when it went on is heard
+    /// whatever the menus become. Without any it sounds as the prompt does in the menus of each caller.
+    #[serde(default)]
+    pub sounds: BTreeMap<Language, String>,
     /// Callers of these numbers hear it. Without numbers and queues all do.
     pub numbers: BTreeSet<String>,
     /// Those who wait in these queues hear it.
@@ -30,6 +41,24 @@ pub struct Banner {
 }
 
 impl Banner {
+    /// What is played: another word for other sounds, and none that any prompt has.
+    pub fn said(&self) -> PromptId {
+        if self.sounds.is_empty() {
+            return self.prompt.clone();
+        }
+        let parts: Vec<String> = self
+            .sounds
+            .iter()
+            .map(|(l, digest)| format!("{l}-{}", digest.get(..12).unwrap_or(digest)))
+            .collect();
+        PromptId::from(format!("board/{}", parts.join("/")).as_str())
+    }
+
+    /// Whether its words are to be spoken: no prompt says them.
+    pub fn is_spoken(&self) -> bool {
+        self.prompt.as_str() == SPOKEN
+    }
+
     /// Whether callers of this number hear it before the menu.
     pub fn greets(&self, number: &str) -> bool {
         self.is_for_all() || self.numbers.contains(number)
@@ -49,9 +78,9 @@ impl Banner {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BannerWish {
-    /// The prompt; without it the one whose words are `text`.
+    /// The prompt; without it `text` is said.
     pub prompt: Option<String>,
-    /// The words, by language: for people, or to find the prompt by.
+    /// The words, by language: said by the prompt that has them, else spoken; beside a prompt for people.
     pub text: BTreeMap<Language, String>,
     /// For callers of these numbers.
     pub numbers: BTreeSet<String>,
@@ -65,7 +94,12 @@ pub struct BannerWish {
 }
 
 impl BannerWish {
-    /// The banner that is meant; why not, for people.
+    /// To say this, in the language of its letters.
+    pub fn say(&mut self, text: &str) {
+        self.text.insert(Language::of_text(text), text.to_owned());
+    }
+
+    /// The banner that is meant, without sounds of its own; why not, for people.
     pub fn banner(&self, menus: &MenuSet, texts: &PromptTexts, now: UtcTime) -> Result<Banner, String> {
         let prompt = self.prompt_of(menus, texts)?;
         if let Some(number) = self.numbers.iter().find(|n| !menus.numbers.contains_key(*n)) {
@@ -79,9 +113,10 @@ impl BannerWish {
         let text = if self.text.is_empty() {
             texts.0.get(&prompt).cloned().unwrap_or_default()
         } else {
-            self.text.iter().map(|(l, text)| (*l, text.chars().take(500).collect())).collect()
+            self.text.iter().map(|(l, text)| (*l, one_line(text).chars().take(SHOWN).collect())).collect()
         };
-        Ok(Banner { prompt, text, numbers: self.numbers.clone(), queues, until })
+        let (numbers, sounds) = (self.numbers.clone(), BTreeMap::new());
+        Ok(Banner { prompt, text, sounds, numbers, queues, until })
     }
 
     /// What it is about, in a word for the audit.
@@ -100,19 +135,16 @@ impl BannerWish {
             return prompt.cloned().ok_or_else(|| format!("`{name}` is no banner; there are: {}", all()));
         }
         if self.text.is_empty() {
-            return Err(format!("which? name a prompt: {}", all()));
+            return Err(format!("which? say its words, or name a prompt: {}", all()));
+        }
+        for (language, text) in &self.text {
+            sayable(*language, &one_line(text))?;
         }
         let says = |id: &&PromptId| {
             let words = texts.0.get(*id);
-            words.is_some_and(|w| self.text.iter().all(|(l, text)| w.get(l) == Some(text)))
+            words.is_some_and(|w| self.text.iter().all(|(l, text)| w.get(l) == Some(&one_line(text))))
         };
-        menus.banners.iter().find(says).cloned().ok_or_else(|| {
-            format!(
-                "no recording says these words. Name the prompt that is to be said: {}; or write [prompt.banner-NAME] \
-                 with them into the audio manifest and have them spoken (`hotline prompts`)",
-                all()
-            )
-        })
+        Ok(menus.banners.iter().find(says).cloned().unwrap_or_else(|| PromptId::from(SPOKEN)))
     }
 
     fn until_of(&self, menus: &MenuSet, now: UtcTime) -> Result<UtcTime, String> {
@@ -139,6 +171,26 @@ impl BannerWish {
         }
         Ok(until)
     }
+}
+
+/// Words as they are said: what is no character of a text is a blank, and one is enough.
+fn one_line(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether somebody could say that in a banner.
+fn sayable(language: Language, words: &str) -> Result<(), String> {
+    if !words.chars().any(char::is_alphanumeric) {
+        return Err(format!("the text in {language} has no word to say"));
+    }
+    let length = words.chars().count();
+    if length > WORDS {
+        return Err(format!(
+            "the text in {language} has {length} characters; nobody listens to more than {WORDS}"
+        ));
+    }
+    Ok(())
 }
 
 /// A banner that is on, with a number that no other had.

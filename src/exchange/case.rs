@@ -168,7 +168,7 @@ impl Case {
         let said = posted.banner.is_said_in(queue, &self.arrival.dialled);
         said.then(|| {
             self.way.banner = Some(posted.number);
-            Phrase::Prompt(posted.banner.prompt.clone())
+            Phrase::Prompt(posted.banner.said())
         })
     }
 

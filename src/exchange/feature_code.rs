@@ -26,8 +26,9 @@ pub(super) fn door((menus, banner): (&Arc<MenuSet>, Option<&Banner>), arrival: &
         }
         (Peer::Agent(_) | Peer::Stranger | Peer::Trunk(_), _) => {
             let number = &arrival.dialled;
-            let banner = banner.filter(|b| b.greets(number)).map(|b| &b.prompt);
-            MenuRun::start_with(menus, number, banner, now).map_or(Door::Shut(Cause::NotFound), Door::Menus)
+            let banner = banner.filter(|b| b.greets(number)).map(Banner::said);
+            MenuRun::start_with(menus, number, banner.as_ref(), now)
+                .map_or(Door::Shut(Cause::NotFound), Door::Menus)
         }
     }
 }

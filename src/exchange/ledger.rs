@@ -118,7 +118,7 @@ impl Ledger {
     }
 
     /// The emergency banner that was on.
-    pub(super) const fn banner(&self) -> Option<&Banner> {
+    pub const fn banner(&self) -> Option<&Banner> {
         self.banner.as_ref()
     }
 

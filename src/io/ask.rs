@@ -2,13 +2,14 @@
 //! question with its own way back. Nobody who asks can make a call wait: a full channel is answered "busy".
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::CallId;
-use crate::exchange::menu::{MenuSet, PromptTexts};
-use crate::exchange::{Banner, BannerWish, Deed, TapeMenus};
+use crate::exchange::menu::MenuSet;
+use crate::exchange::{Banner, Deed, TapeMenus};
 use crate::media::PromptLibrary;
 use crate::node::NodeView;
 use crate::sip::Account;
@@ -29,8 +30,11 @@ pub(super) enum Ask {
     EndCall(CallId, oneshot::Sender<bool>),
     /// Install a set of menus; whether that is on disk. `None`: sound has no room for it, and nothing was done.
     Install(Box<Installing>, oneshot::Sender<Option<bool>>),
-    /// Put a banner on, with the words of all prompts, or take it off; what is on then, or why not.
-    Banner(Option<Box<(BannerWish, Arc<PromptTexts>)>>, oneshot::Sender<BannerAnswer>),
+    /// Put a banner on, or take it off, and note who did; whether that is on disk. `None`: sound has no room for it, and
+    /// nothing was done.
+    Banner(Option<Box<Posting>>, Box<Deed>, oneshot::Sender<Option<bool>>),
+    /// The banner that is on.
+    Posted(oneshot::Sender<Option<Banner>>),
     /// Note who changed something; whether the note is on disk.
     Note(Box<Deed>, oneshot::Sender<bool>),
 }
@@ -50,8 +54,14 @@ pub(super) struct Installing {
     pub deed: Deed,
 }
 
-/// The banner that is on, or why it cannot be put on.
-pub(super) type BannerAnswer = Result<Option<Banner>, String>;
+/// A banner, finished.
+#[derive(Debug)]
+pub(super) struct Posting {
+    /// The banner.
+    pub banner: Banner,
+    /// What every leg can be played from now on: its sounds, and those of the last ones.
+    pub board: Arc<PromptLibrary>,
+}
 
 /// Why a question found no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
@@ -66,16 +76,12 @@ pub(super) enum AskError {
 
 /// The way to the control loop, to be cloned.
 #[derive(Debug, Clone)]
-pub(super) struct Asker {
-    to: mpsc::Sender<Ask>,
-    /// What all prompts say.
-    texts: Arc<PromptTexts>,
-}
+pub(super) struct Asker(mpsc::Sender<Ask>);
 
 /// The way and its end in the control loop.
-pub(super) fn asking(texts: Arc<PromptTexts>) -> (Asker, mpsc::Receiver<Ask>) {
+pub(super) fn asking() -> (Asker, mpsc::Receiver<Ask>) {
     let (to, from) = mpsc::channel(WAITING);
-    (Asker { to, texts }, from)
+    (Asker(to), from)
 }
 
 impl Asker {
@@ -101,20 +107,33 @@ impl Asker {
         self.ask(|back| Ask::Install(Box::new(installing), back)).await
     }
 
-    /// Puts a banner on, or takes it off; what is on then, or why not.
-    pub(super) async fn banner(&self, wish: Option<BannerWish>) -> Result<BannerAnswer, AskError> {
-        let wish = wish.map(|wish| Box::new((wish, Arc::clone(&self.texts))));
-        self.ask(|back| Ask::Banner(wish, back)).await
+    /// Puts a banner on, or takes it off, and notes who did; whether that is on disk. `None`: sound has no room for it.
+    pub(super) async fn banner(&self, on: Option<Posting>, deed: Deed) -> Result<Option<bool>, AskError> {
+        self.ask(|back| Ask::Banner(on.map(Box::new), Box::new(deed.cut()), back)).await
+    }
+    /// The banner that is on.
+    pub(super) async fn posted(&self) -> Result<Option<Banner>, AskError> {
+        self.ask(Ask::Posted).await
     }
 
-    /// Notes who changed something, or tried to; whether that is on disk.
+    /// Notes who changed something, or tried to; whether that is on disk. A server that is busy is asked again: what was
+    /// refused because it was is to be noted too.
     pub(super) async fn note(&self, deed: Deed) -> Result<bool, AskError> {
-        self.ask(|back| Ask::Note(Box::new(deed.cut()), back)).await
+        const TRIES: u32 = 5;
+        const PAUSE: Duration = Duration::from_millis(200);
+        let deed = deed.cut();
+        for _ in 1..TRIES {
+            match self.ask(|back| Ask::Note(Box::new(deed.clone()), back)).await {
+                Err(AskError::Busy) => tokio::time::sleep(PAUSE).await,
+                noted => return noted,
+            }
+        }
+        self.ask(|back| Ask::Note(Box::new(deed), back)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
         let (back, answer) = oneshot::channel();
-        self.to.try_send(question(back)).map_err(|e| match e {
+        self.0.try_send(question(back)).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
             mpsc::error::TrySendError::Closed(_) => AskError::Gone,
         })?;

@@ -10,9 +10,11 @@ use std::time::Duration;
 use super::config_http::{self, HttpSettings};
 use super::config_tls::{self, TlsListen};
 use super::config_trunks::{self, TrunkSettings};
+use super::config_voice;
 use super::config_words::{address, domain, folder, ip, list, one_of, service_class};
 use super::net::ConnectionLimits;
 use super::service_class::EF;
+use super::speaker::ESPEAK;
 use super::tape::TapeSettings;
 use super::tls::TlsSettings;
 use crate::base::TrunkId;
@@ -77,6 +79,8 @@ pub struct Settings {
     pub trunks: BTreeMap<TrunkId, TrunkSettings>,
     /// Name servers; none: the system's.
     pub dns: Vec<SocketAddr>,
+    /// The command that speaks what has no recording.
+    pub speak: String,
     /// Where inputs are recorded, if they are.
     pub tape: Option<TapeSettings>,
 }
@@ -109,6 +113,7 @@ impl Default for Settings {
             guard: GuardSettings::default(),
             exchange: ExchangeSettings { calls_max: 3_000, ..ExchangeSettings::default() },
             dns: Vec::new(),
+            speak: ESPEAK.to_owned(),
             tape: None,
             // Where `hotline robots` runs its merchant.
             trunks: BTreeMap::from([(
@@ -153,6 +158,7 @@ impl Settings {
         settings.third_party(&mut top, &mut findings);
         settings.trunks(&mut top, &mut findings);
         settings.dns = config_trunks::dns(&mut top, &mut findings);
+        settings.speak = config_voice::voice(&mut top, &mut findings);
         settings.tape = tape(&mut top, &mut findings);
         top.finish(&mut findings);
         let found = findings.finish();

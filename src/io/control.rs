@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::ask::{Ask, Installing};
+use super::ask::{Ask, Installing, Posting};
 use super::clock::Clock;
 use super::futures_worker::FuturesWorker;
 use super::held::{Due, Held, WaitingRoom};
@@ -21,7 +21,7 @@ use super::tape::Tape;
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::acd::RanAhead;
-use crate::exchange::{Fact, Ops};
+use crate::exchange::{Deed, Fact, Ops};
 use crate::node::{Ban, Node, NodeOutput};
 use crate::sip::DnsReply;
 
@@ -92,6 +92,8 @@ pub(super) struct Control {
     pub clock: Clock,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Told when a banner came to its end by itself.
+    pub banner_over: Arc<Notify>,
     /// Told once: drain and end.
     pub stop: mpsc::Receiver<()>,
     /// How long calls inside may go on after that.
@@ -285,16 +287,8 @@ impl Control {
                 self.hold(self.node.seq(), Held::Answer(back, known));
             }
             Ask::Install(installing, back) => self.install(*installing, back),
-            Ask::Banner(wish, back) => {
-                let menus = self.node.menus();
-                let made = wish.map(|wish| wish.0.banner(menus, &wish.1, now.utc)).transpose();
-                if let Ok(banner) = &made
-                    && (banner.is_some() || self.node.has_banner(now))
-                {
-                    self.node.handle_ops(now, Ops::Banner(banner.clone().map(Box::new)));
-                }
-                drop(back.send(made));
-            }
+            Ask::Banner(posting, deed, back) => self.banner(posting, *deed, back),
+            Ask::Posted(back) => drop(back.send(self.node.banner(now).cloned())),
             Ask::Note(deed, back) => {
                 self.node.handle_ops(now, Ops::Note(*deed));
                 self.hold(self.node.seq(), Held::Recorded(back));
@@ -319,6 +313,24 @@ impl Control {
         self.node.install_menus(now, set);
         self.node.handle_ops(now, Ops::Note(deed));
         self.metrics.menus.took(self.clock.mono().since(now.mono));
+        self.hold(self.node.seq(), Held::Installed(back));
+    }
+
+    /// A banner goes on or off. Sound knows it before the first caller who is to hear it.
+    fn banner(&mut self, posting: Option<Box<Posting>>, deed: Deed, back: oneshot::Sender<Option<bool>>) {
+        let now = self.clock.now();
+        match posting.map(|posting| *posting) {
+            Some(Posting { banner, board }) => {
+                if self.media.post(board).is_err() {
+                    back.send(None).ok();
+                    return;
+                }
+                self.node.handle_ops(now, Ops::Banner(Some(Box::new(banner))));
+            }
+            None if self.node.banner(now).is_some() => self.node.handle_ops(now, Ops::Banner(None)),
+            None => {}
+        }
+        self.node.handle_ops(now, Ops::Note(deed));
         self.hold(self.node.seq(), Held::Installed(back));
     }
 
@@ -389,6 +401,9 @@ impl Control {
                 NodeOutput::AwaitRecord { seq, call, ticket } => self.hold(seq, Held::Place(call, ticket)),
                 NodeOutput::Entry(entry) => {
                     entry.facts.iter().for_each(|fact| tell(entry.seq, fact));
+                    if entry.facts.iter().any(|f| matches!(f, Fact::BannerOff { expired: true })) {
+                        self.banner_over.notify_one();
+                    }
                     if let Some(tape) = &mut self.tape {
                         tape.entry(&entry);
                     }
@@ -453,6 +468,9 @@ fn tell(seq: Seq, fact: &Fact) {
     match fact {
         Fact::CallEnded { call, cause, lasted } => {
             tracing::info!(%call, seq, cause = cause.as_str(), lasted_s = lasted.as_secs_f32(), "call over");
+        }
+        Fact::Done(Deed { who, from, what, about, outcome }) => {
+            tracing::info!(seq, who, from, what, about, outcome, "audit");
         }
         other => {
             tracing::debug!(

@@ -27,7 +27,7 @@ pub(super) enum Held {
     Answer(oneshot::Sender<bool>, bool),
     /// The answer to whoever wants to know whether it is on disk.
     Recorded(oneshot::Sender<bool>),
-    /// The same for a set of menus.
+    /// The same for a set of menus, and for a banner.
     Installed(oneshot::Sender<Option<bool>>),
 }
 

@@ -4,6 +4,7 @@
 //! and the command socket; *futures* runs ahead what callers will be told. They speak by bounded queues, and a call never
 //! waits for the office or the future.
 mod ask;
+mod banner;
 mod bans;
 mod clock;
 mod config;
@@ -11,6 +12,7 @@ mod config_http;
 mod config_sound;
 mod config_tls;
 mod config_trunks;
+mod config_voice;
 mod config_words;
 mod control;
 mod descriptors;
@@ -35,6 +37,7 @@ mod secrets;
 mod server;
 mod service_class;
 pub mod socket;
+pub mod speaker;
 mod store;
 mod tape;
 mod telemetry;

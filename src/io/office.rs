@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
+use super::banner::BannerDesk;
 use super::bans;
 use super::http::{self, Office};
 use super::metrics::Metrics;
@@ -40,6 +41,8 @@ pub(super) struct OfficeWork {
     pub bans: (PathBuf, mpsc::Receiver<Vec<Ban>>),
     pub http: std::net::TcpListener,
     pub office: Office,
+    /// Who removes what ended banners leave, and when he is told.
+    pub tidying: (BannerDesk, Arc<Notify>),
     pub commands: Option<CommandSocket>,
     /// Held until everything is written.
     pub lock: std::fs::File,
@@ -47,12 +50,25 @@ pub(super) struct OfficeWork {
 
 impl OfficeWork {
     pub(super) async fn run(self) {
-        let Self { writer, backlog, facts, phone_writer, phones, bans, http, commands, office, lock } = self;
+        let Self {
+            writer,
+            backlog,
+            facts,
+            phone_writer,
+            phones,
+            bans,
+            http,
+            commands,
+            office,
+            tidying,
+            lock,
+        } = self;
         let metrics = Arc::clone(&office.metrics);
         let desks = Desks {
             asker: office.asker.clone(),
             store: office.store.clone(),
             menus: office.menus.clone(),
+            banners: office.banners.clone(),
             metrics: Arc::clone(&metrics),
         };
         let commands = tokio::spawn(async move {
@@ -65,11 +81,12 @@ impl OfficeWork {
                 tracing::error!(error = %e, "no HTTP");
             }
         });
+        let tidy = tokio::spawn(tidying.0.tidy(tidying.1));
         let kept = write_phones(phone_writer, phones, Arc::clone(&metrics));
         let written = write_facts((writer, backlog), facts, metrics);
         tokio::join!(written, kept, bans::keep(bans.0, bans.1));
         // The control loop is gone and all is written.
-        for task in [pages, commands] {
+        for task in [pages, commands, tidy] {
             task.abort();
             // Only then are its socket and its file gone, and the store may be another server's.
             task.await.ok();

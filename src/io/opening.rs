@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::ask::asking;
+use super::banner::{self, BannerDesk, Hung};
 use super::bans;
 use super::config::Settings;
 use super::config_tls::TlsListen;
@@ -40,6 +41,7 @@ use super::vault::Vault;
 use crate::base::{AgentId, Now, TrunkId};
 use crate::exchange::acd::Lessons;
 use crate::exchange::{ExchangeSettings, Ledger, TAPE_VERSION, TapeOpening};
+use crate::media::Codec;
 use crate::node::{Node, NodeSettings, Trunk};
 use crate::sdp::SrtpPolicy;
 use crate::sip::{
@@ -99,6 +101,10 @@ pub(super) async fn open(
     let learned_figures = Arc::new(LearnedFigures::default());
     let lessons = learned::read(&settings.store, &learned_figures);
     let tape = start_tape(&ready, &mut node, at, ((&ledger, &lessons), &tape_figures))?;
+    let on = ledger.banner().filter(|banner| restored_at.utc < banner.until).cloned();
+    let hung = banner::restore(&settings.store, on.as_ref(), (&ready.prompts, &settings.codecs));
+    let is_mute = on.as_ref().is_some_and(|banner| !banner.sounds.is_empty()) && hung.is_none();
+    hang_up(&media, hung.as_ref(), &settings.codecs)?;
     node.relearn(restored_at, &lessons);
     node.restore(restored_at, &ledger);
     let kept = store.phones(clock.now().utc).await?;
@@ -108,11 +114,12 @@ pub(super) async fn open(
     let menu_figures = Arc::clone(&ready.bench.figures);
     let figures = (Arc::clone(&journal_figures), tape_figures, Arc::clone(&learned_figures));
     let metrics = metrics_of(&net, tls_figures, &media, (figures, menu_figures));
+    metrics.banner.mute.store(is_mute, Ordering::Relaxed);
     let (names, name_replies) = NameServers::start(&settings.dns)
         .map_err(|source| StartError::System { what: "the thread for names cannot be started", source })?;
     let (futures, ran_ahead) = FuturesWorker::start(Arc::clone(&metrics.futures))
         .map_err(|source| StartError::System { what: "the thread of futures cannot be started", source })?;
-    let (asker, asks) = asking(Arc::clone(&ready.texts));
+    let (asker, asks) = asking();
     let (facts_to, facts) = mpsc::channel(FACTS_WAITING);
     metrics.facts_waiting.fetch_add(backlog.len() as u64, Ordering::Relaxed);
     let around = Around { clock, facts: facts_to, metrics: Arc::clone(&metrics) };
@@ -127,12 +134,29 @@ pub(super) async fn open(
     let commands = socket::open(&settings.store);
     let (patience, gate) = (settings.http.patience, Arc::new(gate));
     let rng = ready.rng.fork("passwords of later agents");
-    let (shop, menus) = Workshop::new(ready.bench, asker.clone(), clock, (ready.settings.clone(), rng));
-    let office = Office { asker, store, menus, metrics: Arc::clone(&metrics), gate, patience };
+    let (shop, menus, notice) =
+        Workshop::new(ready.bench, asker.clone(), clock, (ready.settings.clone(), rng));
+    let ways = (asker.clone(), notice);
+    let on = on.as_ref().map(|banner| (banner, hung));
+    let banners = BannerDesk::new(settings, ways, (clock, Arc::clone(&metrics)), on);
+    let banner_over = Arc::new(Notify::new());
+    let tidying = (banners.clone(), Arc::clone(&banner_over));
+    let office = Office { asker, store, menus, banners, metrics: Arc::clone(&metrics), gate, patience };
     let (bans_to, bans) = mpsc::channel(bans::WAITING);
     let bans = (ready.settings.store.clone(), bans);
-    let work =
-        OfficeWork { writer, backlog, facts, phone_writer, phones, bans, http, office, commands, lock };
+    let work = OfficeWork {
+        writer,
+        backlog,
+        facts,
+        phone_writer,
+        phones,
+        bans,
+        http,
+        office,
+        tidying,
+        commands,
+        lock,
+    };
     let control = Control {
         node,
         net,
@@ -153,12 +177,20 @@ pub(super) async fn open(
         vault: Vault::default(),
         clock,
         metrics,
+        banner_over,
         stop,
         drain_for: DRAIN_FOR,
     };
     let addresses =
         Addresses { sip: doors.bound, advertised: doors.advertised, tls: doors.tls, http: http_at };
     Ok((control, work, shop, addresses))
+}
+
+/// Callers hear the banner that the run before left on.
+fn hang_up(media: &MediaWorker, hung: Option<&Hung>, codecs: &[Codec]) -> Result<(), StartError> {
+    let Some(hung) = hung else { return Ok(()) };
+    let full = |_| StartError::Settings("the media thread takes no orders".to_owned());
+    media.post(banner::board_of([hung], codecs)).map_err(full)
 }
 
 /// Where entries are noted before the disk has them, if there is such a place.

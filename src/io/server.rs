@@ -22,7 +22,7 @@ use super::secrets::{self, AgentSecrets, Secret, SecretError};
 use super::store::StoreError;
 use super::tls::TlsError;
 use crate::base::{AgentId, Rng, TrunkId};
-use crate::exchange::menu::{MenuSet, PromptTexts};
+use crate::exchange::menu::MenuSet;
 use crate::media::PromptLibrary;
 use crate::sip::Credentials;
 
@@ -132,8 +132,6 @@ pub(super) struct Ready {
     /// The texts of the menus and, as [`MANIFEST`], of the audio manifest; empty unless inputs are recorded.
     pub sources: BTreeMap<String, String>,
     pub warnings: String,
-    /// What prompts say.
-    pub texts: Arc<PromptTexts>,
     pub prompts: Arc<PromptLibrary>,
     pub bench: Bench,
     pub secrets: AgentSecrets,
@@ -253,9 +251,6 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
     })?;
     let rng = Rng::from_seed(seed);
     let Boot { set: menus, library: prompts, warnings, texts: mut sources, bench } = menus::boot(&settings)?;
-    let manifest = sources.get(MANIFEST).map_or("", String::as_str);
-    let (texts, _) = PromptTexts::read(MANIFEST, manifest);
-    let texts = Arc::new(texts);
     if settings.tape.is_none() {
         sources.clear();
     }
@@ -274,20 +269,7 @@ fn read_all(settings: Settings) -> Result<Ready, StartError> {
         trunks.insert(id.clone(), credentials);
     }
     let tokens = read_tokens(&settings.http)?;
-    Ok(Ready {
-        settings,
-        menus,
-        sources,
-        warnings,
-        texts,
-        prompts,
-        bench,
-        secrets,
-        trunks,
-        tokens,
-        rng,
-        clock,
-    })
+    Ok(Ready { settings, menus, sources, warnings, prompts, bench, secrets, trunks, tokens, rng, clock })
 }
 
 fn make_folder(store: &Path) -> Result<(), StartError> {

@@ -11,8 +11,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::ask::Asker;
-use super::menus::{By, Files, Job, MenuDesk};
+use super::ask::{AskError, Asker};
+use super::banner::{BannerDesk, NotDone};
+use super::config_voice::SPOKEN_WITHIN;
+use super::menus::{By, Files, Job, MenuDesk, Outcome};
 use super::metrics::Metrics;
 use super::store::{CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Store};
 use crate::base::CallId;
@@ -86,6 +88,8 @@ impl Question {
     /// How long its answer may take.
     const fn patience(&self) -> Duration {
         match self {
+            // Its words may have to be spoken.
+            Self::BannerOn(_) => PATIENCE.saturating_add(SPOKEN_WITHIN),
             Self::Install { .. } | Self::RollBack { .. } | Self::Revisions => CHECKED_WITHIN,
             Self::Status
             | Self::Calls { .. }
@@ -94,7 +98,6 @@ impl Question {
             | Self::End(_)
             | Self::Audit { .. }
             | Self::Banner
-            | Self::BannerOn(_)
             | Self::BannerOff
             | Self::Promises(_)
             | Self::Menus => PATIENCE,
@@ -137,6 +140,8 @@ pub(super) struct Desks {
     pub store: Store,
     /// The menus' workshop.
     pub menus: MenuDesk,
+    /// Where the emergency banner is ordered.
+    pub banners: BannerDesk,
     /// The counters.
     pub metrics: Arc<Metrics>,
 }
@@ -280,18 +285,19 @@ async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
             Ok(view) => Full::Json(shown(view.board.banner.as_ref(), &view.zone)),
             Err(e) => refused(&e),
         },
-        Question::BannerOn(wish) => {
-            let about = wish.about();
-            banner(asker, deed(who, "banner on", about, "done"), Some(wish)).await
-        }
-        Question::BannerOff => banner(asker, deed(who, "banner off", String::new(), "done"), None).await,
+        Question::BannerOn(wish) => banner(desks, desks.banners.on(wish, here(who)).await.map(Some)).await,
+        Question::BannerOff => banner(desks, desks.banners.off(here(who)).await.map(|()| None)).await,
         Question::Audit { limit } => match store.audit(None, limit).await {
             Ok(rows) => serde_json::to_value(rows).map_or_else(|e| refused(&e), Full::Json),
             Err(e) => refused(&e),
         },
-        Question::Install { files } => menus(desks, Job::Install(files, here(who))).await,
-        Question::RollBack { to } => menus(desks, Job::RollBack(to, here(who))).await,
-        Question::Revisions => menus(desks, Job::Revisions).await,
+        Question::Install { files } => {
+            change(desks, (who, "menus install"), Job::Install(files, here(who))).await
+        }
+        Question::RollBack { to } => {
+            change(desks, (who, "menus roll back"), Job::RollBack(to, here(who))).await
+        }
+        Question::Revisions => told(desks.menus.order(Job::Revisions).await),
         Question::Menus => {
             serde_json::to_value(desks.metrics.menus.told()).map_or_else(|e| refused(&e), Full::Json)
         }
@@ -302,29 +308,31 @@ fn here(who: &str) -> By {
     By { who: who.to_owned(), from: "here".to_owned() }
 }
 
-async fn menus(desks: &Desks, job: Job) -> Full {
-    match desks.menus.order(job).await.map(serde_json::to_value) {
+/// Has something changed. The workshop notes what became of it; here is noted what it had no room for.
+async fn change(desks: &Desks, (who, what): (&str, &str), job: Job) -> Full {
+    let outcome = desks.menus.order(job).await;
+    if let Err(e) = &outcome {
+        // That it was refused is answered, whether the disk has the note or not.
+        let why = format!("refused: {e}");
+        desks.asker.note(deed(who, what, String::new(), &why)).await.ok();
+    }
+    told(outcome)
+}
+
+fn told(outcome: Result<Outcome, AskError>) -> Full {
+    match outcome.map(serde_json::to_value) {
         Ok(Ok(outcome)) => Full::Json(outcome),
         Ok(Err(e)) => Full::Refused(e.to_string()),
         Err(e) => Full::Refused(e.to_string()),
     }
 }
 
-/// Puts a banner on or takes it off, and notes who did.
-async fn banner(asker: &Asker, deed: Deed, wish: Option<BannerWish>) -> Full {
-    let made = match asker.banner(wish).await {
-        Ok(Ok(banner)) => banner,
-        Ok(Err(why)) => {
-            asker.note(Deed { outcome: why.clone(), ..deed }).await.ok();
-            return Full::Refused(why);
-        }
-        Err(e) => return Full::Refused(e.to_string()),
-    };
-    // It is done, whether the disk has the note of it or not.
-    asker.note(deed).await.ok();
-    match asker.view().await {
-        Ok(view) => Full::Json(shown(made.as_ref(), &view.zone)),
-        Err(e) => Full::Refused(e.to_string()),
+/// What became of an order about the banner.
+async fn banner(desks: &Desks, done: Result<Option<Banner>, NotDone>) -> Full {
+    match (done, desks.asker.view().await) {
+        (Ok(banner), Ok(view)) => Full::Json(shown(banner.as_ref(), &view.zone)),
+        (Err(why), _) => Full::Refused(why.to_string()),
+        (Ok(_), Err(e)) => Full::Refused(format!("it was done, but {e}")),
     }
 }
 

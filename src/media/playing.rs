@@ -56,19 +56,20 @@ pub(super) struct Playing {
 }
 
 impl Playing {
-    /// Looks the prompts up. Music goes on at the bookmark, if that is of the same programme.
+    /// Looks the prompts up, first on the board, which all legs share, then in the leg's own library. Music goes on at the
+    /// bookmark, if that is of the same programme.
     pub(super) fn new(
         id: PlayId,
         manner: Manner,
         mut programme: Programme,
-        library: &PromptLibrary,
+        (board, library): (&PromptLibrary, &PromptLibrary),
         bookmark: Option<&Bookmark>,
     ) -> Self {
         let asked = programme.prompts.len();
         programme.prompts.truncate(PROMPTS_AT_ONCE);
         let wanted = programme.prompts.iter();
-        let parts: Vec<_> =
-            wanted.filter_map(|id| library.get(programme.language, id)).map(Arc::clone).collect();
+        let found = |id| board.get(programme.language, id).or_else(|| library.get(programme.language, id));
+        let parts: Vec<_> = wanted.filter_map(found).map(Arc::clone).collect();
         let missing = asked - parts.len();
         let resumed = bookmark.filter(|b| manner.repeat && b.programme == programme);
         let place = resumed.map(|b| b.place).unwrap_or_default();
@@ -143,7 +144,13 @@ mod tests {
     fn play(prompts: &[&str], repeat: bool, bookmark: Option<&Bookmark>) -> Playing {
         let prompts = prompts.iter().map(|p| PromptId::new(*p)).collect();
         let programme = Programme { language: Language::English, prompts };
-        Playing::new(PlayId(1), Manner { barge_in: false, repeat }, programme, &library(), bookmark)
+        Playing::new(
+            PlayId(1),
+            Manner { barge_in: false, repeat },
+            programme,
+            (&PromptLibrary::default(), &library()),
+            bookmark,
+        )
     }
 
     /// One letter a frame: `a`, `b`, `.` silence, `!` mixed.

@@ -22,7 +22,7 @@ use super::view::{NodeFigures, NodeView};
 use crate::base::{CallId, Deadline, LegId, Now, Rng, Seq, TicketId, earliest};
 use crate::exchange::acd::{Lessons, RanAhead};
 use crate::exchange::menu::MenuSet;
-use crate::exchange::{Input, Ledger, Ops, Switchboard};
+use crate::exchange::{Banner, Input, Ledger, Ops, Switchboard};
 use crate::media::MediaEvent;
 use crate::sip::{
     Account, ConnId, Destination, DnsQuestion, DnsReply, Ladder, ListenerId, StoredBinding, UserAgent,
@@ -248,9 +248,9 @@ impl Node {
         &self.menus
     }
 
-    /// Whether the emergency banner is on.
-    pub fn has_banner(&self, now: Now) -> bool {
-        self.board.exchange().banner(now).is_some()
+    /// The emergency banner that is on.
+    pub fn banner(&self, now: Now) -> Option<&Banner> {
+        self.board.exchange().banner(now)
     }
 
     /// An operator wants something.

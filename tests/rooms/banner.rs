@@ -23,6 +23,7 @@ fn banner(world: &World, lasts: Duration) -> Banner {
     Banner {
         prompt: PromptId::from(PROMPT),
         text: BTreeMap::new(),
+        sounds: BTreeMap::new(),
         numbers: [].into(),
         queues: [].into(),
         until: world.now.utc + lasts,
@@ -119,6 +120,30 @@ fn another_banner_is_another_word() {
     on(&mut world);
     hear_all(&mut world, "one");
     assert_eq!(said(&world, "one").len(), 2);
+}
+
+#[test]
+fn with_sounds_of_its_own_it_is_said_by_a_name_that_only_these_sounds_have() {
+    let mut world = world();
+    let mut one = banner(&world, Duration::from_hours(1));
+    one.sounds = [(Language::Mandarin, "0123456789abcdef".repeat(4))].into();
+    let mut two = one.clone();
+    two.sounds.insert(Language::English, "f".repeat(64));
+    assert_ne!(one.said(), two.said());
+    post(&mut world, two.clone());
+    dial(&mut world, "rings", "95188");
+    let leg = world.leg("rings");
+    world.press(leg, keys("0")[0]);
+    waits(&mut world, "waits");
+    hear_all(&mut world, "waits");
+    post(&mut world, one.clone());
+    let played = |banner: &Banner| {
+        let has =
+            |c: &&Command| matches!(c, Command::Play { prompts, .. } if prompts.contains(&banner.said()));
+        world.commands.iter().filter(has).count()
+    };
+    assert_eq!((played(&two), played(&one)), (2, 1));
+    assert!(said(&world, "rings").is_empty(), "the prompt's own name is that of the menus");
 }
 
 #[test]
@@ -239,13 +264,19 @@ fn a_wish_is_judged_by_the_menus_that_are_installed() {
     assert_eq!(by_words.banner(&set, &texts, now).unwrap().prompt, made.prompt);
     let until = BannerWish { until: Some("2026-03-02T11:30".to_owned()), lasts: None, ..good.clone() };
     assert_eq!(until.banner(&set, &texts, now).unwrap().until, now + Duration::from_mins(90));
+    let words = |text: &str| BannerWish {
+        prompt: None,
+        text: [(Language::English, text.to_owned())].into(),
+        ..good.clone()
+    };
+    let spoken = words(" Payments\n are\u{7} down. ").banner(&set, &texts, now).unwrap();
+    assert!(spoken.is_spoken() && !made.is_spoken());
+    assert_eq!(spoken.text[&Language::English], "Payments are down.");
     let wrong = [
         (BannerWish { prompt: Some("main".into()), ..good.clone() }, "is no banner"),
-        (BannerWish { prompt: None, ..good.clone() }, "name a prompt"),
-        (
-            BannerWish { prompt: None, text: [(Language::English, "Hello".into())].into(), ..good.clone() },
-            "no recording says",
-        ),
+        (BannerWish { prompt: None, ..good.clone() }, "or name a prompt"),
+        (words(" \n "), "no word to say"),
+        (words(&"long ".repeat(41)), "nobody listens to more than 200"),
         (BannerWish { numbers: ["1".to_owned()].into(), ..good.clone() }, "cannot dial 1"),
         (BannerWish { queues: ["lones".to_owned()].into(), ..good.clone() }, "no queue `lones`"),
         (BannerWish { lasts: None, ..good.clone() }, "until when?"),

@@ -7,18 +7,19 @@ use axum::response::{IntoResponse, Response};
 
 use super::Office;
 use super::gate::{Caller, refusal};
+use super::menus::not_read;
 use crate::exchange::BannerWish;
-use crate::io::ask::AskError;
+use crate::io::banner::NotDone;
 
 /// `GET`: the banner that is on, or `null`.
 pub(super) async fn shown(State(office): State<Office>) -> Response {
-    match office.asker.view().await {
-        Ok(view) => Json(view.board.banner).into_response(),
-        Err(e) => busy(e),
+    match office.asker.posted().await {
+        Ok(banner) => Json(banner).into_response(),
+        Err(e) => refusal(StatusCode::SERVICE_UNAVAILABLE, e),
     }
 }
 
-/// `POST`: puts one on, in place of another.
+/// `POST`: puts one on, in place of another. Words that no prompt has are spoken first.
 pub(super) async fn on(
     State(office): State<Office>,
     caller: Caller,
@@ -26,34 +27,27 @@ pub(super) async fn on(
 ) -> Response {
     let wish = match wish {
         Ok(Json(wish)) => wish,
-        Err(e) => return refusal(StatusCode::BAD_REQUEST, e.body_text()),
+        Err(e) => return not_read(&office, (&caller, "banner on"), &e).await,
     };
-    let about = wish.about();
-    match office.asker.banner(Some(wish)).await {
-        Ok(Ok(banner)) => match office.audit(caller.deed("banner on", about, "done")).await {
-            Ok(()) => Json(banner).into_response(),
-            Err(response) => response,
-        },
-        Ok(Err(why)) => {
-            // That it was refused is answered whether the disk has it or not.
-            office.audit(caller.deed("banner on", about, &why)).await.ok();
-            refusal(StatusCode::UNPROCESSABLE_ENTITY, why)
-        }
-        Err(e) => busy(e),
+    match office.banners.on(wish, caller.by()).await {
+        Ok(banner) => Json(banner).into_response(),
+        Err(why) => not_done(&why),
     }
 }
 
 /// `DELETE`: takes it off. None on is no mistake.
 pub(super) async fn off(State(office): State<Office>, caller: Caller) -> Response {
-    match office.asker.banner(None).await {
-        Ok(_) => match office.audit(caller.deed("banner off", "", "done")).await {
-            Ok(()) => StatusCode::NO_CONTENT.into_response(),
-            Err(response) => response,
-        },
-        Err(e) => busy(e),
+    match office.banners.off(caller.by()).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => not_done(&why),
     }
 }
 
-fn busy(e: AskError) -> Response {
-    refusal(StatusCode::SERVICE_UNAVAILABLE, e)
+fn not_done(why: &NotDone) -> Response {
+    let status = match why {
+        NotDone::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NotDone::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        NotDone::Busy(_) | NotDone::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    refusal(status, why)
 }

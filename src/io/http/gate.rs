@@ -22,8 +22,8 @@ use sha2::{Digest as _, Sha256};
 use super::Office;
 use super::doors::Doors;
 use crate::exchange::Deed;
-use crate::io::ask::AskError;
 use crate::io::config_http::Right;
+use crate::io::menus::By;
 
 /// A token: whose it is, what it may do. Its text is not kept, and nothing of it is printed.
 #[derive(Clone)]
@@ -123,26 +123,18 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Who he is, for whoever does it.
+    pub(super) fn by(&self) -> By {
+        let deed = self.deed("", "", "");
+        By { who: deed.who, from: deed.from }
+    }
+}
+
 impl Office {
-    /// Notes a deed. `Ok`: it is on disk, and may be answered with success. `Err`: the answer to give.
-    pub(super) async fn audit(&self, deed: Deed) -> Result<(), Response> {
-        let deed = deed.cut();
-        tracing::info!(
-            who = deed.who,
-            from = deed.from,
-            what = deed.what,
-            about = deed.about,
-            outcome = deed.outcome,
-            "audit"
-        );
-        match self.asker.note(deed).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refusal(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "it was done, but the disk did not confirm the record of it; see hotline_alarm",
-            )),
-            Err(e @ (AskError::Busy | AskError::Gone)) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE, e)),
-        }
+    /// Notes what was not done: that is answered, whether the disk has the note or not.
+    pub(super) async fn note(&self, deed: Deed) {
+        self.asker.note(deed).await.ok();
     }
 }
 
@@ -201,7 +193,7 @@ pub(super) async fn need(
     let wanted = format!("{} {}", request.method(), request.uri().path());
     // That he was not let is answered whether the disk has it or not.
     if right != Right::Read {
-        office.audit(caller.deed(&wanted, "", "forbidden")).await.ok();
+        office.note(caller.deed(&wanted, "", "forbidden")).await;
     }
     let word = right.as_str();
     let why = if office.gate.tokens.is_empty() {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Office;
 use super::gate::{Caller, refusal};
 use crate::io::ask::AskError;
-use crate::io::menus::{By, Files, Job, Outcome};
+use crate::io::menus::{Files, Job, Outcome};
 
 /// The largest set that may be sent, in bytes.
 pub(super) const SET_BYTES: usize = 8 << 20;
@@ -26,12 +26,11 @@ pub(super) struct RollBack {
 /// `POST /api/v1/menus/validate`: what `hotline check --json` would say of these files.
 pub(super) async fn validate(
     State(office): State<Office>,
-    caller: Caller,
     files: Result<Json<Files>, JsonRejection>,
 ) -> Response {
     match files {
-        Ok(Json(files)) => done(&office, (&caller, "menus validate"), Job::Validate(files)).await,
-        Err(e) => not_read(&e),
+        Ok(Json(files)) => look(&office, Job::Validate(files)).await,
+        Err(e) => refusal(status_of(&e), e.body_text()),
     }
 }
 
@@ -43,15 +42,15 @@ pub(super) async fn install(
 ) -> Response {
     match files {
         Ok(Json(files)) => {
-            done(&office, (&caller, "menus install"), Job::Install(Some(files), by(&caller))).await
+            change(&office, (&caller, "menus install"), Job::Install(Some(files), caller.by())).await
         }
-        Err(e) => not_read(&e),
+        Err(e) => not_read(&office, (&caller, "menus install"), &e).await,
     }
 }
 
 /// `POST /api/v1/menus/reload`: the files of the folder hold, now.
 pub(super) async fn reload(State(office): State<Office>, caller: Caller) -> Response {
-    done(&office, (&caller, "menus install"), Job::Install(None, by(&caller))).await
+    change(&office, (&caller, "menus install"), Job::Install(None, caller.by())).await
 }
 
 /// `POST /api/v1/menus/rollback`: a set that was kept holds again.
@@ -63,56 +62,58 @@ pub(super) async fn roll_back(
     match asked {
         Ok(asked) => {
             let to = asked.unwrap_or_default().0.to;
-            done(&office, (&caller, "menus roll back"), Job::RollBack(to, by(&caller))).await
+            change(&office, (&caller, "menus roll back"), Job::RollBack(to, caller.by())).await
         }
-        Err(e) => not_read(&e),
+        Err(e) => not_read(&office, (&caller, "menus roll back"), &e).await,
     }
 }
 
 /// `GET /api/v1/menus/revisions`: what is kept, the newest first.
-pub(super) async fn revisions(State(office): State<Office>, caller: Caller) -> Response {
-    done(&office, (&caller, "menus revisions"), Job::Revisions).await
+pub(super) async fn revisions(State(office): State<Office>) -> Response {
+    look(&office, Job::Revisions).await
 }
 
-fn by(caller: &Caller) -> By {
-    let deed = caller.deed("", "", "");
-    By { who: deed.who, from: deed.from }
-}
-
-/// Nothing that was sent is repeated in full: only where it is no JSON, or not what is wanted.
-fn not_read(e: &JsonRejection) -> Response {
-    let status = match e.status() {
+fn status_of(e: &JsonRejection) -> StatusCode {
+    match e.status() {
         kept @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) => kept,
         _ => StatusCode::BAD_REQUEST,
-    };
-    refusal(status, e.body_text())
+    }
 }
 
-/// Has it done and answers. What was not tried is noted here; the workshop notes what it installs and refuses.
-async fn done(office: &Office, (caller, what): (&Caller, &str), job: Job) -> Response {
-    let outcome = match office.menus.order(job).await {
-        Ok(outcome) => outcome,
+/// A change that could not even be read. Nothing that was sent is repeated in full: only where it is no JSON, or not what
+/// is wanted.
+pub(super) async fn not_read(
+    office: &Office,
+    (caller, what): (&Caller, &str),
+    e: &JsonRejection,
+) -> Response {
+    let why = e.body_text();
+    office.note(caller.deed(what, "", format!("refused: {why}"))).await;
+    refusal(status_of(e), why)
+}
+
+/// Asks the workshop for something that changes nothing.
+async fn look(office: &Office, job: Job) -> Response {
+    office.menus.order(job).await.map_or_else(busy, answer)
+}
+
+/// Has something changed. The workshop notes what became of it; here is noted what it had no room for.
+async fn change(office: &Office, (caller, what): (&Caller, &str), job: Job) -> Response {
+    match office.menus.order(job).await {
+        Ok(outcome) => answer(outcome),
         Err(e) => {
-            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, e);
-            if e == AskError::Busy {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
-            }
-            return response;
+            office.note(caller.deed(what, "", format!("refused: {e}"))).await;
+            busy(e)
         }
-    };
-    let noted = match &outcome {
-        Outcome::Unchanged { revision } => Some((revision.clone(), "it held already".to_owned())),
-        Outcome::Conflict(why) | Outcome::NotFound(why) | Outcome::Bad(why) => {
-            Some((String::new(), format!("refused: {why}")))
-        }
-        _ => None,
-    };
-    if let Some((about, outcome)) = noted
-        && let Err(response) = office.audit(caller.deed(what, about, outcome)).await
-    {
-        return response;
     }
-    answer(outcome)
+}
+
+fn busy(e: AskError) -> Response {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, e);
+    if e == AskError::Busy {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
 }
 
 fn answer(outcome: Outcome) -> Response {
@@ -136,6 +137,11 @@ fn answer(outcome: Outcome) -> Response {
         Outcome::Conflict(why) => refusal(StatusCode::CONFLICT, why),
         Outcome::NotFound(why) => refusal(StatusCode::NOT_FOUND, why),
         Outcome::Bad(why) => refusal(StatusCode::BAD_REQUEST, why),
+        Outcome::NotYet(why) => {
+            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, why);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+            response
+        }
         Outcome::Failed(why) => refusal(StatusCode::INTERNAL_SERVER_ERROR, why),
         Outcome::Unconfirmed(what) => {
             let why =

@@ -24,6 +24,7 @@ pub(super) use gate::{Gate, Token};
 use gate::{Remote, identify, need};
 
 use super::ask::Asker;
+use super::banner::BannerDesk;
 use super::config_http::Right;
 use super::menus::MenuDesk;
 use super::metrics::Metrics;
@@ -38,6 +39,8 @@ pub(super) struct Office {
     pub store: Store,
     /// The way to the menus' workshop.
     pub menus: MenuDesk,
+    /// Where the emergency banner is ordered.
+    pub banners: BannerDesk,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may come in.

@@ -107,6 +107,7 @@ pub(super) struct MediaSettings {
 enum Order {
     Command(MediaCommand),
     Prompts(Arc<PromptLibrary>),
+    Board(Arc<PromptLibrary>),
 }
 
 /// A command found no room: counted by whoever sent it.
@@ -160,6 +161,11 @@ impl MediaWorker {
     /// Legs that are opened from now on hear these prompts. Nothing waits for it, and nothing is decoded.
     pub(super) fn install(&self, prompts: Arc<PromptLibrary>) -> Result<(), NoRoom> {
         self.order(Order::Prompts(prompts))
+    }
+
+    /// Every leg can be played these too, those that are open as well. Nothing waits for it, and nothing is decoded.
+    pub(super) fn post(&self, board: Arc<PromptLibrary>) -> Result<(), NoRoom> {
+        self.order(Order::Board(board))
     }
 
     fn order(&self, order: Order) -> Result<(), NoRoom> {
@@ -290,6 +296,7 @@ impl Worker {
             match self.orders.try_recv() {
                 Ok(Order::Command(command)) => self.obey(command),
                 Ok(Order::Prompts(prompts)) => self.plane.set_prompts(prompts),
+                Ok(Order::Board(board)) => self.plane.set_board(board),
                 Err(TryRecvError::Empty) => {
                     self.orders_left = false;
                     return true;

@@ -39,6 +39,8 @@ pub(in crate::io) struct MenusTold {
     pub number: Option<u64>,
     /// The files hold another set than the one that holds: it was rolled back, or sent. It stays until they change.
     pub apart: bool,
+    /// A restart would not know which set holds: the disk could not take it. It is tried again.
+    pub unkept: bool,
     /// The last set that was not taken, while none was taken after it.
     pub refused: Option<RefusedTold>,
 }

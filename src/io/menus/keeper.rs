@@ -184,8 +184,17 @@ impl Keeper {
         self.folder.join(format!("{number}.json"))
     }
 
-    /// Keeps a set; its number. Sounds that are there already are not written again.
-    pub(in crate::io) fn keep(&mut self, mut row: Row, source: &Source) -> io::Result<u64> {
+    /// Keeps a set; its number. Sounds that are there already are not written again; of a set that cannot be kept whole
+    /// nothing stays.
+    pub(in crate::io) fn keep(&mut self, row: Row, source: &Source) -> io::Result<u64> {
+        let kept = self.keep_whole(row, source);
+        if kept.is_err() {
+            self.prune();
+        }
+        kept
+    }
+
+    fn keep_whole(&mut self, mut row: Row, source: &Source) -> io::Result<u64> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.sounds())?;
         row.number =
             self.rows.last().map_or(0, |row| row.number).max(self.current.as_ref().map_or(0, |c| c.number))
@@ -365,6 +374,26 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["1.json", "2.json", "3.new", "current.json", "sounds"]);
+    }
+
+    #[test]
+    fn of_a_set_that_cannot_be_kept_nothing_stays() {
+        let store = Store::new("full");
+        let audio = store.0.join("audio");
+        fs::create_dir_all(audio.join("zh")).unwrap();
+        fs::write(audio.join("zh/a.wav"), b"one").unwrap();
+        let mut keeper = Keeper::look(&store.0);
+        keep(&mut keeper, "a");
+        let sounds = [("zh/a.wav".to_owned(), Ok(crate::io::menus::sounds::digest_of(b"one")))].into();
+        let place = SoundPlace::Given(Place::Folder(audio));
+        let second = Source { sounds, place, ..source("b") };
+        // Nothing can be written where a folder is: the sound is kept before the texts cannot be.
+        fs::create_dir_all(store.0.join("menus/2.new")).unwrap();
+        assert!(keeper.keep(row(&second), &second).is_err());
+        assert_eq!((keeper.rows().len(), keeper.sound_sizes().len()), (1, 0));
+        fs::remove_dir(store.0.join("menus/2.new")).unwrap();
+        assert_eq!(keeper.keep(row(&second), &second).unwrap(), 2);
+        assert_eq!(keeper.sound_sizes().len(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Invariant: a set that has a mistake, cannot be read or cannot be kept changes nothing and is told.
 mod boot;
 mod figures;
+mod in_force;
 mod keeper;
 mod orders;
 mod sounds;
@@ -13,9 +14,10 @@ mod workshop;
 
 pub(super) use boot::{Bench, Boot, boot};
 pub(super) use figures::{MenuFigures, MenusTold};
+pub(super) use in_force::{InForce, Notice};
 pub use orders::Files;
 pub(super) use orders::{By, Job, MenuDesk, Outcome};
-pub(super) use sounds::hex;
+pub(super) use sounds::{digest_of, hex};
 pub use sounds::{lengths, listen};
 pub use source::revision;
 pub(super) use workshop::Workshop;

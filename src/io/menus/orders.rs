@@ -26,7 +26,7 @@ pub(in crate::io) struct By {
 
 impl By {
     /// What he did, for the audit.
-    pub(super) fn deed(&self, what: &str, about: String, outcome: String) -> Deed {
+    pub(in crate::io) fn deed(&self, what: &str, about: String, outcome: String) -> Deed {
         Deed { who: self.who.clone(), from: self.from.clone(), what: what.to_owned(), about, outcome }
     }
 }
@@ -88,12 +88,42 @@ pub(in crate::io) enum Outcome {
     NotFound(String),
     /// It cannot be a set.
     Bad(String),
+    /// The files are being written just now: nothing changed, and it may be tried again.
+    NotYet(String),
     /// The disk or the server could not do it: nothing changed.
     Failed(String),
     /// It holds, but the disk did not confirm that it will after a crash.
     Unconfirmed(String),
     /// What is kept, the newest first.
     Revisions(Vec<RowTold>),
+}
+
+impl Outcome {
+    /// What the audit has of it: about what, and what became of it. `None`: control notes what it does itself, and
+    /// nothing is noted of what changes nothing.
+    pub(super) fn noted(&self) -> Option<(String, String)> {
+        let refused = |why: &str| Some((String::new(), format!("refused: {why}")));
+        match self {
+            Self::Good(_) | Self::Revisions(_) | Self::Installed { .. } | Self::Unconfirmed(_) => None,
+            Self::Unchanged { revision } => Some((revision.clone(), "it held already".to_owned())),
+            Self::Mistakes(found) => {
+                let errors: Vec<String> =
+                    found.iter().filter(|d| d.is_error()).map(Diagnostic::line).collect();
+                refused(&in_short(&errors))
+            }
+            Self::Conflict(why)
+            | Self::NotFound(why)
+            | Self::Bad(why)
+            | Self::NotYet(why)
+            | Self::Failed(why) => refused(why),
+        }
+    }
+}
+
+/// The first of several mistakes, and how many there are.
+fn in_short(why: &[String]) -> String {
+    let first = why.first().map_or("", String::as_str);
+    if why.len() > 1 { format!("{} mistakes, the first: {first}", why.len()) } else { first.to_owned() }
 }
 
 /// A kept set, as it is shown.

@@ -87,6 +87,20 @@ fn languages(folder: &str) -> Vec<Language> {
     Language::from_code(folder).map_or_else(|| Language::ALL.to_vec(), |language| vec![language])
 }
 
+/// The file that is played as this prompt in this language, and what is in it.
+pub(super) fn key_of<'f>(
+    files: &'f SoundFiles,
+    language: Language,
+    id: &PromptId,
+) -> Option<(&'f str, &'f Digest)> {
+    let is_it = |key: &str| {
+        parts(key).is_some_and(|(folder, name)| name == *id && languages(folder).contains(&language))
+    };
+    // Of two the later one is played, as in the library.
+    let (key, digest) = files.iter().rev().find(|(key, _)| is_it(key))?;
+    Some((key, digest.as_ref().ok()?))
+}
+
 impl Sounds {
     /// Nothing decoded yet; prompts will be ready in these codecs.
     pub(in crate::io) fn new(codecs: &[Codec], figures: Arc<MenuFigures>) -> Self {

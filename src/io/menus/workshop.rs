@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::boot::{Bench, in_words, load};
 use super::figures::RefusedTold;
+use super::in_force::{InForce, Notice};
 use super::keeper::{Current, Row, changes};
 use super::orders::{By, Files, Job, MenuDesk, Orders, Outcome, RowTold};
 use super::sounds::SoundFiles;
@@ -34,6 +35,11 @@ const NAMED: usize = 40;
 /// Files that changed at so many looks in a row are told of.
 const RESTLESS: u32 = 30;
 
+/// What the audit calls it when a set is to hold that was not kept before.
+const INSTALL: &str = "menus install";
+/// And one that was.
+const ROLL_BACK: &str = "menus roll back";
+
 /// A set that calls may keep: dropped here, not by control.
 #[derive(Debug)]
 struct Held {
@@ -42,6 +48,12 @@ struct Held {
     sounds: SoundFiles,
     /// Who has it beside calls.
     others: usize,
+}
+
+/// What is told of the set that holds.
+fn in_force(bench: &Bench) -> InForce {
+    let (set, library) = (Arc::clone(&bench.set), Arc::clone(&bench.library));
+    InForce::new(set, library, (&bench.source, bench.keeper.sounds()))
 }
 
 /// See the module.
@@ -55,9 +67,12 @@ pub(in crate::io) struct Workshop {
     trunks: Vec<TrunkId>,
     rng: Rng,
     held: Vec<Held>,
+    notice: Notice,
     seen: Stamps,
     /// Looks in a row at which the files were others than at the one before.
     restless: u32,
+    /// What the disk could not take of which set holds.
+    unkept: Option<Current>,
     first: bool,
 }
 
@@ -68,14 +83,27 @@ impl Workshop {
         asker: Asker,
         clock: Clock,
         (settings, rng): (Settings, Rng),
-    ) -> (Self, MenuDesk) {
+    ) -> (Self, MenuDesk, Notice) {
         let (desk, jobs) = MenuDesk::open();
+        let notice = Notice::new(in_force(&bench));
         let trunks = settings.trunks.keys().cloned().collect();
         let seen = bench.taken.clone();
-        let held = Vec::new();
-        let shop =
-            Self { bench, asker, jobs, clock, settings, trunks, rng, held, seen, restless: 0, first: true };
-        (shop, desk)
+        let shop = Self {
+            bench,
+            asker,
+            jobs,
+            clock,
+            settings,
+            trunks,
+            rng,
+            held: Vec::new(),
+            notice: notice.clone(),
+            seen,
+            restless: 0,
+            unkept: None,
+            first: true,
+        };
+        (shop, desk, notice)
     }
 
     /// Works until nobody can order anything any more.
@@ -104,15 +132,15 @@ impl Workshop {
                     // Whoever wanted it may be gone by now.
                     back.send(outcome).ok();
                 }
-                _ = looks.tick() => if !every.is_zero() { self.look(false).await },
-                _ = hung_up => self.look(true).await,
+                _ = looks.tick() => if every.is_zero() { self.keep_again() } else { self.look().await },
+                _ = hung_up => self.hung_up().await,
             }
             self.let_go();
         }
     }
 
-    /// The set that the start began with is kept as any other.
-    fn keep_first(&mut self) {
+    /// The set that the start began with is kept as any other; its number.
+    fn keep_holding(&mut self) -> std::io::Result<u64> {
         let revision = self.bench.set.revision.clone();
         let current = self.bench.keeper.current().cloned();
         let known = self.bench.number.or_else(|| {
@@ -121,29 +149,32 @@ impl Workshop {
             (row.revision == revision).then_some(number)
         });
         let apart_from = self.bench.files_revision.clone().filter(|_| self.bench.apart);
-        let kept = known.map_or_else(
-            || {
+        let number = match known {
+            Some(number) => number,
+            None => {
                 let by = By { who: "start".to_owned(), from: self.bench.places.0.to_string() };
                 let source = self.bench.source.clone();
-                self.keep(&by, &source, Vec::new())
-            },
-            Ok,
-        );
-        let held = kept.and_then(|number| {
-            let now = Current { number, apart_from };
-            if current.as_ref() != Some(&now) && !(self.bench.apart && self.bench.files_revision.is_none()) {
-                self.bench.keeper.hold(now)?;
+                self.keep(&by, &source, Vec::new())?
             }
-            Ok(number)
-        });
+        };
+        let now = Current { number, apart_from };
+        if current.as_ref() != Some(&now) && !(self.bench.apart && self.bench.files_revision.is_none()) {
+            self.unkept = self.bench.keeper.hold(now.clone()).is_err().then_some(now);
+        }
+        Ok(number)
+    }
+
+    fn keep_first(&mut self) {
+        let held = self.keep_holding();
         let number =
             held.inspect_err(|error| tracing::error!(%error, "the menus that hold cannot be kept")).ok();
         let (apart, at_us) = (self.bench.apart, self.clock.now().utc.as_micros());
-        let refused = self.bench.refused.take();
+        let (refused, unkept) = (self.bench.refused.take(), self.unkept.is_some());
         self.bench.number = number;
         self.bench.figures.tell(|told| {
             told.number = number;
             told.apart = apart;
+            told.unkept = number.is_none() || unkept;
             told.refused = refused.map(|why| RefusedTold { at_us, who: "start".to_owned(), why });
         });
         self.bench.figures.held.store(1, Ordering::Relaxed);
@@ -170,20 +201,37 @@ impl Workshop {
                 },
                 Err(outcome) => outcome,
             },
-            Job::Install(None, by) => {
-                let stamps = stamps::look(&self.bench.places.0, &self.bench.places.1);
-                self.take_files(stamps, &by, true).await
+            Job::Install(files, by) => {
+                let outcome = match files.map(|files| self.sent(files)) {
+                    None => self.take_files(self.stamps(), &by, true).await,
+                    Some(Ok(source)) => {
+                        let apart_from = self.apart_from(&source.revision());
+                        self.install(source, &by, apart_from).await
+                    }
+                    Some(Err(outcome)) => outcome,
+                };
+                self.note(&by, INSTALL, &outcome).await;
+                outcome
             }
-            Job::Install(Some(files), by) => match self.sent(files) {
-                Ok(source) => {
-                    let apart_from = self.apart_from(&source.revision());
-                    self.install(source, &by, apart_from).await
-                }
-                Err(outcome) => outcome,
-            },
-            Job::RollBack(to, by) => self.roll_back(to.as_deref(), &by).await,
+            Job::RollBack(to, by) => {
+                let outcome = self.roll_back(to.as_deref(), &by).await;
+                self.note(&by, ROLL_BACK, &outcome).await;
+                outcome
+            }
             Job::Revisions => self.revisions(),
         }
+    }
+
+    /// One row in the audit for each order, whatever became of it; what was done is noted by control in the same turn.
+    async fn note(&self, by: &By, what: &str, outcome: &Outcome) {
+        if let Some((about, outcome)) = outcome.noted() {
+            // What became of it is told, whether the disk has the note or not.
+            self.asker.note(by.deed(what, about, outcome)).await.ok();
+        }
+    }
+
+    fn stamps(&self) -> Stamps {
+        stamps::look(&self.bench.places.0, &self.bench.places.1)
     }
 
     /// What the files are, if not this.
@@ -211,25 +259,44 @@ impl Workshop {
     }
 
     /// Looks at the files; what changed is taken when it was the same twice, so that nothing half-saved is.
-    async fn look(&mut self, at_once: bool) {
-        let stamps = stamps::look(&self.bench.places.0, &self.bench.places.1);
+    async fn look(&mut self) {
+        let stamps = self.stamps();
         if stamps == self.bench.taken {
             (self.seen, self.restless) = (stamps, 0);
-        } else if at_once || stamps == self.seen {
-            let by = By { who: "files".to_owned(), from: self.bench.places.0.to_string() };
-            self.take_files(stamps, &by, false).await;
+        } else if stamps == self.seen {
+            let by = self.files();
+            match self.take_files(stamps, &by, false).await {
+                // Nobody asked for it, and nothing became of it.
+                Outcome::Unchanged { .. } | Outcome::NotYet(_) => {}
+                outcome => self.note(&by, INSTALL, &outcome).await,
+            }
         } else {
             self.seen = stamps;
             self.restless += 1;
             if self.restless == RESTLESS {
-                let by = By { who: "files".to_owned(), from: self.bench.places.0.to_string() };
-                self.refuse(
-                    &by,
-                    vec!["the files change all the time; they are taken when they rest".to_owned()],
-                )
-                .await;
+                let why = "the files change all the time; they are taken when they rest".to_owned();
+                let by = self.files();
+                self.refuse(&by, vec![why.clone()]);
+                self.note(&by, INSTALL, &Outcome::NotYet(why)).await;
             }
         }
+        self.keep_again();
+    }
+
+    /// Somebody sent SIGHUP: the files hold, now, if they are others than before. An order like any other.
+    async fn hung_up(&mut self) {
+        let by = By { who: "SIGHUP".to_owned(), from: self.bench.places.0.to_string() };
+        let stamps = self.stamps();
+        let outcome = if stamps == self.bench.taken {
+            Outcome::Unchanged { revision: self.bench.set.revision.clone() }
+        } else {
+            self.take_files(stamps, &by, false).await
+        };
+        self.note(&by, INSTALL, &outcome).await;
+    }
+
+    fn files(&self) -> By {
+        By { who: "files".to_owned(), from: self.bench.places.0.to_string() }
     }
 
     async fn take_files(&mut self, stamps: Stamps, by: &By, wanted: bool) -> Outcome {
@@ -238,7 +305,7 @@ impl Workshop {
         let after = stamps::look(&places.0, &places.1);
         if after != stamps {
             self.seen = after;
-            return Outcome::Failed("the files are being written; try again".to_owned());
+            return Outcome::NotYet("the files are being written; try again".to_owned());
         }
         (self.bench.taken, self.restless) = (stamps, 0);
         let source = match read {
@@ -246,7 +313,7 @@ impl Workshop {
             Err(error) => {
                 self.bench.files_revision = None;
                 let why = in_words(&error);
-                self.refuse(by, vec![why.clone()]).await;
+                self.refuse(by, vec![why.clone()]);
                 return Outcome::Failed(why);
             }
         };
@@ -279,7 +346,7 @@ impl Workshop {
             Ok(good) => good,
             Err(found) => {
                 let errors = found.iter().filter(|d| d.is_error());
-                self.refuse(by, errors.map(Diagnostic::line).collect()).await;
+                self.refuse(by, errors.map(Diagnostic::line).collect());
                 return Outcome::Mistakes(found);
             }
         };
@@ -288,17 +355,17 @@ impl Workshop {
             Ok(number) => number,
             Err(error) => {
                 let why = format!("the set cannot be kept in the store, so it is not installed: {error}");
-                self.refuse(by, vec![why.clone()]).await;
+                self.refuse(by, vec![why.clone()]);
                 return Outcome::Failed(why);
             }
         };
-        let outcome = self.hand_over(source, good, (number, apart_from), (by, "menus install")).await;
+        let outcome = self.hand_over(source, good, (number, apart_from), (by, INSTALL)).await;
         match outcome {
             Ok((warnings, true)) => Outcome::Installed { number, revision, changed, warnings },
             Ok((_, false)) => Outcome::Unconfirmed(format!("set {number} ({revision}) holds")),
             Err(why) => {
                 self.bench.keeper.discard(number);
-                self.refuse(by, vec![why.clone()]).await;
+                self.refuse(by, vec![why.clone()]);
                 Outcome::Failed(why)
             }
         }
@@ -353,6 +420,7 @@ impl Workshop {
             // The server shows what it began with.
             others: usize::from(std::mem::take(&mut self.first)),
         };
+        self.notice.write(in_force(&self.bench));
         self.held.push(old);
         self.let_go();
         let kept = self.holds(number, apart_from);
@@ -361,18 +429,43 @@ impl Workshop {
 
     /// Notes which set holds, for people and for the next start.
     fn holds(&mut self, number: u64, apart_from: Option<String>) -> std::io::Result<()> {
-        let apart = apart_from.is_some();
-        let kept = self.bench.keeper.hold(Current { number, apart_from });
+        let (apart, now) = (apart_from.is_some(), Current { number, apart_from });
+        let kept = self.bench.keeper.hold(now.clone());
         if let Err(error) = &kept {
             tracing::error!(number, %error, "a restart would not know which menus hold");
         }
+        self.unkept = kept.is_err().then_some(now);
         (self.bench.number, self.bench.apart) = (Some(number), apart);
         self.bench.figures.tell(|told| {
             told.number = Some(number);
             told.apart = apart;
+            told.unkept = kept.is_err();
             told.refused = None;
         });
         kept
+    }
+
+    /// The disk could not take which set holds: perhaps it can now.
+    fn keep_again(&mut self) {
+        let number = match (self.bench.number, self.unkept.take()) {
+            (Some(_), None) => return,
+            (None, _) => self.keep_holding(),
+            (Some(number), Some(now)) => {
+                let kept = self.bench.keeper.hold(now.clone());
+                self.unkept = kept.is_err().then_some(now);
+                kept.map(|()| number)
+            }
+        };
+        let Ok(number) = number else { return };
+        let unkept = self.unkept.is_some();
+        if !unkept {
+            tracing::info!(number, "a restart would know which menus hold");
+        }
+        self.bench.number = Some(number);
+        self.bench.figures.tell(|told| {
+            told.number = Some(number);
+            told.unkept = unkept;
+        });
     }
 
     /// Accounts of the set's agents, if they are others than before: passwords are made for those who are new.
@@ -395,7 +488,7 @@ impl Workshop {
     }
 
     /// Nothing changed, and everybody is told why.
-    async fn refuse(&mut self, by: &By, why: Vec<String>) {
+    fn refuse(&self, by: &By, why: Vec<String>) {
         const LINES: usize = 20;
         self.bench.figures.refused.fetch_add(1, Ordering::Relaxed);
         for line in why.iter().take(LINES) {
@@ -406,19 +499,9 @@ impl Workshop {
                 "menus are not installed; those before hold"
             );
         }
-        let outcome = match why.as_slice() {
-            [one] => format!("refused: {one}"),
-            all => format!(
-                "refused: {} mistakes, the first: {}",
-                all.len(),
-                all.first().map_or("", String::as_str)
-            ),
-        };
         let at_us = self.clock.now().utc.as_micros();
         let (who, why) = (by.who.clone(), why.into_iter().take(LINES).collect());
         self.bench.figures.tell(|told| told.refused = Some(RefusedTold { at_us, who, why }));
-        // That it was refused is told, whether the disk has the note or not.
-        self.asker.note(by.deed("menus install", String::new(), outcome)).await.ok();
     }
 
     /// A kept set holds again. It was checked when it came; what could keep it from holding now is in nobody's interest.
@@ -452,7 +535,7 @@ impl Workshop {
         };
         let changed = changes(&self.bench.source, &source);
         let apart_from = self.apart_from(&row.revision);
-        let outcome = self.hand_over(source, good, (row.number, apart_from), (by, "menus roll back")).await;
+        let outcome = self.hand_over(source, good, (row.number, apart_from), (by, ROLL_BACK)).await;
         let (number, revision) = (row.number, row.revision);
         match outcome {
             Ok((warnings, recorded)) => {

@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::io::banner::BannerFigures;
 use crate::io::clock::Clock;
 use crate::io::futures_worker::FuturesFigures;
 use crate::io::journal::Figures;
@@ -23,7 +24,7 @@ use crate::io::tape::TapeFigures;
 use crate::io::tls::TlsFigures;
 use crate::media::LegFigures;
 use crate::node::NodeView;
-use of_menus::menus;
+use of_menus::{banners, menus};
 use of_node::{agents, held, promises, queues, stages, trunks, user_agent};
 
 type Labels = Vec<(&'static str, String)>;
@@ -40,6 +41,8 @@ pub(in crate::io) struct Metrics {
     /// Sets of menus.
     pub menus: Arc<MenuFigures>,
     learned: Arc<LearnedFigures>,
+    /// Emergency banners.
+    pub banner: BannerFigures,
     /// Facts that the store has written.
     pub facts_written: AtomicU64,
     /// Facts that wait for the store.
@@ -160,6 +163,7 @@ impl Metrics {
             tape,
             menus,
             learned,
+            banner: BannerFigures::default(),
             facts_written: AtomicU64::new(0),
             facts_waiting: AtomicU64::new(0),
             facts_dropped: AtomicU64::new(0),
@@ -227,6 +231,7 @@ impl Metrics {
         self.journal(sheet);
         self.tape(sheet);
         menus(sheet, &self.menus);
+        banners(sheet, &self.banner);
         self.futures(sheet, view);
         sheet.one("facts_waiting", "Facts that wait for the store", read(&self.facts_waiting));
         sheet.tally_one(
@@ -249,6 +254,8 @@ impl Metrics {
             ("store", is(&self.store_broken)),
             ("facts_lost", some(&self.facts_dropped)),
             ("menus_refused", self.menus.told().refused.is_some()),
+            ("menus_not_kept", self.menus.told().unkept),
+            ("banner_mute", is(&self.banner.mute)),
         ];
         all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
     }
@@ -317,7 +324,15 @@ impl Metrics {
     fn journal(&self, sheet: &mut Sheet) {
         let (j, read) = (&self.journal, |a: &AtomicU64| real(a.load(Ordering::Relaxed)));
         let alarms = self.alarms();
-        let all = ["journal", "journal_entries_lost", "store", "facts_lost", "menus_refused"];
+        let all = [
+            "journal",
+            "journal_entries_lost",
+            "store",
+            "facts_lost",
+            "menus_refused",
+            "menus_not_kept",
+            "banner_mute",
+        ];
         let on = all.map(|what| (by("what", what), f64::from(u8::from(alarms.contains(&what)))));
         sheet.put("alarm", "1: somebody must look at it", on);
         let times = j.quantiles().into_iter().flat_map(|(step, q)| {

@@ -1,7 +1,8 @@
-//! Metrics of sets of menus.
+//! Metrics of sets of menus, and of emergency banners.
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Sheet, by, real};
+use crate::io::banner::BannerFigures;
 use crate::io::menus::MenuFigures;
 
 pub(super) fn menus(sheet: &mut Sheet, menus: &MenuFigures) {
@@ -37,4 +38,17 @@ pub(super) fn menus(sheet: &mut Sheet, menus: &MenuFigures) {
         told.number.unwrap_or(0),
     );
     sheet.one("menus_apart", "1: the files hold another set than the one that holds", u64::from(told.apart));
+}
+
+pub(super) fn banners(sheet: &mut Sheet, banner: &BannerFigures) {
+    let read = |a: &AtomicU64| real(a.load(Ordering::Relaxed));
+    sheet.tally(
+        "banners",
+        "What became of emergency banners that somebody wanted on; spoken: by the command that speaks",
+        [
+            (by("what", "on"), read(&banner.on)),
+            (by("what", "spoken"), read(&banner.spoken)),
+            (by("what", "refused"), read(&banner.refused)),
+        ],
+    );
 }

@@ -57,6 +57,8 @@ pub struct PlaneFigures {
 #[derive(Debug)]
 pub struct MediaPlane {
     prompts: Arc<PromptLibrary>,
+    /// What every leg can be played beside its own library, whenever it was opened.
+    board: Arc<PromptLibrary>,
     rules: SoundRules,
     rng: Rng,
     /// In boxes: the table is sparse, a leg is not small.
@@ -77,6 +79,7 @@ impl MediaPlane {
     pub fn new(prompts: Arc<PromptLibrary>, rng: Rng) -> Self {
         Self {
             prompts,
+            board: Arc::default(),
             rules: SoundRules::default(),
             rng,
             legs: ById::new(),
@@ -98,6 +101,10 @@ impl MediaPlane {
     /// to the menus that they are in.
     pub fn set_prompts(&mut self, prompts: Arc<PromptLibrary>) {
         self.prompts = prompts;
+    }
+    /// From now on every leg can be played these beside its own library: what must be heard whatever menus a call is in.
+    pub fn set_board(&mut self, board: Arc<PromptLibrary>) {
+        self.board = board;
     }
     /// The library in use.
     pub fn prompts(&self) -> &Arc<PromptLibrary> {
@@ -250,9 +257,11 @@ impl MediaPlane {
         self.decide_ears(now, leg);
     }
     fn play(&mut self, now: Instant, leg: LegId, play: PlayId, (manner, programme): (Manner, Programme)) {
+        let board = Arc::clone(&self.board);
         let Some(known) = self.known(leg) else { return };
         known.stop_playing();
-        let playing = Playing::new(play, manner, programme, &known.prompts, known.bookmark.as_ref());
+        let libraries = (&*board, &*known.prompts);
+        let playing = Playing::new(play, manner, programme, libraries, known.bookmark.as_ref());
         let missing = playing.missing;
         known.playing = Some(playing);
         known.rtp.switch_source();
