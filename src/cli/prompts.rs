@@ -7,16 +7,20 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use hotline::base::{Language, PromptId};
 use hotline::exchange::menu::{Diagnostic, Recording, Recordings};
 use hotline::io::embedded::{Place, manifest_lock};
+use hotline::io::speaker::Speaker;
 
 use super::menus::{MenuFolder, Read};
 
 /// A recording this far from the middle one is noticed by whoever hears both, in dB.
 const OFF_DB: f32 = 6.0;
+/// How long one prompt may take to be spoken.
+const SPOKEN_WITHIN: Duration = Duration::from_mins(5);
 /// Findings for which speaking the prompt is the cure: no recording, and one of other words.
 const SPOKEN: [&str; 2] = ["HL0403", "HL0409"];
 
@@ -29,9 +33,12 @@ pub(crate) struct Prompts {
     #[arg(long)]
     speak: bool,
     /// The shell command that speaks: `$TEXT` into the WAV file `$FILE`, in `$LANGUAGE` (zh, en); `$VOICE` is espeak-ng's
-    /// name of it.
-    #[arg(long, value_name = "COMMAND", default_value = r#"espeak-ng -v "$VOICE" -w "$FILE" -- "$TEXT""#)]
-    with: String,
+    /// name of it. Without it that of the settings, and there espeak-ng is the default.
+    #[arg(long, value_name = "COMMAND")]
+    with: Option<String>,
+    /// The settings, whose [voice] says what speaks.
+    #[arg(long, default_value = "hotline.toml")]
+    config: PathBuf,
 }
 
 impl Prompts {
@@ -72,32 +79,30 @@ impl Prompts {
             return Err("what is built in cannot be spoken anew: name a folder of sounds with --audio".into());
         };
         let found = read.judge_sounds(&read.recordings());
+        let speaker = self.speaker()?;
         let mut count = 0;
         for (language, id, words) in to_speak(read, &found) {
             let file = folder.join(language.code()).join(format!("{id}.wav"));
-            self.speak_one(language, &words, &file)?;
+            speak_one(&speaker, language, &words, &file)?;
             forget(folder, language, &id)?;
             count += 1;
         }
         Ok(count)
     }
 
-    fn speak_one(&self, language: Language, words: &str, file: &Path) -> Result<(), String> {
-        let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(|e| failed(&e))?;
-        let voice = match language {
-            Language::Mandarin => "cmn-latn-pinyin",
-            Language::English => "en-us",
+    fn speaker(&self) -> Result<Speaker, String> {
+        let command = match &self.with {
+            Some(command) => command.clone(),
+            None => super::serve::settings(&self.config)?.speak,
         };
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", &self.with]).env("TEXT", words).env("FILE", file);
-        command.env("LANGUAGE", language.code()).env("VOICE", voice);
-        let status = command.status().map_err(|e| failed(&e))?;
-        if !status.success() {
-            return Err(failed(&format!("`{}` failed: {status}", self.with)));
-        }
-        if file.is_file() { Ok(()) } else { Err(failed(&format!("`{}` wrote no file", self.with))) }
+        Ok(Speaker { command, within: SPOKEN_WITHIN, hidden: Vec::new() })
     }
+}
+
+fn speak_one(speaker: &Speaker, language: Language, words: &str, file: &Path) -> Result<(), String> {
+    let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
+    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(|e| failed(&e))?;
+    speaker.speak(language, words, file).map_err(|e| failed(&e))
 }
 
 /// What the findings ask to be spoken.

@@ -136,3 +136,101 @@ fn a_full_disk_ends_no_call_and_all_is_written_when_there_is_room() {
         until("the end of the alarms", || alarms(home.http).is_empty().then_some(())).await;
     });
 }
+
+/// All files of a folder, with their lengths.
+fn files(folder: &std::path::Path) -> Vec<(String, u64)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap());
+    let mut all: Vec<_> = entries
+        .map(|e| (e.file_name().to_string_lossy().into_owned(), e.metadata().unwrap().len()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn on_a_full_disk_no_set_and_no_spoken_banner_is_taken_and_nothing_half_stays() {
+    let home = Home::new();
+    let long = home.folder.join("long.wav");
+    std::fs::write(&long, crate::house::wav(900.0, 80_000)).unwrap();
+    let text = std::fs::read_to_string(home.folder.join("hotline.toml")).unwrap();
+    // 8 kHz in 16 bits: 160 kB, more than the limit. The command itself is under none.
+    let speak = format!("ulimit -S -f unlimited; cp {} \"$FILE\" # \"$TEXT\"", long.display());
+    std::fs::write(home.folder.join("hotline.toml"), format!("{text}[voice]\nspeak = '{speak}'\n")).unwrap();
+    drop(home.serve());
+    let next = home.folder.join("next");
+    std::fs::create_dir_all(&next).unwrap();
+    for entry in std::fs::read_dir("menus").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            std::fs::copy(&path, next.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let main = std::fs::read_to_string(next.join("main.toml")).unwrap();
+    // A set of more than the limit, whatever the shipped one is.
+    std::fs::write(next.join("main.toml"), format!("{main}\n# {}\n", "x".repeat(150_000))).unwrap();
+    let server = Limited::serve(&home, 128);
+    let holds = || get(home.http, "/api/v1/status").json()["menus"].as_str().unwrap().to_owned();
+    let before =
+        (holds(), files(&home.folder.join("var/menus")), files(&home.folder.join("var/menus/sounds")));
+    let refused = home.run(&["install", "next"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be kept in the store, so it is not installed"), "{said}");
+    let after =
+        (holds(), files(&home.folder.join("var/menus")), files(&home.folder.join("var/menus/sounds")));
+    assert_eq!(before, after);
+    assert!(alarms(home.http).contains(&"menus_refused".to_owned()), "{:?}", alarms(home.http));
+
+    let words = ["banner", "on", "--text", "Payments are down.", "--for", "2h"];
+    let refused = home.run(&words);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be kept beside the store") && said.contains("nothing is put on"), "{said}");
+    assert!(get(home.http, "/api/v1/status").json()["board"]["banner"].is_null());
+    assert_eq!(files(&home.folder.join("var/banner")), []);
+    // What has a recording needs no room.
+    let said = home.says(&["banner", "on", "--prompt", "banner-fault", "--for", "2h"]);
+    assert!(said.contains("banner-fault for all callers"), "{said}");
+
+    server.lift();
+    assert!(home.says(&words).contains("spoken for all callers"));
+    assert!(home.says(&["install", "next"]).contains("set 2 ("));
+    assert_ne!(holds(), before.0);
+    let audit = home.says(&["audit"]);
+    for (wanted, times) in [
+        ("refused: the set cannot be kept", 1),
+        ("cannot be kept beside the store", 1),
+        ("menus install", 2),
+        ("banner on", 3),
+    ] {
+        assert_eq!(audit.matches(wanted).count(), times, "{wanted}: {audit}");
+    }
+}
+
+#[test]
+fn a_set_that_holds_but_is_not_known_to_a_restart_is_an_alarm_until_it_is() {
+    let house = House::open_set("", |s| s.look_every = Duration::from_millis(100));
+    let current = house.folder.join("store/menus/current.new");
+    let main = house.folder.join("menus/main.toml");
+    runtime().block_on(async {
+        until("the first set", || house.folder.join("store/menus/current.json").exists().then_some(())).await;
+        // Nothing can be written where a folder is.
+        std::fs::create_dir(&current).unwrap();
+        let text = std::fs::read_to_string(&main).unwrap();
+        std::fs::write(&main, format!("{text}\n# second\n")).unwrap();
+        let end = Instant::now() + 9 * SOON;
+        while !alarms(house.http).contains(&"menus_not_kept".to_owned()) {
+            assert!(Instant::now() < end, "{:?}", alarms(house.http));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(
+            get(house.http, "/api/v1/status").json()["menus_told"]["number"],
+            2,
+            "it holds all the same"
+        );
+        std::fs::remove_dir(&current).unwrap();
+        until("the end of the alarm", || alarms(house.http).is_empty().then_some(())).await;
+        let current = std::fs::read_to_string(house.folder.join("store/menus/current.json")).unwrap();
+        assert!(current.contains("\"number\":2"), "{current}");
+    });
+}

@@ -1,5 +1,6 @@
 //! Behaviours over real sockets, with real peers: each test starts its own server on free loopback ports.
 mod banner;
+mod banner_spoken;
 mod bare_call;
 mod baresip;
 mod baresip_peer;

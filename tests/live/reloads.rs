@@ -518,3 +518,122 @@ fn a_kill_at_any_moment_leaves_what_was_installed_and_the_commands_show_it() {
         assert!(audit.contains(wanted), "{wanted}: {audit}");
     }
 }
+
+/// The audit about menus, the oldest first: who, what, outcome.
+fn audit(home: &Home) -> Vec<String> {
+    let rows: Value = serde_json::from_str(&home.says(&["audit", "--json"])).unwrap();
+    let row = |r: &Value| format!("{} {}: {}", field(r, "who"), field(r, "what"), field(r, "outcome"));
+    rows.as_array().unwrap().iter().rev().map(row).filter(|line| line.contains(" menus ")).collect()
+}
+
+fn field(row: &Value, name: &str) -> String {
+    row[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// A program whose menus are in a folder that nobody looks at: by hand alone anything is installed.
+fn by_hand() -> Home {
+    let home = Home::new();
+    let menus = home.folder.join("menus");
+    fs::create_dir_all(&menus).unwrap();
+    for (name, text) in texts(Path::new("menus")) {
+        fs::write(menus.join(name), text).unwrap();
+    }
+    let path = home.folder.join("hotline.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, format!("{text}[files]\nmenus = \"menus\"\nlook = \"0s\"\n")).unwrap();
+    home
+}
+
+/// Waits for so many rows of the audit.
+fn audited(home: &Home, rows: usize) -> Vec<String> {
+    let end = Instant::now() + CHECKED;
+    loop {
+        let lines = audit(home);
+        if lines.len() >= rows {
+            return lines;
+        }
+        assert!(Instant::now() < end, "waited {CHECKED:?} for {rows} rows: {lines:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn sighup_installs_what_the_files_hold_and_each_leaves_one_row_in_the_audit() {
+    let home = by_hand();
+    let (server, _) = home.serve();
+    let holds = || get(home.http, "/api/v1/status").json()["menus"].as_str().unwrap().to_owned();
+    let hang_up = || {
+        let pid = nix::unistd::Pid::from_raw(server.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    };
+    let first = holds();
+    let main = home.folder.join("menus/main.toml");
+    let good = fs::read_to_string(&main).unwrap();
+    hang_up();
+    assert_eq!(audited(&home, 1), ["SIGHUP menus install: it held already"]);
+    fs::write(&main, format!("{good}\n# another word\n")).unwrap();
+    hang_up();
+    assert_eq!(audited(&home, 2)[1], "SIGHUP menus install: done");
+    let second = holds();
+    assert_ne!(first, second);
+    fs::write(&main, good.replace("\"loans\"", "\"laons\"")).unwrap();
+    hang_up();
+    let refused = audited(&home, 3)[2].clone();
+    assert!(
+        refused.starts_with("SIGHUP menus install: refused: ") && refused.contains("main.toml:"),
+        "{refused}"
+    );
+    assert_eq!(holds(), second);
+    fs::remove_file(&main).unwrap();
+    std::os::unix::fs::symlink("/no/such/file.toml", &main).unwrap();
+    hang_up();
+    let refused = audited(&home, 4)[3].clone();
+    assert!(refused.contains("refused: cannot read"), "{refused}");
+    assert_eq!((holds(), audit(&home).len()), (second, 4));
+}
+
+#[test]
+fn every_order_by_command_leaves_one_row_in_the_audit_also_when_it_fails() {
+    let home = by_hand();
+    let (_server, _) = home.serve();
+    let main = home.folder.join("menus/main.toml");
+    let good = fs::read_to_string(&main).unwrap();
+    let me = String::from_utf8(std::process::Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+    let orders: [(&str, &[&str], &str); 6] = [
+        ("", &["rollback"], "menus roll back: refused: no set before this one is kept"),
+        ("", &["rollback", "77"], "menus roll back: refused: no set \"77\" is kept"),
+        ("", &["install"], "menus install: it held already"),
+        ("second", &["install"], "menus install: done"),
+        ("", &["rollback"], "menus roll back: done"),
+        ("", &["rollback", "1"], "menus roll back: it held already"),
+    ];
+    for (n, (word, arguments, wanted)) in orders.iter().enumerate() {
+        if !word.is_empty() {
+            fs::write(&main, format!("{good}\n# {word}\n")).unwrap();
+        }
+        home.run(arguments);
+        let rows = audited(&home, n + 1);
+        assert_eq!(rows.len(), n + 1, "{rows:#?}");
+        assert_eq!(rows[n], format!("{} {wanted}", me.trim()), "{rows:#?}");
+    }
+    // A kept set whose file was lost, and files that are being written while they are read.
+    fs::remove_file(home.folder.join("var/menus/2.json")).unwrap();
+    home.run(&["rollback", "2"]);
+    let rows = audited(&home, 7);
+    assert!(rows[6].contains("menus roll back: refused: set 2 cannot be read"), "{rows:#?}");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let mut n = 0;
+            while !over.load(Ordering::Relaxed) {
+                n += 1;
+                fs::write(&main, format!("{good}\n# {n}\n")).unwrap();
+            }
+        });
+        home.run(&["install"]);
+        over.store(true, Ordering::Relaxed);
+        writing.join().unwrap();
+    });
+    let rows = audited(&home, 8);
+    assert!(rows.len() == 8 && rows[7].contains("menus install: "), "one, whatever was read: {rows:#?}");
+}

@@ -2,6 +2,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use hotline::exchange::BannerWish;
+use hotline::io::socket::{Answer, Question, ask};
 use hotline::io::{Server, TapeSettings, tape_files};
 use hotline::replay::{PhoneEvent, Voice};
 use hotline::sim::{Playing, play_tape};
@@ -74,4 +76,65 @@ fn a_taped_server_does_the_same_again_bit_for_bit_also_after_a_restart() {
     let done = Command::new(hotline).args(["simulate", "--inputs"]).arg(&tapes).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success() && said.contains("the same, to the last bit"), "{said}");
+}
+
+#[test]
+fn a_tape_that_runs_across_an_install_of_menus_and_a_banner_does_the_same_again() {
+    let tapes = scratch().join("tapes");
+    let house = House::open_set("", |s| {
+        s.tape = Some(TapeSettings::into_folder(tapes.clone()));
+        s.look_every = std::time::Duration::from_millis(100);
+    });
+    let mut house = house;
+    runtime().block_on(async {
+        calls(&house).await;
+        let inside = house.caller("13800138002", "95188", Voice::Tone(420.0)).await;
+        // Who waits is asked for another key from now on.
+        let queues = house.folder.join("menus/queues.toml");
+        let text = std::fs::read_to_string(&queues).unwrap();
+        let menus = house.folder.join("menus");
+        std::fs::copy(menus.join("waiting-order.toml"), menus.join("waiting-two.toml")).unwrap();
+        let moved = text.replacen("1 = \"waiting-order\"", "1 = \"waiting-two\"", 1);
+        assert_ne!(moved, text);
+        std::fs::write(&queues, moved).unwrap();
+        let end = tokio::time::Instant::now() + 9 * SOON;
+        while house.status().await["menus_told"]["number"] != 2 {
+            assert!(tokio::time::Instant::now() < end, "{}", house.status().await["menus_told"]);
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let wish = BannerWish {
+            prompt: Some("banner-fault".to_owned()),
+            lasts: Some("2h".to_owned()),
+            ..BannerWish::default()
+        };
+        let on = ask(&house.folder.join("store"), &Question::BannerOn(wish)).await.unwrap();
+        assert!(matches!(on, Answer::Json(_)), "{on:?}");
+        inside.press("01").await.unwrap();
+        let outside = house.caller("13800138003", "95188", Voice::Tone(430.0)).await;
+        outside.press("01").await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        for phone in [inside, outside] {
+            phone.hang_up().await.unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    });
+    house.close();
+    let text = text(&tapes);
+    for wanted in ["{\"menus\":", "installed", "banner_on", "waiting-two"] {
+        assert!(text.contains(wanted), "{wanted}");
+    }
+    let playing = play(&text);
+    println!("{playing}");
+    assert_eq!(playing.difference, None, "{playing}");
+    let done = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .args(["simulate", "--inputs"])
+        .arg(&tapes)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success() && said.contains("the same, to the last bit"), "{said}");
+    // Without the set that was installed nobody can tell what happened then.
+    let lost: Vec<String> =
+        text.lines().filter(|l| !l.starts_with("{\"menus\":")).map(str::to_owned).collect();
+    assert!(play_tape(lost).unwrap_err().to_string().contains("are not on the tape"));
 }

@@ -8,6 +8,8 @@ const PEERS: &[Tool] = &[
     Tool { program: "sipp", package: "sip-tester" },
     Tool { program: "baresip", package: "baresip" },
     Tool { program: "chromium", package: "chromium" },
+    // Speaks banners.
+    Tool { program: "espeak-ng", package: "espeak-ng" },
     // Brings Taplo.
     Tool { program: "python3", package: "python3-venv" },
     // Reads what a deep simulation captured.

@@ -67,6 +67,8 @@ const alarm = {
   journal_entries_lost: "entries of the journal were lost",
   store: "the record cannot be written: it waits in memory",
   facts_lost: "facts were lost: the record was away for too long",
+  menus_not_kept: "the disk could not take which set of menus holds: a restart would begin with another one",
+  banner_mute: "the banner that is on has lost its sound: put it on again",
   menus_refused: "the menus' files were changed and are not installed; those before hold (hotline revisions)",
 };
 const alarms = (v) => {

@@ -109,7 +109,6 @@ impl Workshop {
     /// Works until nobody can order anything any more.
     pub(in crate::io) async fn run(mut self) {
         priority::give_way();
-        self.keep_first();
         let every = self.settings.look_every;
         let mut looks = tokio::time::interval(if every.is_zero() { Duration::from_hours(1) } else { every });
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,6 +117,8 @@ impl Workshop {
                 |e| tracing::warn!(error = %e, "SIGHUP cannot be watched; menus are looked at all the same"),
             )
             .ok();
+        // Only now: until somebody watches for it, SIGHUP ends the process.
+        self.keep_first();
         loop {
             let hung_up = async {
                 match &mut hangup {
