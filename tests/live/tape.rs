@@ -134,7 +134,6 @@ fn a_tape_that_runs_across_an_install_of_menus_and_a_banner_does_the_same_again(
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success() && said.contains("the same, to the last bit"), "{said}");
     // Without the set that was installed nobody can tell what happened then.
-    let lost: Vec<String> =
-        text.lines().filter(|l| !l.starts_with("{\"menus\":")).map(str::to_owned).collect();
+    let lost = text.lines().filter(|l| !l.starts_with("{\"menus\":")).map(str::to_owned);
     assert!(play_tape(lost).unwrap_err().to_string().contains("are not on the tape"));
 }
