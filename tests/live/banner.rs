@@ -79,7 +79,7 @@ fn http_takes_it_from_who_may_and_from_nobody_else() {
     assert!(wrong.status == 422 && wrong.body.contains("no queue `lones`"), "{wrong:?}");
     assert_eq!(post(r#"{"promt": "x"}"#).status, 400, "a word that means nothing");
     // Nothing was sent along.
-    assert_eq!(ask("POST", desk).status, 400);
+    assert_eq!(ask("POST", desk).status, 415);
     assert_eq!(ask("DELETE", desk).status, 204, "off, and again");
     assert_eq!(ask("GET", reader).body.trim(), "null");
     assert_eq!(ask("DELETE", desk).status, 204, "none on is no mistake");
