@@ -170,6 +170,8 @@ fn on_a_full_disk_no_set_and_no_spoken_banner_is_taken_and_nothing_half_stays() 
     std::fs::write(next.join("main.toml"), format!("{main}\n# {}\n", "x".repeat(150_000))).unwrap();
     let server = Limited::serve(&home, 128);
     let holds = || get(home.http, "/api/v1/status").json()["menus"].as_str().unwrap().to_owned();
+    let there = || home.folder.join("var/menus/current.json").exists().then_some(());
+    runtime().block_on(until("the first set", there));
     let before =
         (holds(), files(&home.folder.join("var/menus")), files(&home.folder.join("var/menus/sounds")));
     let refused = home.run(&["install", "next"]);
