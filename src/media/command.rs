@@ -233,6 +233,11 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A report (RTCP) came during the silence that was told of: the far end is there, though it says nothing.
+    Reported {
+        /// The leg.
+        leg: LegId,
+    },
     /// The first valid packet of a leg arrived.
     SoundStarted {
         /// The leg.

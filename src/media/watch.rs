@@ -35,6 +35,10 @@ impl Watch {
         self.since = now;
         std::mem::replace(&mut self.lost, false)
     }
+    /// Whether there is a silence that was complained of.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost
+    }
     /// When to look again.
     pub(super) fn due(&self) -> Option<Instant> {
         let limit = self.limit.filter(|_| self.receiving && !self.lost)?;

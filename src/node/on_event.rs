@@ -93,6 +93,7 @@ impl Node {
             MediaEvent::PromptEnded { leg, play } => self.input(Input::PromptEnded { leg, play }),
             MediaEvent::SoundLost { leg } => self.on_quiet(leg),
             MediaEvent::SoundBack { leg } => self.on_sound_back(leg),
+            MediaEvent::Reported { leg } => self.on_reported(leg),
             MediaEvent::SoundStarted { leg } => tracing::debug!(%leg, "sound comes in"),
             MediaEvent::Closed { leg, figures, .. } => {
                 let call = self.ended_calls.remove(&leg);

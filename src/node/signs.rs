@@ -1,12 +1,13 @@
 //! Whether the far end of a leg is still there. Sound that comes in is the best sign; where none comes, the dialog is
-//! asked (OPTIONS within it), if there is reason to: an agent's phone soon, any other once the connection of its
-//! signalling is gone. Whoever gives no sign either way has vanished, and the leg ends as lost.
+//! asked (OPTIONS within it): an agent's phone soon, any other after a while, or once the connection of its signalling is
+//! gone. Whoever gives no sign either way has vanished, and the leg ends as lost.
 //!
 //! | sound | signalling | what is done |
 //! |---|---|---|
 //! | comes | connection lost | nothing: a phone behind a NAT connects anew |
 //! | none for a while | not asked | asked |
-//! | none | answers | asked again and again, until the silence has lasted as long as any may |
+//! | none | answers, or reports come (RTCP) | asked again and again: who is muted is there |
+//! | none | never answered a question | the end, once the silence has lasted as long as any may |
 //! | none | answers that there is no such call | the end (`sip`) |
 //! | none | no answer, or no way to it | the end, unless the phone was heard meanwhile outside the call |
 //!
@@ -28,7 +29,9 @@ use crate::sip::{InviteId, ListenerId};
 const AGENT_QUIET: Duration = Duration::from_secs(5);
 /// The same once its connection is gone.
 const AGENT_CUT_OFF: Duration = Duration::from_secs(2);
-/// Anybody else whose connection is gone and who sends no sound for this long is asked ...
+/// Anybody else who sends no sound for this long is asked ...
+const OTHERS_QUIET: Duration = Duration::from_secs(20);
+/// ... and for this long once his connection is gone ...
 const OTHERS_CUT_OFF: Duration = Duration::from_secs(10);
 /// ... and has this long for an answer.
 const OTHERS_ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +51,8 @@ pub(super) struct Signs {
     watched: Duration,
     /// The last answer to a question.
     answered: Option<Instant>,
+    /// The last report during a silence.
+    reported: Option<Instant>,
     hold: Hold,
 }
 
@@ -61,6 +66,15 @@ enum Hold {
     Free,
     /// None can come: that was agreed.
     Mute,
+}
+
+impl Signs {
+    /// Whether an answer or a report came lately.
+    fn heard_of(&self, now: Instant) -> bool {
+        let lately =
+            |at: Option<Instant>| at.is_some_and(|at| now.since(at) <= OTHERS_QUIET + OTHERS_ANSWER_WITHIN);
+        lately(self.answered) || lately(self.reported)
+    }
 }
 
 impl Node {
@@ -105,6 +119,20 @@ impl Node {
         if is_agents { agents } else { self.settings.exchange.silence.max(agents) }
     }
 
+    /// Whether those who are quiet are asked without another reason.
+    const fn asks(&self) -> bool {
+        !self.settings.ask_phones.is_zero()
+    }
+
+    /// Who answered and is quiet on is asked again after this long.
+    fn ask_again_after(&self, leg: LegId) -> Duration {
+        match self.legs.get(leg) {
+            Some(node_leg) if node_leg.signs.hold != Hold::No => self.ask_held_after(leg, AGAIN),
+            Some(node_leg) if node_leg.agent.is_none() => OTHERS_QUIET,
+            Some(_) | None => AGAIN,
+        }
+    }
+
     /// Silence that is noticed.
     fn quiet_after(&self, leg: LegId) -> Duration {
         let most = self.settings.exchange.silence;
@@ -113,7 +141,8 @@ impl Node {
         most.min(match (node_leg.signs.cut_off, agents) {
             (true, true) => AGENT_CUT_OFF,
             (true, false) => OTHERS_CUT_OFF,
-            (false, true) if !self.settings.ask_phones.is_zero() => AGENT_QUIET,
+            (false, true) if self.asks() => AGENT_QUIET,
+            (false, false) if self.asks() => OTHERS_QUIET,
             (false, _) => most,
         })
     }
@@ -155,9 +184,13 @@ impl Node {
         }
     }
 
-    /// Whatever signalling says, nobody is silent for so long.
+    /// Nobody is silent for so long, unless he was heard of otherwise: he is asked on, and lost once he does not answer.
     pub(super) fn silent_too_long(&mut self, leg: LegId) {
         let now = self.now().mono;
+        let Some(node_leg) = self.legs.get(leg) else { return };
+        if node_leg.signs.heard_of(now) {
+            return self.legs.start_silence(leg, now + AGAIN);
+        }
         if let Some(agent) = self.legs.get(leg).and_then(|l| l.agent.clone()) {
             self.phones.doubt(now, &agent);
         }
@@ -170,8 +203,8 @@ impl Node {
         let Some(node_leg) = self.legs.get(leg) else { return };
         let signs = node_leg.signs;
         let known_to_answer = node_leg.agent.as_ref().is_some_and(|agent| self.phones.answers(agent));
-        let held = signs.hold != Hold::No && !self.settings.ask_phones.is_zero();
-        let wanted = signs.quiet.is_some() && !signs.asked && (signs.cut_off || known_to_answer || held);
+        let owed = self.asks() && (signs.hold != Hold::No || node_leg.agent.is_none());
+        let wanted = signs.quiet.is_some() && !signs.asked && (signs.cut_off || known_to_answer || owed);
         if !wanted || node_leg.progress != Progress::Up || node_leg.ending.is_some() {
             return;
         }
@@ -201,11 +234,18 @@ impl Node {
         }
         if answered {
             (node_leg.signs.cut_off, node_leg.signs.answered) = (false, Some(now));
-            let held = node_leg.signs.hold != Hold::No;
-            let again = if held { self.ask_held_after(leg, AGAIN) } else { AGAIN };
+            let again = self.ask_again_after(leg);
             self.legs.start_probe(leg, now + again);
         } else {
             self.no_sign(leg);
+        }
+    }
+
+    /// A report came during a silence.
+    pub(super) fn on_reported(&mut self, leg: LegId) {
+        let now = self.now().mono;
+        if let Some(node_leg) = self.legs.get_mut(leg) {
+            node_leg.signs.reported = Some(now);
         }
     }
 
@@ -216,12 +256,15 @@ impl Node {
         let Some(node_leg) = self.legs.get_mut(leg) else { return };
         node_leg.signs.asked = false;
         let Some(quiet) = node_leg.signs.quiet.filter(|_| node_leg.ending.is_none()) else { return };
-        let Signs { answered, cut_off, hold, .. } = node_leg.signs;
+        let Signs { answered, reported, cut_off, .. } = node_leg.signs;
+        let patience = if node_leg.agent.is_some() { ANSWER_WITHIN } else { OTHERS_ANSWER_WITHIN };
+        let reports = reported.is_some_and(|at| now.since(at) < patience);
         let last_sign = answered.map_or(quiet, |answered| answered.max(quiet));
         let known = answered.is_some() || node_leg.agent.as_ref().is_some_and(|a| self.phones.answers(a));
-        if hold != Hold::No && !cut_off && !known {
-            // It never answered a question: that it does not now says nothing.
-            return self.legs.start_probe(leg, now + self.ask_held_after(leg, AGAIN));
+        if reports || (!cut_off && !known) {
+            // It is there; or it never answered a question: that it does not now says nothing.
+            let again = self.ask_again_after(leg);
+            return self.legs.start_probe(leg, now + again);
         }
         if let Some(agent) = node_leg.agent.clone() {
             // A phone behind a NAT is heard where it registers, and cannot be reached where its call was.

@@ -210,8 +210,13 @@ impl RtpSession {
 
     fn take_rtp<'a>(&mut self, now: Instant, from: SocketAddr, datagram: &'a [u8]) -> Incoming<'a> {
         if self.rtcp_mux() && is_rtcp(datagram) {
-            self.take_rtcp(now, from, datagram);
-            return Incoming::Report;
+            return match self.take_rtcp(now, from, datagram) {
+                Ok(()) => Incoming::Report,
+                Err(cause) => {
+                    self.inbound.drops.count(cause);
+                    Incoming::Dropped(cause)
+                }
+            };
         }
         match self.admit(now, from, datagram) {
             Ok((packet, kind)) => self.inbound.take(now, packet, kind),
@@ -248,25 +253,29 @@ impl RtpSession {
         self.remote.is_some_and(|r| r.rtcp_mux)
     }
 
-    /// Takes a datagram of the RTCP socket, protected or not.
-    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
-        if matches!(self.protection, Protection::Plain) {
-            return self.take_rtcp(now, from, datagram);
-        }
+    /// Takes a datagram of the RTCP socket, protected or not; whether it was a report of the peer's.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         let mut room = [0; RTCP_IN_BYTES];
-        match self.open(datagram, &mut room) {
-            Ok(clear) => self.take_rtcp(now, from, clear),
-            Err(cause) => self.inbound.drops.count(cause),
+        let clear = if matches!(self.protection, Protection::Plain) {
+            Ok(datagram)
+        } else {
+            self.open(datagram, &mut room)
+        };
+        match clear.and_then(|clear| self.take_rtcp(now, from, clear)) {
+            Ok(()) => true,
+            Err(cause) => {
+                self.inbound.drops.count(cause);
+                false
+            }
         }
     }
 
-    fn take_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    fn take_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), DropCause> {
         let rtcp_mux = self.rtcp_mux();
         if !self.lock.as_ref().is_some_and(|lock| lock.may_report(from, rtcp_mux)) {
-            self.inbound.drops.count(DropCause::Stranger);
-        } else if self.reporting.handle(now, from, datagram, self.out.ssrc()).is_err() {
-            self.inbound.drops.count(DropCause::Malformed);
+            return Err(DropCause::Stranger);
         }
+        self.reporting.handle(now, from, datagram, self.out.ssrc()).map_err(|_| DropCause::Malformed)
     }
 
     /// Sends a frame of our own sound, `samples` long: a prompt, music, a mix. `None` when there is nowhere to send

@@ -315,6 +315,7 @@ impl Studio {
             MediaEvent::SoundLost { leg: l } => (*l, "lost".to_owned()),
             MediaEvent::SoundStarted { leg: l } => (*l, "started".to_owned()),
             MediaEvent::SoundBack { leg: l } => (*l, "back".to_owned()),
+            MediaEvent::Reported { leg: l } => (*l, "reported".to_owned()),
             MediaEvent::Closed { leg: l, .. } => (*l, "closed".to_owned()),
         };
         let told = self.events.iter().map(|(_, e)| words(e)).filter(|(l, _)| l.0 == leg).map(|(_, w)| w);

@@ -178,12 +178,75 @@ fn a_phone_that_sends_no_sound_but_answers_is_there() {
     w.unhush(AGENT);
     w.wait(seconds(30));
     w.assert_two_way(CALLER, AGENT);
-    // Silence without end is too long all the same.
+    // He is muted for an hour: he answers, and is there.
     w.hush(AGENT);
-    w.wait(seconds(61));
-    assert!(
-        w.fact_at(Instant::ZERO, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).is_some()
-    );
+    w.wait(seconds(3_600));
+    w.assert_two_way(CALLER, AGENT);
+    assert_eq!((w.figures().legs_vanished, w.live_calls_of(AGENT)), (0, 1));
+    // And when his phone is gone then, that is noticed.
+    let vanished = w.vanish(AGENT);
+    w.wait(seconds(30));
+    let left = w.fact_at(vanished, |f| matches!(f, Fact::AgentLeft { cause: Cause::PeerLost, .. })).unwrap();
+    assert!(left.since(vanished) <= seconds(15), "{:?}", left.since(vanished));
+}
+
+#[test]
+fn a_caller_who_is_muted_over_udp_is_never_ended_while_his_phone_answers() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    w.hush(CALLER);
+    w.wait(seconds(3_600));
+    w.assert_two_way(CALLER, AGENT);
+    let asked = w.figures().legs_asked;
+    assert!((170..=190).contains(&asked), "each 20 s: {asked}");
+    let vanished = w.vanish(CALLER);
+    w.wait(seconds(60));
+    let over = w.fact_at(vanished, |f| matches!(f, Fact::CallEnded { .. })).expect("it is noticed");
+    assert!(over.since(vanished) <= seconds(35), "{:?}", over.since(vanished));
+}
+
+#[test]
+fn a_caller_who_vanishes_without_a_word_over_udp_is_lost_within_a_minute() {
+    let mut w = world();
+    w.dial(CALLER, "95188");
+    w.press(CALLER, "0");
+    w.assert_two_way(CALLER, AGENT);
+    let vanished = w.vanish(CALLER);
+    w.wait(seconds(70));
+    let over = w.fact_at(vanished, |f| matches!(f, Fact::CallEnded { cause: Cause::SoundLost, .. }));
+    let over = over.expect("it is noticed").since(vanished);
+    assert!(over >= seconds(59) && over <= seconds(61), "{over:?}");
+    assert_eq!(w.live_calls_of(AGENT), 0, "his agent is free");
+}
+
+#[test]
+fn a_caller_whose_phone_answers_no_question_is_there_while_it_sends_reports() {
+    for reports in [true, false] {
+        let mut w = world();
+        w.deaf.insert(CALLER);
+        w.dial(CALLER, "95188");
+        w.press(CALLER, "0");
+        w.assert_two_way(CALLER, AGENT);
+        w.hush(CALLER);
+        let since = w.now.mono;
+        for _ in 0..60 {
+            w.wait(seconds(5));
+            if reports {
+                w.report(CALLER);
+            }
+        }
+        let over = w.fact_at(since, |f| matches!(f, Fact::CallEnded { .. }));
+        assert_eq!(over.is_none(), reports, "{over:?}");
+        if !reports {
+            continue;
+        }
+        let stopped = w.now.mono;
+        w.wait(seconds(120));
+        let over = w.fact_at(stopped, |f| matches!(f, Fact::CallEnded { .. })).expect("it is noticed");
+        assert!(over.since(stopped) <= seconds(60), "{:?}", over.since(stopped));
+    }
 }
 
 #[test]
@@ -259,8 +322,11 @@ fn a_call_that_is_taken_back_from_hold_is_watched_as_before() {
     let hushed = w.now.mono;
     w.hush(AGENT);
     w.wait(seconds(70));
-    let lost = w.fact_at(hushed, |f| matches!(f, Fact::AgentLeft { cause: Cause::SoundLost, .. })).unwrap();
-    assert!(lost.since(hushed) >= seconds(59), "{:?}", lost.since(hushed));
+    assert!(w.figures().legs_asked > asked + 5, "now he is");
+    assert!(w.fact_at(hushed, |f| matches!(f, Fact::AgentLeft { .. })).is_none(), "he answers");
+    let vanished = w.vanish(AGENT);
+    w.wait(seconds(30));
+    assert!(w.fact_at(vanished, |f| matches!(f, Fact::AgentLeft { cause: Cause::PeerLost, .. })).is_some());
 }
 
 #[test]

@@ -148,7 +148,8 @@ impl MediaPlane {
         let Some(known) = self.known(leg) else { return };
         match known.rtp.handle_datagram(now, from, datagram, room) {
             Incoming::Dropped(DropCause::Stranger) => self.figures.strangers += 1,
-            Incoming::Dropped(_) | Incoming::Report => {}
+            Incoming::Dropped(_) => {}
+            Incoming::Report => self.reported(leg),
             Incoming::Sound { header, payload, first: _ } => {
                 self.alive(now, leg);
                 self.sound(now, leg, header, payload);
@@ -176,7 +177,9 @@ impl MediaPlane {
     pub fn handle_rtcp(&mut self, now: Instant, leg: LegId, from: SocketAddr, datagram: &[u8]) {
         let now = self.lift(now);
         let Some(known) = self.known(leg) else { return };
-        known.rtp.handle_rtcp(now, from, datagram);
+        if known.rtp.handle_rtcp(now, from, datagram) {
+            self.reported(leg);
+        }
     }
 
     /// The moment asked for has come. Serves at most 256 legs; look at [`Self::next_deadline`] again afterwards.

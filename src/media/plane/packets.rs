@@ -27,6 +27,12 @@ impl MediaPlane {
             self.tell(MediaEvent::SoundBack { leg });
         }
     }
+    /// A report of the far end came.
+    pub(super) fn reported(&mut self, leg: LegId) {
+        if self.legs.get(&leg).is_some_and(|known| known.watch.is_lost()) {
+            self.tell(MediaEvent::Reported { leg });
+        }
+    }
     pub(super) fn sound(&mut self, now: Instant, leg: LegId, header: Header, payload: &[u8]) {
         let Some(mouth) = self.legs.get_mut(&leg) else { return };
         let expected = mouth.receives();

@@ -350,6 +350,17 @@ impl World {
         self.watches.clear();
     }
 
+    /// A phone that is silent sends a report (RTCP).
+    pub(crate) fn report(&mut self, who: usize) {
+        let at = self.phones[who].at;
+        let legs: Vec<LegId> =
+            self.ears().into_iter().filter(|(_, (ip, _))| *ip == Some(at.ip())).map(|(leg, _)| leg).collect();
+        for leg in legs.into_iter().filter(|leg| self.watches.get(leg).is_some_and(|(.., told)| *told)) {
+            self.node.handle_media(self.now, &MediaEvent::Reported { leg });
+        }
+        self.carry();
+    }
+
     /// Hangs up the newest call.
     pub(crate) fn hang_up(&mut self, who: usize) {
         let phone = &mut self.phones[who];
@@ -469,6 +480,14 @@ impl World {
             *by_node && *peer == at && text.starts_with("SIP/2.0 ") && field(text, "CSeq").ends_with(cseq)
         });
         answers.find_map(|(_, _, text)| text[8..11].parse().ok().filter(|s| *s >= 200)).unwrap_or(0)
+    }
+
+    /// How many requests of this method the node sent to a phone.
+    pub(crate) fn requests_to(&self, who: usize, method: &str) -> usize {
+        let at = self.phones[who].at;
+        let start = format!("{method} ");
+        let sent = self.wire[self.mark..].iter();
+        sent.filter(|(peer, by_node, text)| *by_node && *peer == at && text.starts_with(&start)).count()
     }
 
     /// First INVITEs that the node sent to a phone.
