@@ -288,11 +288,11 @@ impl Call {
         }
     }
 
-    /// Whether somebody may take this leg's place: who is proved to be the same, and an agent for another. Not while secret
-    /// digits are entered: nobody goes on with half of another's.
+    /// Whether somebody may take this leg's place, answered or ringing: who is proved to be the same, and an agent for
+    /// another. Not while secret digits are entered: nobody goes on with half of another's.
     pub(super) fn may_be_replaced(&self, leg: LegId, by: &Peer) -> bool {
         let is_secret = matches!(&self.stage, Stage::Menu(menu) if menu.takes_secret());
-        let leg = self.case.parties.get(leg).filter(|leg| leg.is_up() && !is_secret);
+        let leg = self.case.parties.get(leg).filter(|leg| leg.is_live() && !is_secret);
         leg.is_some_and(|leg| match (leg.role, by) {
             (_, Peer::Stranger) => false,
             (Role::Agent, Peer::Agent(agent)) => self.case.menus.acd.agents.contains_key(agent),
@@ -300,15 +300,30 @@ impl Call {
         })
     }
 
-    /// Another leg takes this one's place; it may.
+    /// Another leg takes this one's place; it may. Whoever takes that of a phone that rings has answered.
     pub(super) fn leg_replaced(&mut self, old: LegId, new: LegId, by: &Peer, step: &mut Step<'_>) {
         let language = self.case.language();
+        let rang = self.case.parties.get(old).filter(|leg| !leg.is_up()).map(|leg| leg.role);
         self.case.parties.replace(old, (new, by.clone()), language, step);
         step.note(Fact::LegReplaced { call: self.case.id, old, new });
+        if let Some(role) = rang {
+            return self.picked_up(role, by, step);
+        }
         if let (Peer::Agent(agent), Some(talk)) = (by, self.stage.talk_mut())
             && self.case.parties.get(new).is_some_and(|leg| leg.role == Role::Agent)
         {
             talk.taken_over_by(agent.clone(), &mut self.case, step);
+        }
+    }
+
+    /// Another phone answered in the place of one that rang.
+    fn picked_up(&mut self, role: Role, by: &Peer, step: &mut Step<'_>) {
+        match (role, by) {
+            (Role::Agent, Peer::Agent(agent)) => self.on(Event::PickedUp(agent.clone()), step),
+            (Role::Agent, Peer::Trunk(_) | Peer::Stranger) => self.on(Event::AgentAnswered, step),
+            (Role::Party, _) => self.on(Event::PartyAnswered, step),
+            (Role::Successor, _) => self.on(Event::Successor(OfSuccessor::Answered), step),
+            (Role::Caller, _) => {}
         }
     }
 

@@ -64,6 +64,7 @@ impl InMenu {
             // A digit that crossed the end of its entry.
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::AgentKey(_)
             | Event::AgentGone(_)
             | Event::PartyAnswered

@@ -95,8 +95,8 @@ pub enum Input {
         /// To whom.
         to: TransferTarget,
     },
-    /// Somebody rings us to take an answered leg's place (INVITE with Replaces that names its dialog, RFC 3891). The new
-    /// leg counts as arrived: it gets `Answer`, and the old one `Hangup`; or it gets `Reject`, and nothing else changes.
+    /// Somebody rings us to take a leg's place, answered or ringing (INVITE with Replaces that names its dialog, RFC
+    /// 3891). The new leg counts as arrived: it gets `Answer`, and the old one `Hangup`; or it gets `Reject`, and nothing else changes.
     LegReplaced {
         /// The leg whose place is taken.
         old: LegId,

@@ -184,8 +184,12 @@ impl Ledger {
                 self.agents.offered(at, agent, queue);
                 self.standing(now, fact);
             }
-            Fact::Connected { agent, .. } => {
-                self.agents.answered(at, agent);
+            Fact::Connected { call, assignment, agent, .. } => {
+                // Who took a call that rang at a colleague's was not given it by the Acd.
+                let offer = self.calls.get(call).and_then(|call| call.offer.as_ref());
+                if offer.is_some_and(|(offered, to)| (offered, to) == (assignment, agent)) {
+                    self.agents.answered(at, agent);
+                }
                 self.standing(now, fact);
             }
             _ => self.standing(now, fact),

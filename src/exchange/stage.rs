@@ -25,7 +25,7 @@ use super::timers::Timer;
 use super::transfer::Transfer;
 use super::waiting::{Ringing, Waiting, turn_down};
 use super::{Cause, Offer, OverflowCause, Told, TransferTarget};
-use crate::base::{AssignmentId, Key, SecretToken, TicketId};
+use crate::base::{AgentId, AssignmentId, Key, SecretToken, TicketId};
 use crate::exchange::case::Case;
 
 /// Where a call is.
@@ -66,6 +66,8 @@ pub(super) enum Event {
     CallerHeard,
     /// The agent's phone answered.
     AgentAnswered,
+    /// This agent answered by his own phone, in the place of the one that rings.
+    PickedUp(AgentId),
     /// The agent pressed a key.
     AgentKey(Key),
     /// The agent's leg ended, not by us.
@@ -118,6 +120,7 @@ impl Event {
             Self::CallerSecret(..) => "caller secret digit",
             Self::CallerHeard => "caller heard",
             Self::AgentAnswered => "agent answered",
+            Self::PickedUp(_) => "picked up",
             Self::AgentKey(_) => "agent key",
             Self::AgentGone(_) => "agent gone",
             Self::PartyAnswered => "party answered",
@@ -292,6 +295,7 @@ fn farewell(cause: Cause, event: Event, case: &mut Case, step: &mut Step<'_>) ->
         Event::CallerKey(_) => Stage::Farewell(cause),
         Event::CallerSecret(..)
         | Event::AgentAnswered
+        | Event::PickedUp(_)
         | Event::AgentKey(_)
         | Event::AgentGone(_)
         | Event::PartyAnswered
@@ -316,6 +320,7 @@ fn ended(cause: Cause, event: Event, step: &mut Step<'_>) -> Stage {
         | Event::CallerSecret(..)
         | Event::CallerHeard
         | Event::AgentAnswered
+        | Event::PickedUp(_)
         | Event::AgentKey(_)
         | Event::AgentGone(_)
         | Event::PartyAnswered

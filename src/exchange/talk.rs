@@ -208,6 +208,7 @@ impl Talking {
             Event::CallerKey(_) | Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::PartyAnswered
             | Event::PartyRings
             | Event::PartyGone(_)

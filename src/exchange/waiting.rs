@@ -176,6 +176,7 @@ impl Waiting {
             }
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::AgentKey(_)
             | Event::AgentGone(_)
             | Event::PartyAnswered
@@ -222,6 +223,7 @@ impl Ringing {
             Event::CallerHeard => {}
             Event::Transfer(asked) => asked.transfer.refuse(Cause::Declined, step),
             Event::AgentAnswered => return self.connect(case, step),
+            Event::PickedUp(agent) => return self.picked_up(agent, case, step),
             Event::AgentGone(cause) => return self.not_taken(cause, case, step),
             Event::Timer(Timer::RingLimit) => return self.not_taken(Cause::NoAnswer, case, step),
             Event::Revoked(assignment, cause) if assignment == self.assignment => {
@@ -252,14 +254,35 @@ impl Ringing {
         Stage::Ringing(self)
     }
 
-    /// The caller, in that very step, hears the agent and nothing else.
+    /// The agent answered.
     fn connect(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        let accepted = AcdInput::Accepted { assignment: self.assignment };
+        Stage::Talking(Talking::new(self.talk(accepted, case, step)))
+    }
+
+    /// This agent's phone answered, be it his second or a colleague's: whoever was rung stays free, and is not counted as
+    /// one who did not answer.
+    fn picked_up(mut self, by: AgentId, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        if by == self.agent {
+            return self.connect(case, step);
+        }
+        let (assignment, ticket) = (self.assignment, self.place.ticket);
+        self.offer_over(Cause::Withdrawn, case, step);
+        step.engage(by.clone());
+        self.agent = by;
+        let mut talk = self.talk(AcdInput::PickedUp { assignment, ticket }, case, step);
+        talk.taken_over = true;
+        Stage::Talking(Talking::new(talk))
+    }
+
+    /// The caller, in that very step, hears the agent and nothing else. `word`: what the Acd is told of it.
+    fn talk(self, word: AcdInput, case: &mut Case, step: &mut Step<'_>) -> Talk {
         let Self { mut place, assignment, agent } = self;
         case.parties.hush(Role::Caller, step);
         case.timers.stop(Timer::RingLimit);
         case.timers.stop(Timer::WaitLimit);
         case.limit(Timer::TalkLimit, step.settings.talk_max, step);
-        step.acd(AcdInput::Accepted { assignment });
+        step.acd(word);
         let waited = case.waited(step.at());
         step.note(Fact::Connected { call: case.id, assignment, agent: agent.clone(), waited });
         place.promises_over(None, case, step);
@@ -267,7 +290,7 @@ impl Ringing {
         place.promises = Promises::default();
         case.way.agent = Some(agent.clone());
         case.way.prefer = None;
-        Stage::Talking(Talking::new(Talk::new(place, assignment, agent, step.at())))
+        Talk::new(place, assignment, agent, step.at())
     }
 
     /// The agent's phone refused, could not be reached, or rang out: the caller waits on.
@@ -283,8 +306,12 @@ impl Ringing {
 
     /// Stops the ringing, if it still rings.
     fn drop_offer(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
-        case.timers.stop(Timer::RingLimit);
         case.parties.hang_up(Role::Agent, cause, step);
+        self.offer_over(cause, case, step);
+    }
+
+    fn offer_over(&self, cause: Cause, case: &mut Case, step: &mut Step<'_>) {
+        case.timers.stop(Timer::RingLimit);
         step.registry.assignments.remove(&self.assignment);
         let (assignment, agent) = (self.assignment, self.agent.clone());
         step.note(Fact::OfferEnded { call: case.id, assignment, agent, cause });

@@ -287,3 +287,89 @@ fn a_caller_of_a_trunk_is_replaced_by_it_even_in_the_menus_but_not_within_a_secr
     type_keys(&mut world, boss, "12#");
     assert_eq!(calls(&world)[0].stage, "waiting");
 }
+
+/// A caller for whom 8001's phone rings; 8002 is at work, too.
+fn ringing() -> (World, LegId, LegId) {
+    let settings = ExchangeSettings { check_every: 1, ..ExchangeSettings::default() };
+    let mut world = World::new(menus(), settings);
+    world.sign_in("8001");
+    let caller = world.dial("caller", "95188", "139", Peer::Stranger);
+    type_keys(&mut world, caller, "1");
+    type_keys(&mut world, caller, "47#");
+    world.wait(Duration::from_secs(10));
+    world.sign_in("8002");
+    let rings = world.leg("8001");
+    assert_eq!(calls(&world)[0].stage, "ringing");
+    (world, caller, rings)
+}
+
+#[test]
+fn a_colleague_picks_up_a_call_that_rings_elsewhere_and_who_was_rung_is_as_free_as_before() {
+    let (mut world, caller, rings) = ringing();
+    let new = world.ring_in_place(rings, "8002", Peer::Agent("8002".into()));
+    hear_each_other(&world, caller, new);
+    assert_eq!(world.phones[&rings].state, PhoneState::Over);
+    assert_eq!((state(&world, "8001"), state(&world, "8002")), (AgentState::Ready, AgentState::Engaged));
+    assert_eq!(calls(&world)[0].agent, Some("8002".into()));
+    let facts: Vec<&Fact> = world.facts.iter().map(|f| &f.fact).collect();
+    let ended = |f: &&Fact| matches!(f, Fact::OfferEnded { agent, cause: Cause::Withdrawn, .. } if agent.as_str() == "8001");
+    let connected = |f: &&Fact| matches!(f, Fact::Connected { agent, .. } if agent.as_str() == "8002");
+    assert_eq!(
+        (facts.iter().filter(|f| ended(f)).count(), facts.iter().filter(|f| connected(f)).count()),
+        (1, 1)
+    );
+    let queues = world.board.view(world.now).acd.queues;
+    assert!(queues.iter().all(|q| q.waiting.is_empty()), "nobody waits any more");
+    assert_eq!(queues.iter().map(|q| q.service.answered).sum::<u64>(), 1);
+    assert_eq!(queues.iter().map(|q| q.service.left).sum::<u64>(), 0, "he did not give up");
+    // The next caller is 8001's.
+    let next = world.dial("next", "95188", "138", Peer::Stranger);
+    type_keys(&mut world, next, "1");
+    type_keys(&mut world, next, "47#");
+    world.wait(Duration::from_secs(10));
+    let agent = answer(&mut world, "8001");
+    hear_each_other(&world, next, agent);
+    // His keys are an agent's, and his phone may be replaced in turn.
+    type_keys(&mut world, new, "*1");
+    assert_eq!(calls(&world)[0].stage, "held");
+    world.end(caller, Cause::HungUp);
+    assert_eq!(state(&world, "8002"), AgentState::Ready);
+    world.end(next, Cause::HungUp);
+    assert!(world.board.exchange().is_idle(), "{}", world.transcript());
+}
+
+#[test]
+fn an_agents_second_phone_takes_the_call_that_rings_at_his_first() {
+    let (mut world, caller, rings) = ringing();
+    let new = world.ring_in_place(rings, "8001's other phone", Peer::Agent("8001".into()));
+    hear_each_other(&world, caller, new);
+    assert_eq!(world.phones[&rings].state, PhoneState::Over);
+    assert!(matches!(state(&world, "8001"), AgentState::Talking(_)));
+    world.end(caller, Cause::HungUp);
+    assert_eq!(state(&world, "8001"), AgentState::WrapUp);
+    assert!(world.board.exchange().is_idle());
+}
+
+#[test]
+fn nobody_else_picks_up_what_rings_and_it_rings_on() {
+    let (mut world, caller, rings) = ringing();
+    for peer in [Peer::Stranger, Peer::Trunk(TrunkId::from("carrier")), Peer::Agent("9999".into())] {
+        let new = world.ring_in_place(rings, "another", peer);
+        assert_eq!(world.phones[&new].state, PhoneState::Over);
+        assert_eq!(calls(&world)[0].stage, "ringing");
+    }
+    let agent = answer(&mut world, "8001");
+    hear_each_other(&world, caller, agent);
+}
+
+#[test]
+fn a_third_partys_other_phone_takes_the_call_that_rings_at_its_first() {
+    let (mut world, caller, agent) = talking();
+    type_keys(&mut world, agent, "*201#");
+    let rings = world.leg("merchant");
+    let new = world.ring_in_place(rings, "merchant's other phone", Peer::Trunk(TrunkId::from("carrier")));
+    hear_each_other(&world, agent, new);
+    assert_eq!(world.phones[&rings].state, PhoneState::Over);
+    world.end(new, Cause::HungUp);
+    hear_each_other(&world, caller, agent);
+}

@@ -386,3 +386,48 @@ fn what_a_trusted_trunk_says_of_a_caller_is_shown_and_passed_on_and_nobody_else_
     let to_agent = w.invites_to(AGENT).pop().unwrap();
     assert!(!to_agent.contains("X-Hotline-Asserted") && !to_agent.contains("X-Hotline-User"), "{to_agent}");
 }
+
+/// The name of the dialog of a phone that rings: what a Replaces says of it. The world's phones ring with one tag.
+fn ringing_dialog(w: &World, who: usize) -> String {
+    let invite = w.invites_to(who).pop().unwrap();
+    let field = |name: &str| invite.lines().find_map(|l| l.strip_prefix(name)).unwrap().trim().to_owned();
+    let tag = field("From:").split(";tag=").nth(1).unwrap().to_owned();
+    format!("{};to-tag={tag};from-tag=byhand", field("Call-ID:"))
+}
+
+#[test]
+fn a_call_that_rings_at_an_agents_phone_is_picked_up_by_a_colleagues_and_by_nobody_else() {
+    for early_only in ["", ";early-only"] {
+        let mut w = World::new(|_| ());
+        w.sign_in(AGENT);
+        w.answers.insert("8002".into(), "180 Ringing".into());
+        w.dial(CALLER, "95188");
+        w.press(CALLER, "0");
+        w.sign_in(OTHER);
+        assert_eq!(w.status_of_calls(), ["ringing"]);
+        let named = ringing_dialog(&w, AGENT);
+        let other = Some("8001");
+        assert_eq!(w.replacing(CALLER, None, &named), 403, "a stranger, who names it right");
+        assert_eq!(w.replacing(OTHER, other, &named.replace("byhand", "x")), 481);
+        assert_eq!(w.replacing(OTHER, other, &named.replace("to-tag=", "to-tag=x")), 481);
+        assert_eq!(w.status_of_calls(), ["ringing"]);
+        w.mark();
+        assert_eq!(w.replacing(OTHER, other, &format!("{named}{early_only}")), 200);
+        w.assert_two_way(CALLER, OTHER);
+        assert!(w.hears(AGENT).is_empty());
+        let cancelled = w.requests_to(AGENT, "CANCEL");
+        assert_eq!(cancelled, 1, "the phone that rang rings no more");
+    }
+}
+
+#[test]
+fn a_call_that_the_other_end_began_is_replaced_only_once_it_is_answered() {
+    // The hotline answers each call at once, so that no early dialog of a caller's can be named: his standing one can,
+    // by his own trunk alone, and not by who wants early ones only.
+    let mut w = World::talking();
+    w.sign_in(OTHER);
+    let callers = w.lines(CALLER).pop().unwrap();
+    let named = format!("{};to-tag={};from-tag={}", callers.call_id, callers.their_tag, callers.our_tag);
+    assert_eq!(w.replacing(OTHER, Some("8001"), &format!("{named};early-only")), 486);
+    w.assert_two_way(CALLER, AGENT);
+}

@@ -26,6 +26,7 @@ enum Step {
     Refuse(usize),
     NoAnswer(usize),
     CallerGone(usize),
+    PickedUp(usize),
     TalkEnded(usize),
     Late(u64),
     Wish(u8, AgentWish),
@@ -108,6 +109,7 @@ fn step() -> impl Story<Value = Step> {
         1 => any::<usize>().prop_map(Step::Refuse),
         2 => any::<usize>().prop_map(Step::NoAnswer),
         1 => any::<usize>().prop_map(Step::CallerGone),
+        1 => any::<usize>().prop_map(Step::PickedUp),
         5 => any::<usize>().prop_map(Step::TalkEnded),
         1 => (0u64..60).prop_map(Step::Late),
         5 => (who(), wish()).prop_map(|(a, w)| Step::Wish(a, w)),
@@ -174,6 +176,11 @@ impl Stage {
             Step::Refuse(n) => AcdInput::Refused { assignment: pick(&ringing, *n)?, cause: Cause::Busy },
             Step::NoAnswer(n) => AcdInput::NoAnswer { assignment: pick(&ringing, *n)? },
             Step::CallerGone(n) => AcdInput::CallerGone { assignment: pick(&ringing, *n)? },
+            Step::PickedUp(n) => {
+                let assignment = pick(&ringing, *n)?;
+                let ticket = self.ringing[&assignment];
+                AcdInput::PickedUp { assignment, ticket }
+            }
             Step::TalkEnded(n) => {
                 AcdInput::TalkEnded { assignment: pick(talking, *n)?, talked: Duration::from_mins(1) }
             }
@@ -196,7 +203,9 @@ impl Stage {
                 self.inside.insert(joining.ticket, joining.clone());
             }
             AcdInput::Leave { ticket, .. } if self.inside.contains_key(ticket) => self.leaves(*ticket),
-            AcdInput::Accepted { assignment } | AcdInput::CallerGone { assignment } => {
+            AcdInput::Accepted { assignment }
+            | AcdInput::CallerGone { assignment }
+            | AcdInput::PickedUp { assignment, .. } => {
                 if let Some(ticket) = self.ringing.remove(assignment) {
                     self.leaves(ticket);
                 }

@@ -161,29 +161,55 @@ impl Acd {
         let rang = self.now.mono.since(assignment.offered);
         self.offers.answer(id, self.now.mono);
         self.timers.cancel(&Timer::Lease(id));
-        let line = self.room.ticket(ticket).and_then(|t| self.room.find(t.joining()));
-        if let Some(mut ticket) = self.remove_ticket(ticket) {
-            let (now, waited) = (self.now.mono, ticket.waited(self.now.mono));
-            let target = self.plan.queues.get(&queue).map_or_else(Default::default, |q| q.service_target);
-            let here = self.now.mono.since(ticket.entered());
-            self.at_desk(&queue, |desk| {
-                desk.measured.answered(rang, here);
-                desk.recent.answered(now, here);
-                if let Some(entry) = ticket.entry.take() {
-                    Arc::make_mut(&mut desk.estimator).served(
-                        now.since(Instant::ZERO).as_secs_f64(),
-                        &entry,
-                        here,
-                    );
-                }
-                desk.service.answered(waited, target);
-            });
-            if let Some(line) = line.and_then(|id| self.room.line_mut(id)).filter(|_| !self.quiet) {
-                line.recent.answered(now, here);
-            }
-        }
+        self.served(ticket, Some(rang));
         self.roster.set_last_queue(&agent, &queue);
         self.change_agent(&agent, AgentEvent::Answered);
+    }
+
+    /// A colleague's phone took the call while this agent's rang. Should the offer be over already, the caller leaves the
+    /// line all the same.
+    pub(super) fn picked_up(&mut self, id: AssignmentId, ticket: TicketId) {
+        match self.offers.ringing(id).filter(|offer| offer.ticket == ticket).map(|offer| offer.agent.clone())
+        {
+            Some(agent) => {
+                self.close_offer(id);
+                self.served(ticket, None);
+                self.change_agent(&agent, AgentEvent::OfferGone);
+            }
+            None => {
+                self.late();
+                if let Some(Place::Ringing(other)) = self.room.ticket(ticket).map(Ticket::place) {
+                    let other = *other;
+                    self.revoked(other, Cause::Withdrawn);
+                    return self.picked_up(other, ticket);
+                }
+                self.served(ticket, None);
+            }
+        }
+    }
+
+    /// A caller's wait ended well. `rang`: how long the phone rang of the agent who answered.
+    fn served(&mut self, ticket: TicketId, rang: Option<std::time::Duration>) {
+        let line = self.room.ticket(ticket).and_then(|t| self.room.find(t.joining()));
+        let Some(mut ticket) = self.remove_ticket(ticket) else { return };
+        let queue = ticket.joining().queue.clone();
+        let (now, waited) = (self.now.mono, ticket.waited(self.now.mono));
+        let target = self.plan.queues.get(&queue).map_or_else(Default::default, |q| q.service_target);
+        let here = self.now.mono.since(ticket.entered());
+        self.at_desk(&queue, |desk| {
+            if let Some(rang) = rang {
+                desk.measured.answered(rang, here);
+            }
+            desk.recent.answered(now, here);
+            if let Some(entry) = ticket.entry.take() {
+                let at = now.since(Instant::ZERO).as_secs_f64();
+                Arc::make_mut(&mut desk.estimator).served(at, &entry, here);
+            }
+            desk.service.answered(waited, target);
+        });
+        if let Some(line) = line.and_then(|id| self.room.line_mut(id)).filter(|_| !self.quiet) {
+            line.recent.answered(now, here);
+        }
     }
 
     /// The agent did not take the offer: he is counted, and the caller goes back to his old place.

@@ -119,6 +119,7 @@ impl Acd {
             AcdInput::Refused { assignment, cause: _ } => self.not_taken(assignment, "refused"),
             AcdInput::NoAnswer { assignment } => self.not_taken(assignment, "no_answer"),
             AcdInput::CallerGone { assignment } => self.caller_gone(assignment),
+            AcdInput::PickedUp { assignment, ticket } => self.picked_up(assignment, ticket),
             AcdInput::TalkEnded { assignment, talked } => self.talk_ended(assignment, talked),
             AcdInput::Agent { agent, wish } => self.wish(&agent, wish),
             AcdInput::Reachable { agent, reachable } => self.reachable(&agent, reachable),

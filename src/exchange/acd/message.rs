@@ -43,6 +43,14 @@ pub enum AcdInput {
         /// The offer.
         assignment: AssignmentId,
     },
+    /// A colleague's phone took the call while this agent's rang: the caller is served and leaves the line, the agent is
+    /// as free as before. Whoever took it is [`AcdInput::Engaged`].
+    PickedUp {
+        /// The offer; it may be over already, when the two words crossed.
+        assignment: AssignmentId,
+        /// The caller's place.
+        ticket: TicketId,
+    },
     /// The agent's part in the conversation that began with this assignment is over: wrap-up begins.
     TalkEnded {
         /// The offer that began it.

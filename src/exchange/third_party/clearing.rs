@@ -68,6 +68,7 @@ impl Clearing {
             | Event::CallerHeard
             | Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::PartyAnswered
             | Event::PartyRings
             | Event::Successor(_)

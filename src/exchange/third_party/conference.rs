@@ -81,6 +81,7 @@ impl Conference {
             Event::CallerKey(_) | Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::PartyAnswered
             | Event::PartyRings
             | Event::Revoked(..)

@@ -72,6 +72,7 @@ impl Consulting {
             Event::CallerKey(_) | Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::Revoked(..)
             | Event::Tell(..)
             | Event::Overflow(..)

@@ -65,6 +65,7 @@ impl PartyOnly {
             Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::AgentKey(_)
             | Event::AgentGone(_)
             | Event::Revoked(..)

@@ -70,7 +70,7 @@ pub enum Happens {
     PartyHolds,
     PartyTakesBack,
     PartyPressesKey,
-    /// Another leg of its trunk takes its place (Replaces).
+    /// Another leg of its trunk takes its place (Replaces); that of a phone that rings, too.
     PartyIsReplaced,
     /// REFER to another third party, or a number outside that may be called.
     PartyAsksForParty,
@@ -335,7 +335,7 @@ const fn of_party(circle: Circle, presence: Presence, event: Happens) -> Then {
     match (presence, event) {
         (P::Moved | P::MovedAloud, _) => Then::Never,
         (P::Rings, H::PartyRingsAloud) => Then::Goes(Phase(circle, P::RingsAloud)),
-        (P::Rings | P::RingsAloud, H::PartyAnswers) => match circle {
+        (P::Rings | P::RingsAloud, H::PartyAnswers | H::PartyIsReplaced) => match circle {
             // The agent's phone is hung up: it has what it asked for.
             Circle::Transferring | Circle::TransferringHeld => Then::Goes(Phase(Circle::Alone, P::Here)),
             Circle::Private | Circle::Conference | Circle::ListenOnly | Circle::Alone | Circle::Clearing => {

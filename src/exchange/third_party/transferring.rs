@@ -72,6 +72,7 @@ impl Transferring {
             Event::CallerKey(_) | Event::CallerHeard => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
+            | Event::PickedUp(_)
             | Event::Successor(_)
             | Event::Revoked(..)
             | Event::Tell(..)

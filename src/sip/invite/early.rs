@@ -65,6 +65,19 @@ impl Invite {
         self.forks.iter_mut().find(|fork| fork.dialog.is_with(tag))
     }
 
+    /// Whether a phone with this tag rang for our INVITE: its early dialog may be named (RFC 3891 section 3).
+    pub(super) fn has_rung(&self, tag: &str) -> bool {
+        self.rung.iter().any(|rung| rung == tag)
+    }
+
+    /// A provisional response names its early dialog by its tag, though most say too little to send requests within it.
+    fn note_rung(&mut self, response: &Response) {
+        let tag = response.to_tag().filter(|tag| response.status > Status::TRYING && !self.has_rung(tag));
+        if let Some(tag) = tag.filter(|_| self.rung.len() < FORKS_KEPT) {
+            self.rung.push(tag);
+        }
+    }
+
     /// The early dialog of a phone that answered.
     pub(super) fn take_fork(&mut self, tag: Option<&str>) -> Option<Fork> {
         let at = self.forks.iter().position(|fork| fork.dialog.is_with(tag))?;
@@ -87,6 +100,7 @@ impl Invite {
         response: &Response,
     ) -> Option<Option<Vec<u8>>> {
         let sdp = sdp_in(response);
+        self.note_rung(response);
         let Some(number) = reliable_number(response) else {
             if response.headers.lists(HeaderName::Allow, "UPDATE") {
                 self.fork_of(station, None, response);

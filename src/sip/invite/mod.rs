@@ -87,6 +87,8 @@ pub(crate) struct Invite {
     reliable: Option<Box<Reliable>>,
     /// Early dialogs of an INVITE of ours.
     forks: Vec<Fork>,
+    /// The tags of phones that rang for our INVITE, the first few.
+    rung: Vec<String>,
     session: Option<Session>,
     /// The interval that a 422 of the peer asked for, in seconds; 0: none did.
     least_s: u32,
@@ -142,6 +144,7 @@ impl Invite {
             open: 1,
             reliable: None,
             forks: Vec::new(),
+            rung: Vec::new(),
             session: None,
             least_s: 0,
             raised: 0,

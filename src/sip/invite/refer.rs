@@ -245,7 +245,7 @@ impl super::Invites {
         else {
             return NamedDialog::Missing;
         };
-        if !invite.is_with(Some(&replaces.from_tag)) {
+        if !invite.is_with(Some(&replaces.from_tag)) && !invite.has_rung(&replaces.from_tag) {
             return NamedDialog::Missing;
         }
         match invite.state {

@@ -30,7 +30,7 @@ pub enum NamedDialog {
     Over,
     /// One that the peer began and we have not answered: 481.
     NotOursToReplace,
-    /// One that we began and nobody answered yet.
+    /// One that we began, whose phone rings.
     Early(InviteId),
     /// One that stands.
     Confirmed(InviteId),
