@@ -2,7 +2,8 @@
 //! HMAC are used; packets are protected and opened here, in place.
 //!
 //! Invariants: nothing of a packet is believed, and no memory is given to its source, before its tag was found right;
-//! no packet is taken twice; no key stream is used twice; no allocation per packet.
+//! no packet is taken twice, however many sources there were since; who has not the key makes nobody forgotten; no key
+//! stream is used twice; no allocation per packet.
 use std::fmt;
 
 use rtc_srtp::crypto::providers::RingCrypto;
@@ -22,8 +23,10 @@ const RTCP_INDEX: usize = 4;
 const RTCP_HEADER: usize = 8;
 /// The bit that says that SRTCP is encrypted.
 const ENCRYPTED: u32 = 1 << 31;
-/// Sources of one peer that are told apart; each was proved by its tags, and more is no phone.
+/// Sources of one peer whose last packets are told apart, each proved by its tags: those heard last.
 const SOURCES: usize = 64;
+/// Those before them, of each of which the newest packet is remembered: more in one call is no phone.
+const FORMER_SOURCES: usize = 4_096;
 /// How far behind the newest a packet may come.
 const WINDOW: u64 = 128;
 
@@ -194,7 +197,10 @@ struct Stream {
     cipher: Box<dyn StreamCipher>,
     mac: Box<dyn Mac>,
     salt: [u8; 14],
+    /// The sources heard last, the latest first.
     seen: Vec<(u32, Window)>,
+    /// Those before them by number, with their newest index.
+    former: Vec<(u32, u64)>,
 }
 
 impl Stream {
@@ -207,6 +213,7 @@ impl Stream {
             mac: RingCrypto.new_hmac(HmacAlgorithm::Sha1, &auth).ok()?,
             salt: derive::<14>(master, salt.checked_add(2)?)?,
             seen: Vec::new(),
+            former: Vec::new(),
         })
     }
 
@@ -216,7 +223,12 @@ impl Stream {
 
     /// The highest index of a source.
     fn newest(&self, ssrc: u32) -> Option<u64> {
-        self.window(ssrc).map(|w| w.newest)
+        self.window(ssrc).map(|w| w.newest).or_else(|| self.former_newest(ssrc))
+    }
+
+    fn former_newest(&self, ssrc: u32) -> Option<u64> {
+        let at = self.former.binary_search_by_key(&ssrc, |(s, _)| *s).ok()?;
+        self.former.get(at).map(|(_, newest)| *newest)
     }
 
     /// The index of a packet: the one nearest to the newest of its source (section 3.3.1). `None`: before the first.
@@ -237,14 +249,42 @@ impl Stream {
 
     /// Marks an index as used. An error: it was, or it is too old to know, or there are too many sources.
     fn take(&mut self, ssrc: u32, index: u64) -> Result<(), SrtpFault> {
-        if let Some((_, window)) = self.seen.iter_mut().find(|(s, _)| *s == ssrc) {
-            return window.take(index);
+        if let Some(at) = self.seen.iter().position(|(s, _)| *s == ssrc) {
+            if let Some((_, window)) = self.seen.get_mut(at) {
+                window.take(index)?;
+            }
+            if let Some(later) = self.seen.get_mut(..=at) {
+                later.rotate_right(1);
+            }
+            return Ok(());
         }
-        if self.seen.len() >= SOURCES {
-            return Err(SrtpFault::Replayed);
-        }
-        self.seen.push((ssrc, Window { newest: index, before: 1 }));
+        let window = match self.former.binary_search_by_key(&ssrc, |(s, _)| *s) {
+            Ok(at) => {
+                // What it sent before cannot be told from copies of that.
+                let newest = self.former.get(at).map_or(u64::MAX, |(_, newest)| *newest);
+                let mut window = Window { newest, before: u128::MAX };
+                window.take(index)?;
+                self.former.remove(at);
+                window
+            }
+            Err(_) if self.former.len() >= FORMER_SOURCES => return Err(SrtpFault::Replayed),
+            Err(_) => Window { newest: index, before: 1 },
+        };
+        self.retire();
+        self.seen.insert(0, (ssrc, window));
         Ok(())
+    }
+
+    /// Makes room for a source: that of whom nothing was heard for longest is remembered in short.
+    fn retire(&mut self) {
+        if self.seen.len() < SOURCES {
+            return;
+        }
+        if let Some((ssrc, window)) = self.seen.pop()
+            && let Err(at) = self.former.binary_search_by_key(&ssrc, |(s, _)| *s)
+        {
+            self.former.insert(at, (ssrc, window.newest));
+        }
     }
 
     /// Encrypts or decrypts, which is the same (section 4.1.1).

@@ -235,3 +235,75 @@ fn header_extensions_and_contributing_sources_stay_readable() {
     assert_ne!(hidden[28..48], packet[28..]);
     assert_eq!(opened(&mut inbound, &hidden).unwrap(), packet);
 }
+
+/// Two packets of each source.
+fn packets_of(suite: SrtpSuite, sources: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    let of = |ssrc| {
+        let mut out = Srtp::new(keys(suite)).unwrap();
+        [1, 2].map(|n| protected(&mut out, &rtp(ssrc, n, &[5; 20])).unwrap())
+    };
+    sources.flat_map(of).collect()
+}
+
+#[test]
+fn a_phone_that_changes_its_source_a_thousand_times_is_heard_and_nothing_of_it_twice() {
+    let (_, mut inbound) = ends(SrtpSuite::AesCm128HmacSha1_80);
+    let all = packets_of(SrtpSuite::AesCm128HmacSha1_80, 0..1_000);
+    for packet in &all {
+        assert!(opened(&mut inbound, packet).is_ok());
+    }
+    let stream = &inbound.inbound.rtp;
+    assert_eq!((stream.seen.len(), stream.former.len()), (SOURCES, 1_000 - SOURCES));
+    for again in &all {
+        assert_eq!(opened(&mut inbound, again), Err(SrtpFault::Replayed));
+    }
+    let stream = &inbound.inbound.rtp;
+    assert_eq!((stream.seen.len(), stream.former.len()), (SOURCES, 1_000 - SOURCES), "copies move nobody");
+}
+
+#[test]
+fn a_source_that_comes_back_goes_on_by_its_count_of_wraps() {
+    let (mut out, mut inbound) = ends(SrtpSuite::AesCm128HmacSha1_32);
+    // Two wraps in long steps.
+    let mut last = 0u32;
+    for _ in 0..5 {
+        last += 30_000;
+        let packet = protected(&mut out, &rtp(9, last as u16, &[5; 20])).unwrap();
+        assert!(opened(&mut inbound, &packet).is_ok());
+    }
+    let old = protected(&mut out, &rtp(9, (last - 1) as u16, &[5; 20])).unwrap();
+    for packet in packets_of(SrtpSuite::AesCm128HmacSha1_32, 100..300) {
+        assert!(opened(&mut inbound, &packet).is_ok());
+    }
+    assert!(inbound.inbound.rtp.window(9).is_none(), "it is remembered in short");
+    assert_eq!(opened(&mut inbound, &old), Err(SrtpFault::Replayed), "it may have been taken");
+    let next = protected(&mut out, &rtp(9, (last + 1) as u16, &[6; 20])).unwrap();
+    assert_eq!(opened(&mut inbound, &next), Ok(rtp(9, (last + 1) as u16, &[6; 20])));
+    assert_eq!(opened(&mut inbound, &next), Err(SrtpFault::Replayed));
+}
+
+#[test]
+fn who_has_not_the_key_makes_no_source_forgotten() {
+    let (mut out, mut inbound) = ends(SrtpSuite::AesCm128HmacSha1_80);
+    assert!(opened(&mut inbound, &protected(&mut out, &rtp(7, 1, &[5; 20])).unwrap()).is_ok());
+    let others = packets_of(SrtpSuite::AesCm128HmacSha1_80, 1_000..1_100);
+    for packet in &others {
+        // As many sources as one likes, each with a packet that another key made or that was changed on its way.
+        let mut forged = packet.clone();
+        forged[15] ^= 1;
+        assert_eq!(opened(&mut inbound, &forged), Err(SrtpFault::Unauthentic));
+    }
+    assert_eq!((inbound.inbound.rtp.seen.len(), inbound.inbound.rtp.former.len()), (1, 0));
+    assert!(opened(&mut inbound, &protected(&mut out, &rtp(7, 2, &[5; 20])).unwrap()).is_ok());
+}
+
+#[test]
+fn sources_without_end_have_an_end_and_those_before_are_heard_on() {
+    let (mut out, mut inbound) = ends(SrtpSuite::AesCm128HmacSha1_80);
+    assert!(opened(&mut inbound, &protected(&mut out, &rtp(7, 1, &[5; 20])).unwrap()).is_ok());
+    let most = u32::try_from(SOURCES + FORMER_SOURCES).unwrap();
+    let all = packets_of(SrtpSuite::AesCm128HmacSha1_80, 1_000..1_000 + most + 50);
+    let taken = all.iter().step_by(2).filter(|packet| opened(&mut inbound, packet).is_ok()).count();
+    assert_eq!(u32::try_from(taken).unwrap(), most - 1);
+    assert!(opened(&mut inbound, &protected(&mut out, &rtp(7, 2, &[5; 20])).unwrap()).is_ok());
+}
