@@ -76,3 +76,31 @@ fn calls_inside_and_agents_find_the_door_open() {
     assert_eq!(p.within("OPTIONS", (&tag, "pt", 3), "", "")[0].status(), "200");
     assert_eq!(p.ua.counts().turned_away, 0);
 }
+
+#[test]
+fn the_ack_of_one_who_was_turned_away_ends_before_it_is_read_and_no_other_does() {
+    let mut p = Peer::new(|_| ());
+    let (_, tag, _) = p.talking("");
+    shut(&mut p);
+    let away = invite(&mut p, "carol", "")[0].tag_of("To");
+    let ack = |from: &str, to: &str, more: &str| {
+        format!(
+            "From: <sip:carol@192.0.2.9>;tag={from}\n{to}: <sip:1000@192.0.2.1>;tag={away}\nCall-ID: carol\nCSeq: 1 ACK\n{more}"
+        )
+    };
+    let before = p.ua.counts().strays;
+    for (to, more) in [("To", ""), ("t", ""), ("TO", "X-Other: y\n")] {
+        assert!(p.request("ACK", "sip:1000@192.0.2.1", &ack("carol", to, more), "").is_empty());
+    }
+    assert_eq!(p.ua.counts().strays, before, "they ended at the door");
+    // The mark elsewhere than in the To tag says nothing: this one is looked up, and belongs to nobody.
+    let other = format!(
+        "From: <sip:carol@192.0.2.9>;tag={away}\nTo: <sip:{away}@192.0.2.1>;tag=x{away}\nCall-ID: carol\nCSeq: 1 ACK\n"
+    );
+    assert!(p.request("ACK", "sip:1000@192.0.2.1", &other, "").is_empty());
+    assert_eq!(p.ua.counts().strays, before + 1);
+    // A request that is no ACK is answered, whatever its tag says.
+    let bye = ack("carol", "To", "").replace("1 ACK", "2 BYE");
+    assert_eq!(p.request("BYE", "sip:1000@192.0.2.1", &bye, "")[0].status(), "481");
+    assert_eq!(p.within("OPTIONS", (&tag, "pt", 3), "", "")[0].status(), "200");
+}

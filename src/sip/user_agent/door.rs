@@ -2,7 +2,7 @@
 //! no transaction, no dialog, no trace, one 503 with Retry-After (RFC 3261 8.2.7, a stateless answer; 21.5.4). So a crowd
 //! of callers costs little more than reading what they say, and the callers inside have the machine.
 //!
-//! Invariant: only what begins a call is turned away: nothing within a dialog or of a transaction that stands, nobody who
+//! Invariant: only what begins a call is turned away, and the ACK to that answer: nothing within a dialog or of a transaction that stands, nobody who
 //! takes another leg's place or says who he is.
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -13,8 +13,8 @@ use crate::sip::message::{Method, Request};
 use crate::sip::name::HeaderName;
 use crate::sip::transport::Source;
 
-/// How the To tags of such answers begin: their ACKs need no looking up. No tag of ours has this otherwise.
-const MARK: &str = "away-";
+/// How the To tags of such answers begin: their ACKs end before they are read. No tag of ours has this otherwise.
+pub(super) const MARK: &str = "away-";
 
 /// Requests that are remembered as turned away: some seconds of a crowd, a quarter of a MiB once there was one.
 const LATELY: usize = 32_768;
@@ -71,11 +71,8 @@ impl UserAgent {
         self.door.retry_after_s = retry_after_s;
     }
 
-    /// Whether a request ends here: a caller who is turned away, or his ACK.
+    /// Whether a request ends here: a caller who is turned away.
     pub(super) fn turns_away(&mut self, source: &Source, request: &Request) -> bool {
-        if request.method == Method::Ack {
-            return request.to_tag().is_some_and(|tag| tag.starts_with(MARK));
-        }
         if self.door.room.is_none() || !self.begins_call(request) {
             return false;
         }

@@ -188,6 +188,9 @@ impl UserAgent {
     }
 
     fn handle_message(&mut self, now: Instant, source: Source, bytes: &[u8]) {
+        if self.wire.is_ack_to(bytes, door::MARK) {
+            return;
+        }
         let verdict = self.wire.read(&source, bytes);
         if let Verdict::Request(request) = &verdict
             && self.turns_away(&source, request)

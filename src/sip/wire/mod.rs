@@ -11,7 +11,9 @@ mod write;
 use std::collections::BTreeMap;
 
 use crate::sip::message::{Message, Method, Request, Response};
+use crate::sip::name::HeaderName;
 use crate::sip::transport::{Source, Transmit};
+use crate::sip::value::tag_of;
 use read::Fault;
 use start::Start;
 
@@ -81,6 +83,22 @@ impl Wire {
             Verdict::Answer(_) => {}
         }
         verdict
+    }
+
+    /// Whether these bytes are an ACK whose To tag begins so: found without reading what else it says.
+    pub(crate) fn is_ack_to(&mut self, bytes: &[u8], tag: &str) -> bool {
+        if !bytes.starts_with(b"ACK ") || memchr::memmem::find(bytes, tag.as_bytes()).is_none() {
+            return false;
+        }
+        let scanned = self.spans.scan(bytes);
+        let mut to = scanned.fields().filter(|field| field.name == HeaderName::To);
+        let (Some(value), None) = (to.next().map(|field| field.value), to.next()) else { return false };
+        let found = std::str::from_utf8(value).ok().and_then(tag_of).is_some_and(|is| is.starts_with(tag));
+        if found {
+            self.counters.lines += scanned.lines as u64;
+            self.counters.requests += 1;
+        }
+        found
     }
 
     /// What was counted.
