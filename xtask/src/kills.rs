@@ -3,10 +3,12 @@ use crate::run::{Result, cargo, run};
 
 /// Points at which the plug is pulled, unless another number is asked for.
 const KILLS: &str = "200";
-/// Each within this time of its round's beginning, in milliseconds: two hundred rounds end in twenty minutes.
+/// Each within this time of its round's beginning, in milliseconds, or within 4 s after a caller was promised something:
+/// two hundred rounds end in half an hour.
 const WITHIN_MS: &str = "4000";
 
-/// `words`: `--kills N`, `--seed N`, `--within MS`, `--debug` or `--release`.
+/// `words`: `--kills N`, `--seed N`, `--within MS`, `--after-word PERCENT` (of the kills that follow a spoken promise),
+/// `--debug` or `--release`.
 pub fn kills(words: &[String]) -> Result {
     let mut asked =
         vec![("HOTLINE_KILLS", KILLS.to_owned()), ("HOTLINE_KILL_WITHIN_MS", WITHIN_MS.to_owned())];
@@ -16,11 +18,16 @@ pub fn kills(words: &[String]) -> Result {
             "--kills" => "HOTLINE_KILLS",
             "--seed" => "HOTLINE_SEED",
             "--within" => "HOTLINE_KILL_WITHIN_MS",
+            "--after-word" => "HOTLINE_KILLS_AFTER_WORD",
             "--debug" | "--release" => {
                 release = word == "--release";
                 continue;
             }
-            other => return Err(format!("what is {other:?}? --kills N, --seed N, --within MS, --debug")),
+            other => {
+                return Err(format!(
+                    "what is {other:?}? --kills N, --seed N, --within MS, --after-word PERCENT, --debug"
+                ));
+            }
         };
         let number = words.next().filter(|n| n.parse::<u64>().is_ok());
         asked.push((name, number.ok_or_else(|| format!("{word} wants a number"))?.clone()));
