@@ -537,3 +537,28 @@ fn the_house_is_tidy() {
     let list: Vec<String> = broken.iter().map(Violation::to_string).collect();
     assert!(list.is_empty(), "{} rules broken:\n{}", list.len(), list.join("\n"));
 }
+
+/// The tests that a table of `docs/reliability.md` names, each with its line.
+fn named_tests(table: &str) -> Vec<(usize, String)> {
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what ");
+    let last = |line: &str| line.trim_end_matches(['|', ' ']).rsplit('|').next().map(str::to_owned);
+    let rows = table.lines().zip(1..).filter(|(line, _)| is_row(line));
+    let cells = rows.filter_map(|(line, n)| Some((n, last(line)?)));
+    let names = cells.flat_map(|(n, cell)| {
+        let quoted: Vec<String> = cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        quoted.into_iter().map(move |name| (n, name))
+    });
+    names.filter(|(_, name)| !name.contains(['/', '.'])).collect()
+}
+
+#[test]
+fn every_test_that_the_table_of_reliability_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = files(root).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    let code: String = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let table = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let named = named_tests(&table);
+    assert!(named.len() > 100, "only {} tests are named", named.len());
+    let missing: Vec<_> = named.iter().filter(|(_, name)| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/reliability.md names tests that do not exist: {missing:?}");
+}

@@ -167,3 +167,34 @@ fn a_short_question_gets_no_long_answer() {
         assert!(said <= 4 * short.len(), "{method}: {said} octets for {}", short.len());
     }
 }
+
+/// The median time to the answer of a wrong password, of a user who is known and of one who is not, asked by turns.
+fn medians(asker: &UdpSocket, server: SocketAddr, round: usize) -> [Duration; 2] {
+    const ASKED: usize = 150;
+    let mut took = [Vec::new(), Vec::new()];
+    for n in 0..ASKED {
+        for (user, took) in ["8001", "9999"].iter().zip(&mut took) {
+            let begun = std::time::Instant::now();
+            let refusal = guess(asker, server, user, round * ASKED + n);
+            took.push(begun.elapsed());
+            assert!(refusal.starts_with("SIP/2.0 4"), "{refusal}");
+        }
+    }
+    took.map(|mut took| {
+        took.sort_unstable();
+        took[ASKED / 2]
+    })
+}
+
+#[test]
+fn the_time_of_an_answer_tells_nobody_whether_a_user_is_known() {
+    let house = House::open("[guard]\nwrong_passwords = 100000\n");
+    let asker = socket("127.0.2.7");
+    // The machine may do something else in one round, hardly in all of five.
+    let within = |[known, unknown]: [Duration; 2]| {
+        let (less, more) = (known.min(unknown), known.max(unknown));
+        more.as_secs_f64() <= less.as_secs_f64() * 1.2
+    };
+    let rounds: Vec<_> = (0..5).map(|round| medians(&asker, house.sip, round)).collect();
+    assert!(rounds.iter().any(|round| within(*round)), "{rounds:?}");
+}

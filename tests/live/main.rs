@@ -23,6 +23,7 @@ mod leaving;
 mod load;
 mod locked_doors;
 mod name_server;
+mod names;
 mod network;
 mod page;
 mod promises;

@@ -1,6 +1,9 @@
 //! Five thousand calls of every kind leave nothing behind: what is held by calls is none again once they are over.
 use std::time::Duration;
 
+use hotline::sip::SipEvent;
+
+use crate::support::sip_peer::Peer;
 use crate::support::switchboard_world::{AGENT, CALLER, MERCHANT, World};
 
 const CALLS: u32 = 5_000;
@@ -72,4 +75,35 @@ fn thousands_of_calls_leave_nothing_behind() {
     w.dial(CALLER, "95188");
     w.hang_up(CALLER);
     assert_eq!(w.node.held()["places_kept"], 0);
+}
+
+#[test]
+fn two_thousand_calls_that_nobody_acknowledges_are_gone_when_their_time_is_over() {
+    let mut p = Peer::new(|_| ());
+    let before = p.ua.held();
+    for n in 0..2_000 {
+        let head = format!(
+            "From: <sip:flood@192.0.2.9>;tag=f{n}\nTo: <sip:95188@192.0.2.1>\nCall-ID: flood{n}\nCSeq: 1 INVITE\nContact: \
+             <sip:flood@192.0.2.9:5060>\nContent-Type: application/sdp\n"
+        );
+        p.request("INVITE", "sip:95188@192.0.2.1", &head, "v=0\n");
+        for event in p.events() {
+            if let SipEvent::Incoming(incoming) = event {
+                p.ua.answer(p.now, incoming.invite, b"v=0\r\n".to_vec());
+            }
+        }
+        p.pass(Duration::from_millis(1));
+    }
+    let during = p.ua.held();
+    assert!(during.live > 1_000, "the test holds nothing: {during:?}");
+    p.pass(Duration::from_secs(35));
+    assert_eq!(
+        p.ua.held().live,
+        0,
+        "no call is left of those that were never acknowledged: {:?}",
+        p.ua.held()
+    );
+    // Their BYEs have their own time.
+    p.pass(Duration::from_secs(35));
+    assert_eq!(p.ua.held(), before);
 }

@@ -398,3 +398,24 @@ fn the_same_invite_over_two_paths_rings_once() {
     p.ua.answer(p.now, id, b"v=0\r\n".to_vec());
     assert_eq!(statuses(&p.sent()), ["200"]);
 }
+
+#[test]
+fn who_calls_us_and_asks_for_our_password_gets_none() {
+    let mut p = Peer::new(|_| ());
+    let challenge = "WWW-Authenticate: Digest realm=\"hotline\", nonce=\"n1\", qop=\"auth\"";
+    let (id, _, _) = p.talking("");
+    p.ua.end(p.now, id);
+    let bye = p.sent().into_iter().find(|s| s.first_line().starts_with("BYE")).unwrap();
+    let sent = p.respond(&bye, "401 Unauthorized", "t", challenge);
+    let proofs = |sent: &[Sent]| sent.iter().filter(|s| s.text.contains("uthorization:")).count();
+    assert_eq!((sent.len(), proofs(&sent)), (0, 0), "{sent:?}");
+    assert!(p.pass(Duration::from_secs(70)).iter().all(|s| !s.text.contains("uthorization:")));
+
+    // Over a trunk: another realm than its own is answered by nothing, either.
+    let credentials = Credentials { user: "t".into(), password: "p".into(), realm: Some("trunk".into()) };
+    p.ua.invite(p.now, OutgoingInvite { credentials: Some(credentials), ..outgoing("192.0.2.9:5060") });
+    let invite = p.sent().pop().unwrap();
+    let sent = p.respond(&invite, "401 Unauthorized", "t", challenge);
+    assert_eq!(proofs(&sent), 0, "{sent:?}");
+    assert!(sent.iter().all(|s| s.first_line().starts_with("ACK")));
+}

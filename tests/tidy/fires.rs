@@ -125,3 +125,10 @@ fn literals_comments_and_lifetimes_are_not_code() {
     let words: Vec<String> = tokens(text).into_iter().map(|t| t.text).filter(|t| is_name(t)).collect();
     assert_eq!(words, ["let", "a", "let", "e", "f", "u8"]);
 }
+
+#[test]
+fn the_names_of_tests_are_taken_from_the_last_cell_of_each_row() {
+    let table =
+        "text `no_test`\n| what | tests |\n|---|---|\n| a `b` | `one_is`, `two_are` (of `tests/x.rs`) |\n";
+    assert_eq!(named_tests(table), [(4, "one_is".to_owned()), (4, "two_are".to_owned())]);
+}

@@ -179,11 +179,12 @@ impl DigestServer {
         let key = self.ours(field("nonce"));
         // The same hashes for a user we do not know: only the last comparison differs.
         let user = field("username");
+        let decoy = algorithm.hash(&[user, &self.realm, &self.secret]);
         let account = accounts.get(user).and_then(|a| a.ha1(algorithm));
-        let ha1 = account.map_or_else(|| algorithm.hash(&[user, &self.realm, &self.secret]), str::to_owned);
+        let ha1 = account.unwrap_or(&decoy);
         let ha2 = algorithm.hash(&[claim.method, field("uri")]);
         let expected =
-            algorithm.hash(&[&ha1, field("nonce"), field("nc"), field("cnonce"), field("qop"), &ha2]);
+            algorithm.hash(&[ha1, field("nonce"), field("nc"), field("cnonce"), field("qop"), &ha2]);
         let right = same(expected.as_bytes(), field("response").to_ascii_lowercase().as_bytes());
         let count = (field("nc").len() == 8).then(|| u32::from_str_radix(field("nc"), 16).ok()).flatten();
         let formed = field("qop").eq_ignore_ascii_case("auth") && uri_covers(field("uri"), claim.uri);
