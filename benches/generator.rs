@@ -65,7 +65,7 @@ fn main() {
         0.0,
     );
     support::report("generator_packets_lost", number("/sound/lost"), "packets", 0.0);
-    support::report("generator_late_p99", number("/punctuality/actions/p99_us") / 1e3, "ms", 10.0);
+    support::report("generator_late_p99", number("/punctuality/actions/p99_us") / 1e3, "ms", 5.0);
     support::report("generator_late", f64::from(u8::from(report["punctuality"]["late"] == true)), "", 0.0);
     support::report("generator_core", 100.0 * number("/tool_cpu"), "%", 100.0);
     drop(mirror);

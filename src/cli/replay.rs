@@ -16,7 +16,7 @@ use hotline::media::{Codec, PromptLibrary};
 use hotline::replay::day::{
     DayReport, DaySettings, DeskCodes, PartyLine, Progress, Say, TrialSettings, find_capacity, page, play,
 };
-use hotline::replay::{Capacity, SearchSettings, Target};
+use hotline::replay::{Capacity, LimitedBy, SearchSettings, Target};
 use hotline::sim::{Change, Scenario};
 
 use super::simulate::files;
@@ -157,6 +157,7 @@ impl Replay {
             Some(rate) => println!("{rate:.1} calls/s: {}", found.ended),
             None => println!("none: {}", found.ended),
         }
+        println!("limited by {}", limit(&found));
         let report = DayReport {
             title: settings.scenario.title.clone(),
             target: settings.target.to_string(),
@@ -164,7 +165,12 @@ impl Replay {
             ..DayReport::default()
         };
         self.write(&report, Some(&found))?;
-        Ok(ExitCode::from(u8::from(found.rate.is_none())))
+        // As everywhere: 1 is the server's failure, 3 the phones'.
+        Ok(ExitCode::from(match (found.limited_by, found.rate) {
+            (LimitedBy::Phones, _) => 3,
+            (_, None) => 1,
+            (LimitedBy::Server | LimitedBy::Asked | LimitedBy::Trials, Some(_)) => 0,
+        }))
     }
 
     fn write(&self, report: &DayReport, found: Option<&Capacity>) -> anyhow::Result<()> {
@@ -280,6 +286,17 @@ impl Replay {
                 Say::Speech(samples.into())
             }
         })
+    }
+}
+
+/// What kept the rate from being higher, in words.
+fn limit(found: &Capacity) -> String {
+    let at = found.failed_at.map(|rate| format!(" at {rate:.1} calls/s")).unwrap_or_default();
+    match found.limited_by {
+        LimitedBy::Server => format!("the server, which failed{at}: {}", found.why.join("; ")),
+        LimitedBy::Phones => "these phones, not the server: they could not keep their own time".to_owned(),
+        LimitedBy::Asked => "--most-rate: the server did not fail".to_owned(),
+        LimitedBy::Trials => format!("the number of trials; it failed{at}"),
     }
 }
 

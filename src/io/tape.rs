@@ -224,7 +224,11 @@ fn open(folder: &Path, begin: &str, number: u32) -> std::io::Result<BufWriter<Fi
     File::options().create_new(true).write(true).mode(0o600).open(path).map(BufWriter::new)
 }
 
-/// The files of the run whose first file this is, or the last run of a folder: in their order.
+/// The files of the run that this file is of, or the last run of a folder: in their order, none missing.
+///
+/// # Errors
+/// When the folder cannot be read; when a part before the last is gone: each goes on from the state in which the one before it
+/// left the machines, and that state is on no part but the first.
 pub fn tape_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -236,7 +240,24 @@ pub fn tape_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let wanted = if path.is_dir() { all.last().and_then(|p| run(p)) } else { run(path) };
     let of_run: Vec<PathBuf> = all.into_iter().filter(|p| run(p) == wanted && wanted.is_some()).collect();
     // A file that somebody renamed stands for itself.
-    if of_run.is_empty() && path.is_file() { Ok(vec![path.to_owned()]) } else { Ok(of_run) }
+    if of_run.is_empty() && path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    for (n, part) in (1_u32..).zip(&of_run) {
+        let number = part.file_stem().and_then(|name| name.to_str()?.rsplit_once('-')?.1.parse().ok());
+        if number != Some(n) {
+            let run = wanted.unwrap_or_default();
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::NotFound,
+                format!(
+                    "the part {run}-{n:04}.jsonl is gone, and {} begins where it left the machines: a tape is played from its \
+                     first part on, for only that one says how they stood",
+                    part.file_name().unwrap_or_default().display()
+                ),
+            ));
+        }
+    }
+    Ok(of_run)
 }
 
 #[cfg(test)]
@@ -295,6 +316,25 @@ mod tests {
         );
         let all: u64 = tapes(&dir).unwrap().iter().map(|(_, size)| size).sum();
         assert!(all <= 8_100, "{all}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_part_leads_to_its_whole_run_and_without_the_parts_before_it_says_which_is_gone() {
+        let dir = folder("parts");
+        let settings = TapeSettings { folder: dir.clone(), file_max: 2_000, total_max: 80_000 };
+        record(&settings, 1, 200);
+        let files = tape_files(&dir).unwrap();
+        assert!(files.len() > 3, "{files:?}");
+        assert_eq!(tape_files(&files[2]).unwrap(), files);
+        fs::remove_file(&files[1]).unwrap();
+        for path in [&files[0], &files[2], &dir] {
+            let told = tape_files(path).unwrap_err().to_string();
+            assert!(told.contains("inputs-1-0002.jsonl is gone") && told.contains("inputs-1-0003"), "{told}");
+        }
+        fs::remove_file(&files[0]).unwrap();
+        let told = tape_files(&files[3]).unwrap_err().to_string();
+        assert!(told.contains("inputs-1-0001.jsonl is gone") && told.contains("first part"), "{told}");
         fs::remove_dir_all(dir).unwrap();
     }
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Invariant: `good` passed, `bad` failed, good < bad; a trial in which the phones themselves were late tells nothing of
-//! the server and ends the search.
+//! the server: it is done again, and after so many times the search ends without blaming anybody.
 use serde::Serialize;
 
 /// How is searched.
@@ -28,11 +28,13 @@ pub struct SearchSettings {
     pub back_off: f64,
     /// Trials at most.
     pub trials: usize,
+    /// How often a trial in which the phones themselves were late is done again: a machine may be disturbed for a moment.
+    pub late_again: usize,
 }
 
 impl Default for SearchSettings {
     fn default() -> Self {
-        Self { start: 20.0, least: 0.5, most: 5_000.0, resolution: 5.0, back_off: 0.05, trials: 30 }
+        Self { start: 20.0, least: 0.5, most: 5_000.0, resolution: 5.0, back_off: 0.05, trials: 30, late_again: 2 }
     }
 }
 
@@ -75,11 +77,31 @@ pub struct Trial {
     pub why: Vec<String>,
 }
 
+/// What kept the rate from being higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitedBy {
+    /// The server: above the rate it refused, broke or lost something.
+    Server,
+    /// The phones: above the rate they were late, and what the server bears is not known.
+    Phones,
+    /// Whoever asked: no higher rate was to be tried, and this one did not fail.
+    Asked,
+    /// Nothing that was found within the trials allowed.
+    Trials,
+}
+
 /// What the search came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Capacity {
-    /// The highest rate without a failure, confirmed; `None`: none was found.
+    /// The highest rate without a failure; `None`: none was found. Confirmed, unless the phones were the limit.
     pub rate: Option<f64>,
+    /// The lowest rate that failed.
+    pub failed_at: Option<f64>,
+    /// What kept it from being higher.
+    pub limited_by: LimitedBy,
+    /// How far it failed there, for people; empty where the server was not the limit.
+    pub why: Vec<String>,
     /// How the search ended, for people.
     pub ended: String,
     /// Every trial, in order.
@@ -102,31 +124,31 @@ pub struct Search {
     good: Option<f64>,
     bad: Option<f64>,
     confirming: Option<f64>,
-    ended: Option<(Option<f64>, String)>,
+    ended: Option<(Option<f64>, LimitedBy, String)>,
+    late: usize,
     trials: Vec<Trial>,
 }
 
 impl Search {
     /// Has tried nothing.
     pub fn new(settings: SearchSettings) -> Self {
-        Self { settings, good: None, bad: None, confirming: None, ended: None, trials: Vec::new() }
+        Self { settings, good: None, bad: None, confirming: None, ended: None, late: 0, trials: Vec::new() }
     }
 
     /// What is to be tried next.
     pub fn next(&self) -> Next {
-        let over = |rate, ended: &str| {
-            Next::Over(Capacity { rate, ended: ended.to_owned(), trials: self.trials.clone() })
-        };
-        if let Some((rate, why)) = &self.ended {
-            return over(*rate, why);
+        let failed = |ended: &str| Next::Over(self.over(None, LimitedBy::Server, ended));
+        if let Some((rate, by, why)) = &self.ended {
+            return Next::Over(self.over(*rate, *by, why));
         }
         if self.trials.len() >= self.settings.trials {
-            return over(None, "no rate was confirmed within the trials allowed");
+            let ended = "no rate was confirmed within the trials allowed";
+            return Next::Over(self.over(None, LimitedBy::Trials, ended));
         }
         let s = &self.settings;
         if let Some(rate) = self.confirming {
             return if rate < s.least {
-                over(None, "every rate fails for long")
+                failed("every rate fails for long")
             } else {
                 Next::Try(rate, Phase::Confirm)
             };
@@ -135,25 +157,47 @@ impl Search {
             (None, None) => Next::Try(s.start.clamp(s.least, s.most), Phase::Climb),
             (Some(good), None) if good >= s.most => Next::Try(good, Phase::Confirm),
             (Some(good), None) => Next::Try((good * 2.0).min(s.most), Phase::Climb),
-            (None, Some(bad)) if bad / 2.0 < s.least => over(None, "every rate tried fails"),
+            (None, Some(bad)) if bad / 2.0 < s.least => failed("every rate tried fails"),
             (None, Some(bad)) => Next::Try(bad / 2.0, Phase::Fall),
             (Some(good), Some(bad)) if bad - good <= s.resolution => Next::Try(good, Phase::Confirm),
             (Some(good), Some(bad)) => Next::Try(f64::midpoint(good, bad), Phase::CloseIn),
         }
     }
 
+    fn over(&self, rate: Option<f64>, limited_by: LimitedBy, ended: &str) -> Capacity {
+        let failed = self.trials.iter().filter(|t| t.verdict == Verdict::Failed);
+        let lowest = failed.min_by(|a, b| a.rate.total_cmp(&b.rate));
+        let why = lowest.filter(|_| limited_by == LimitedBy::Server).map(|t| t.why.clone());
+        Capacity {
+            rate,
+            failed_at: lowest.map(|t| t.rate),
+            limited_by,
+            why: why.unwrap_or_default(),
+            ended: ended.to_owned(),
+            trials: self.trials.clone(),
+        }
+    }
+
     /// What the trial showed.
     pub fn tell(&mut self, rate: f64, phase: Phase, verdict: Verdict, why: Vec<String>) {
         self.trials.push(Trial { rate, phase, verdict, why });
+        self.late = if verdict == Verdict::ToolLate { self.late + 1 } else { 0 };
         match (verdict, phase) {
+            (Verdict::ToolLate, _) if self.late <= self.settings.late_again => {}
             (Verdict::ToolLate, _) => {
                 let what = format!(
-                    "at {rate:.1} calls/s the phones themselves were late: the server's limit is above what this machine can ask of it"
+                    "at {rate:.1} calls/s the phones themselves were late, {} times: what the server bears is not known beyond this",
+                    self.late
                 );
-                self.ended = Some((self.good.filter(|_| phase != Phase::Confirm), what));
+                self.ended = Some((self.good.filter(|_| phase != Phase::Confirm), LimitedBy::Phones, what));
             }
             (Verdict::Passed, Phase::Confirm) => {
-                self.ended = Some((Some(rate), "the highest rate without a failure, confirmed".to_owned()));
+                let (by, what) = if self.bad.is_some() || self.trials.iter().any(|t| t.verdict == Verdict::Failed) {
+                    (LimitedBy::Server, "the highest rate without a failure, confirmed")
+                } else {
+                    (LimitedBy::Asked, "the highest rate asked for: it did not fail, and the limit is above it")
+                };
+                self.ended = Some((Some(rate), by, what.to_owned()));
             }
             (Verdict::Failed, Phase::Confirm) => {
                 self.confirming = Some(rate * (1.0 - self.settings.back_off.clamp(0.01, 0.5)));
@@ -202,7 +246,7 @@ mod tests {
             (100.0, Phase::Confirm),
         ];
         assert_eq!(rates(&found), expected);
-        assert_eq!(found.rate, Some(100.0));
+        assert_eq!((found.rate, found.failed_at, found.limited_by), (Some(100.0), Some(105.0), LimitedBy::Server));
     }
 
     #[test]
@@ -227,7 +271,7 @@ mod tests {
     fn the_most_that_is_asked_for_is_confirmed_and_not_passed() {
         let settings = SearchSettings { most: 70.0, ..SearchSettings::default() };
         let found = search(settings, 1e9, 1e9);
-        assert_eq!(found.rate, Some(70.0));
+        assert_eq!((found.rate, found.failed_at, found.limited_by), (Some(70.0), None, LimitedBy::Asked));
         assert!(found.trials.iter().all(|t| t.rate <= 70.0));
     }
 
@@ -239,13 +283,35 @@ mod tests {
     }
 
     #[test]
-    fn late_phones_end_the_search_and_are_not_the_server_s_failure() {
+    fn a_trial_of_late_phones_is_done_again_and_is_not_the_server_s_failure() {
         let mut search = Search::new(SearchSettings::default());
         search.tell(20.0, Phase::Climb, Verdict::Passed, Vec::new());
-        search.tell(40.0, Phase::Climb, Verdict::ToolLate, vec!["slow".to_owned()]);
+        for _ in 0..3 {
+            assert_eq!(search.next(), Next::Try(40.0, Phase::Climb));
+            search.tell(40.0, Phase::Climb, Verdict::ToolLate, vec!["slow".to_owned()]);
+        }
         let Next::Over(found) = search.next() else { panic!("{:?}", search.next()) };
-        assert_eq!(found.rate, Some(20.0));
-        assert!(found.ended.contains("themselves were late"), "{}", found.ended);
+        assert_eq!((found.rate, found.failed_at, found.limited_by), (Some(20.0), None, LimitedBy::Phones));
+        assert!(found.ended.contains("themselves were late") && found.why.is_empty(), "{}", found.ended);
+    }
+
+    #[test]
+    fn phones_that_were_disturbed_for_a_moment_cost_one_trial() {
+        let mut search = Search::new(SearchSettings { resolution: 1.0, ..SearchSettings::default() });
+        let mut n = 0;
+        let found = loop {
+            match search.next() {
+                Next::Over(found) => break found,
+                Next::Try(rate, phase) => {
+                    n += 1;
+                    let bears = if rate <= 33.0 { Verdict::Passed } else { Verdict::Failed };
+                    let verdict = if n % 3 == 0 { Verdict::ToolLate } else { bears };
+                    search.tell(rate, phase, verdict, vec!["7 x 503".to_owned()]);
+                }
+            }
+        };
+        assert_eq!((found.rate, found.limited_by), (Some(32.5), LimitedBy::Server));
+        assert_eq!(found.why, ["7 x 503"]);
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub enum TapeError {
         why: String,
     },
     /// It does not begin at the beginning: give the first file of a run.
-    #[error("the tape has no opening: begin with the first file of a run")]
+    #[error(
+        "the tape has no opening: only the first part of a run says how the machines stood, and the others go on from there; give the \
+         folder, or any part with those before it beside it"
+    )]
     NoOpening,
     /// Written by a version that this program does not know.
     #[error("the tape has version {0}, this program plays {TAPE_VERSION}")]

@@ -121,6 +121,8 @@ pub struct MachineFigures {
     pub ignored: u64,
     /// Broken invariants: must be 0.
     pub broken: u64,
+    /// Batches of futures that the distributor asked for.
+    pub batches: u64,
 }
 
 /// A simulated day.

@@ -31,6 +31,6 @@ pub use plan::{Plan, PromptLengths};
 pub use report::page;
 pub use scenario::{
     Agent, AgentDraws, AgentGroup, Arrivals, Break, Caller, CallerClass, Callers, Change, Consulting, Fault,
-    FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,
+    FarEnd, FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,
     Spread, Stretch, ThirdParty, TransferWish,
 };

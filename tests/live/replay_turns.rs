@@ -90,6 +90,36 @@ delay = "8s"
 "#
 );
 
+/// The third party has another one take its place, in the middle of the talk of all three.
+const FOLLOWS: &str = about_accounts!(
+    "A third party that transfers itself",
+    "2m",
+    r#"
+[agents.desk]
+ids      = ["8001"]
+pick_up  = "1s"
+wrap_up  = "1s"
+consults = { chance = 100, party = "lighthouse-store" }
+
+[parties.lighthouse-store]
+pick_up  = "1s"
+private  = "2s"
+together = "4s"
+
+[parties.lighthouse-service]
+pick_up  = "1s"
+private  = "2s"
+together = "4s"
+
+[[faults]]
+when    = "10:00-10:02"
+kind    = "transfers-itself"
+who     = "third-party"
+percent = 100
+to      = "lighthouse-service"
+"#
+);
+
 /// A phone that is gone in mid-sentence.
 const VANISHES: &str = about_accounts!(
     "Gone in mid-sentence",
@@ -199,6 +229,44 @@ fn third_parties_are_rung_and_joined_and_the_report_is_drawn_by_a_browser() {
     assert!(report.free_to_ringing.p50_us < 1_000_000, "{report}");
     in_a_browser(&report);
     as_json(&report);
+}
+
+#[test]
+fn a_third_party_that_transfers_itself_is_followed_by_another_whom_everybody_hears() {
+    const CALLERS: u64 = 2;
+    const TRUNK: u16 = 5_098;
+    let scenario = scene(FOLLOWS, &calls(&[60, 61], 4));
+    let mut house = House::open(&format!("[trunks.merchants]\naddress = \"127.0.0.2:{TRUNK}\"\n"));
+    let mut settings = settings(&house, &scenario, &["8001"], 60);
+    settings.port = TRUNK;
+    let line = |invite: &str, number: &str| PartyLine { invite: invite.to_owned(), number: number.to_owned() };
+    settings.parties = [
+        (PartyId::from("lighthouse-store"), line("*21#", "7001")),
+        (PartyId::from("lighthouse-service"), line("*22#", "7002")),
+    ]
+    .into();
+    let report = play(settings, |_| {}).unwrap();
+    println!("{report}");
+    let (real, model) = (recorded(&mut house), simulated(&scenario, FOLLOWS, SEED));
+    say_how_far_apart(&milestones(&real), &milestones(&model));
+    let (real, model) = (decided(&real), decided(&model));
+    let talk = ["all three with lighthouse-store", "transferred to Party(", "lighthouse-service answers"];
+    for words in model.values().flatten() {
+        let mut rest = words.iter();
+        let all = talk.iter().all(|wanted| rest.any(|word| word.starts_with(wanted)));
+        assert!(all, "{words:?}");
+    }
+    assert_eq!(model.len() as u64, CALLERS);
+    assert_eq!(real, model);
+
+    assert_whole(&report);
+    let o = &report.outcomes;
+    assert_eq!((o.three_ways, o.party_transfers, o.successions), (CALLERS, CALLERS, CALLERS), "{report}");
+    assert_eq!((o.party_calls, o.party_talks), (2 * CALLERS, 2 * CALLERS), "{report}");
+    // Caller and agent hear the new one, whose tone is its own, and it hears the caller.
+    assert_eq!(report.successor_heard.count, 3 * CALLERS, "{report}");
+    assert!(report.faults[0].played && report.to_string().contains("2 were followed"), "{report}");
+    assert!(page(&report, None).contains("third party's successor heard"));
 }
 
 /// Every figure is in the JSON, under its name, with its count.

@@ -35,6 +35,48 @@ async fn calls(house: &House) {
     agent.wait("the end", SOON, |e| matches!(e, PhoneEvent::Over(_))).await.unwrap();
 }
 
+/// Of a run in several parts any part leads to the whole; when the first is gone the rest is no tape, and it is said why. A run
+/// that is longer than its room is cut off, raises an alarm, and can be played as far as it goes.
+#[test]
+fn a_tape_in_parts_is_played_from_any_and_one_without_its_beginning_says_why_it_cannot_be() {
+    let tapes = scratch().join("tapes");
+    let small = TapeSettings { folder: tapes.clone(), file_max: 3_000, total_max: 1 << 30 };
+    let mut house = House::open_set("", |s| s.tape = Some(small));
+    runtime().block_on(calls(&house));
+    house.close();
+    let files = tape_files(&tapes).unwrap();
+    assert!(files.len() > 2, "{files:?}");
+    let simulate = |path: &Path| {
+        let hotline = env!("CARGO_BIN_EXE_hotline");
+        let done = Command::new(hotline).args(["simulate", "--inputs"]).arg(path).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    };
+    let (code, said) = simulate(files.last().unwrap());
+    assert!(code == Some(0) && said.contains("the same, to the last bit"), "{said}");
+    let room: u64 = files.iter().map(|f| f.metadata().unwrap().len()).sum();
+    std::fs::remove_file(&files[0]).unwrap();
+    let (code, said) = simulate(files.last().unwrap());
+    assert!(code == Some(2) && said.contains("-0001.jsonl is gone"), "{said}");
+
+    std::fs::remove_dir_all(&tapes).unwrap();
+    let mut again = settings(&house.folder, "");
+    // Twice the calls do not fit where these had fitted.
+    again.tape = Some(TapeSettings { folder: tapes.clone(), file_max: 3_000, total_max: room });
+    let server = Server::start(again).unwrap();
+    (house.sip, house.http) = (server.addresses.sip[0], server.addresses.http);
+    house.server = Some(server);
+    runtime().block_on(async {
+        calls(&house).await;
+        calls(&house).await;
+        let metrics = house.get("/metrics").await;
+        assert!(metrics.contains("hotline_alarm{what=\"tape\"} 1"), "{metrics}");
+        assert_eq!(house.status().await["alarms"], serde_json::json!(["tape"]));
+    });
+    house.close();
+    let (code, said) = simulate(&tapes);
+    assert!(code == Some(0) && said.contains("ends before the server did"), "{said}");
+}
+
 #[test]
 fn a_taped_server_does_the_same_again_bit_for_bit_also_after_a_restart() {
     let tapes = scratch().join("tapes");

@@ -256,6 +256,7 @@ impl Metrics {
             ("menus_refused", self.menus.told().refused.is_some()),
             ("menus_not_kept", self.menus.told().unkept),
             ("banner_mute", is(&self.banner.mute)),
+            ("tape", is(&self.tape.cut_off)),
         ];
         all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
     }
@@ -332,6 +333,7 @@ impl Metrics {
             "menus_refused",
             "menus_not_kept",
             "banner_mute",
+            "tape",
         ];
         let on = all.map(|what| (by("what", what), f64::from(u8::from(alarms.contains(&what)))));
         sheet.put("alarm", "1: somebody must look at it", on);

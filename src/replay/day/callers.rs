@@ -228,12 +228,17 @@ impl Town {
         let Some(leg) = self.places.get_mut(seat) else { return };
         leg.partner_heard = Some(at);
         let Some(partner) = leg.partner else { return };
+        if partner.between == Between::Next {
+            // Each ear for itself.
+            return self.gauges.successor.record(at.since(partner.since));
+        }
         if let Some(other) = self.places.get(partner.seat).and_then(|other| other.partner_heard) {
             let after = at.max(other).since(partner.since);
             match partner.between {
                 Between::Two => self.gauges.two_way.record(after),
                 Between::Private => self.gauges.private.record(after),
                 Between::Three => self.gauges.three_way.record(after),
+                Between::Next => {}
             }
         }
     }

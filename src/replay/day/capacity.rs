@@ -8,6 +8,8 @@ use crate::replay::capacity::{Capacity, Next, Phase, Search, SearchSettings, Ver
 const CONFIRM: u32 = 3;
 /// How long a trial's last calls may take after the last one was begun.
 const TAIL: Duration = Duration::from_secs(45);
+/// A server that failed is left alone for so long: what it still sheds of one trial is no failure of the next.
+const REST: Duration = Duration::from_secs(1);
 
 /// How a trial is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +48,9 @@ pub fn find_capacity(
         let report = play(one(day, rate, lasts, trial.hold), |progress| watch(rate, phase, progress))?;
         let (verdict, why) = judge(&report);
         search.tell(rate, phase, verdict, why);
+        if verdict != Verdict::Passed {
+            std::thread::sleep(REST);
+        }
     }
 }
 

@@ -20,8 +20,8 @@ const COMFORT_NOISE: u8 = 13;
 /// A prompt that comes later than this after a key was not its answer.
 const ANSWER_TO_KEY: Duration = Duration::from_secs(5);
 
-/// The tones of callers, agents and third parties, in Hz: whole periods fit a frame.
-pub(super) const TONES: [f64; 3] = [500.0, 800.0, 1_100.0];
+/// The tones of callers, agents, third parties and those who take a third party's place, in Hz: whole periods fit a frame.
+pub(super) const TONES: [f64; 4] = [500.0, 800.0, 1_100.0, 1_400.0];
 
 /// What a packet meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

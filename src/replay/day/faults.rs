@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::town::{Town, Wish};
 use crate::base::{Instant, Now};
-use crate::sim::FaultKind;
+use crate::sim::{FarEnd, FaultKind};
 
 /// A fault of the scenario, and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -75,7 +75,12 @@ impl Town {
                 self.come_back(now, &group, count);
                 return;
             }
-            FaultKind::TransfersItself { percent, .. } => format!("{percent} % of conversations"),
+            FaultKind::TransfersItself { who: FarEnd::Agent, percent, .. } => {
+                format!("{percent} % of conversations, by agents' phones")
+            }
+            FaultKind::TransfersItself { who: FarEnd::Party, percent, .. } => {
+                format!("{percent} % of those with a third party, by its phone")
+            }
             FaultKind::SlowLookUp { .. } => return,
         };
         if let Some(told) = self.faults.played.get_mut(n).filter(|_| begins) {

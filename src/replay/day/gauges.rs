@@ -53,6 +53,8 @@ pub(super) struct Counts {
     pub(super) three_ways: u64,
     pub(super) holds: u64,
     pub(super) transfers: u64,
+    pub(super) party_transfers: u64,
+    pub(super) successions: u64,
     pub(super) left_alone: u64,
     pub(super) lost_out: u64,
     pub(super) lost_in: u64,
@@ -74,6 +76,7 @@ pub(super) struct Gauges {
     pub(super) two_way: Meter,
     pub(super) private: Meter,
     pub(super) three_way: Meter,
+    pub(super) successor: Meter,
     pub(super) registration: Meter,
     pub(super) ratios: SipRatios,
     pub(super) sound: Reception,
@@ -84,7 +87,7 @@ pub(super) struct Gauges {
 }
 
 impl Gauges {
-    pub(super) fn new() -> Result<Self, CreationError> {
+    pub(super) fn new(late_after: Duration) -> Result<Self, CreationError> {
         Ok(Self {
             post_dial: Meter::new()?,
             answer: Meter::new()?,
@@ -94,10 +97,11 @@ impl Gauges {
             two_way: Meter::new()?,
             private: Meter::new()?,
             three_way: Meter::new()?,
+            successor: Meter::new()?,
             registration: Meter::new()?,
             ratios: SipRatios::new()?,
             sound: Reception::new()?,
-            lateness: Lateness::new()?,
+            lateness: Lateness::new(late_after)?,
             counts: Counts::default(),
             seconds: Vec::new(),
             this: Second::default(),

@@ -31,8 +31,9 @@ pub(super) enum Part {
     Agent { agent: usize, caller: Option<Seat> },
     /// An agent's call that tells the server what he does.
     Service { agent: usize, works: bool },
-    /// A third party, rung by the server: by which agent's wish, and for which caller.
-    Party { agent: Option<Seat>, caller: Option<Seat> },
+    /// A third party, rung by the server: by which agent's wish, and for which caller. `follows`: another one asked that it
+    /// take its place.
+    Party { agent: Option<Seat>, caller: Option<Seat>, follows: bool },
 }
 
 /// An agent's conversation with a caller, as he means to have it.
@@ -45,6 +46,10 @@ pub(super) struct Talk {
     pub(super) rest: Duration,
     /// Who is brought in, in the middle.
     pub(super) third: Option<(PartyId, ThirdParty)>,
+    /// The third party that is there.
+    pub(super) party: Option<Seat>,
+    /// The number of the one that is to take its place, from its asking until that one is there.
+    pub(super) next: Option<String>,
 }
 
 /// Whose first hearing of each other is timed.
@@ -56,6 +61,8 @@ pub(super) enum Between {
     Private,
     /// A caller and a third party, once all three talk.
     Three,
+    /// Whoever is there, and who took a third party's place.
+    Next,
 }
 
 /// Who is listened for.

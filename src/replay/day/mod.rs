@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::base::PartyId;
 use crate::media::FRAME_SAMPLES;
+use crate::replay::measure::LATE;
 use crate::sim::Scenario;
 
 pub use capacity::{TrialSettings, find_capacity};
@@ -128,6 +129,8 @@ pub struct DaySettings {
     pub say: Say,
     /// Phones share sockets: cheaper, and right only for a server that sends each call from a port of its own.
     pub shared_sockets: bool,
+    /// Calls, keys and hang-ups that come later than this after their time are late.
+    pub late_after: Duration,
     /// The server's process, for its CPU time.
     pub pid: Option<u32>,
 }
@@ -154,6 +157,7 @@ impl DaySettings {
             parties: BTreeMap::new(),
             say: Say::Tones,
             shared_sockets: false,
+            late_after: LATE,
             pid: None,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use super::chart::{Line, over_time, quantiles};
 use super::report::DayReport;
 use crate::base::picture::escape;
-use crate::replay::capacity::Capacity;
+use crate::replay::capacity::{Capacity, LimitedBy};
 use crate::replay::measure::Quantiles;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;color:#1d2733;max-width:1060px;margin:2rem auto;padding:0 1rem}\
@@ -42,6 +42,11 @@ pub fn page(report: &DayReport, capacity: Option<&Capacity>) -> String {
     }
     if let Some(capacity) = capacity {
         search(&mut html, capacity);
+    }
+    // A search alone has no one day to show.
+    if report.outcomes.calls == 0 && capacity.is_some() {
+        html.push_str("</body></html>");
+        return html;
     }
     add(&mut html, "<h2>Over time</h2>");
     add(&mut html, &figure("over-time", &over_time(&timeline(report), "")));
@@ -88,7 +93,7 @@ fn slowest(report: &DayReport) -> Vec<Line<'static>> {
     ]
 }
 
-fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 8] {
+fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 9] {
     [
         ("post-dial delay", "#2563a8", &report.post_dial),
         ("answer", "#3aa66b", &report.answer),
@@ -98,12 +103,13 @@ fn all(report: &DayReport) -> [(&'static str, &'static str, &Quantiles); 8] {
         ("agent's answer to both hearing", "#52606d", &report.answer_to_two_way),
         ("third party's answer to both hearing", "#8a6d3b", &report.third_party_private),
         ("join to all three hearing", "#1d2733", &report.join_to_three_way),
+        ("third party's successor heard", "#b0569a", &report.successor_heard),
     ]
 }
 
 fn curves(report: &DayReport) -> Vec<Line<'static>> {
     // Short enough to stand side by side.
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "post-dial",
         "answer",
         "first sound",
@@ -112,6 +118,7 @@ fn curves(report: &DayReport) -> Vec<Line<'static>> {
         "both hear",
         "in private",
         "all three",
+        "successor",
     ];
     let line = |(name, (_, colour, of)): (&'static str, (&'static str, &'static str, &Quantiles))| Line {
         name,
@@ -197,6 +204,8 @@ fn ratios(html: &mut String, report: &DayReport) {
         ("third parties who answered", o.party_talks),
         ("talks of all three", o.three_ways),
         ("of these, held by the third party", o.holds),
+        ("third parties who had another take their place", o.party_transfers),
+        ("of these, followed", o.successions),
         ("callers passed on by a phone", o.transfers),
         ("callers left alone", o.left_alone),
     ] {
@@ -257,8 +266,22 @@ fn sound(html: &mut String, report: &DayReport) {
 
 fn search(html: &mut String, capacity: &Capacity) {
     let found = capacity.rate.map_or_else(|| "none".to_owned(), |r| format!("{r:.1} calls/s"));
-    write!(html, "<h2>Highest rate without a failure: {found}</h2><p>{}</p><table>", escape(&capacity.ended))
-        .ok();
+    let by = match capacity.limited_by {
+        LimitedBy::Server => format!(
+            "Limited by the server, which failed at {:.1} calls/s: {}",
+            capacity.failed_at.unwrap_or(0.0),
+            escape(&capacity.why.join("; "))
+        ),
+        LimitedBy::Phones => "Limited by the phones, not by the server.".to_owned(),
+        LimitedBy::Asked => "Limited by what was asked for, not by the server.".to_owned(),
+        LimitedBy::Trials => "Limited by the number of trials.".to_owned(),
+    };
+    write!(
+        html,
+        "<h2>Highest rate without a failure: {found}</h2><p>{}</p><p>{by}</p><table id=\"trials\">",
+        escape(&capacity.ended)
+    )
+    .ok();
     html.push_str("<tr><th>trial</th><th>calls/s</th><th>what for</th><th>showed</th><th></th></tr>");
     for (n, trial) in capacity.trials.iter().enumerate() {
         write!(

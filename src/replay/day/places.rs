@@ -2,11 +2,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::leg::{Leg, Part, Seat};
+use super::leg::{Leg, Seat};
 use crate::base::Instant;
 
 /// How long a place rests.
-const REST: Duration = Duration::from_secs(2);
+pub(super) const REST: Duration = Duration::from_secs(2);
 
 /// All phones.
 #[derive(Debug, Default)]
@@ -60,12 +60,6 @@ impl Places {
     /// Whoever is in this place now.
     pub(super) fn at(&mut self, place: usize) -> Option<&mut Leg> {
         self.legs.get_mut(place)?.as_mut()
-    }
-
-    /// A call whose part is one of these.
-    pub(super) fn find(&self, is_one: impl Fn(&Part) -> bool) -> Option<Seat> {
-        let mut all = self.legs.iter().enumerate().filter_map(|(place, leg)| Some((place, leg.as_ref()?)));
-        all.find(|(_, leg)| is_one(&leg.part)).map(|(place, leg)| Seat { place, serial: leg.serial })
     }
 
     /// Places so far.

@@ -64,6 +64,10 @@ pub struct Outcomes {
     pub three_ways: u64,
     /// How often a third party put the others on hold.
     pub holds: u64,
+    /// Third parties whose phone asked that another one take its place.
+    pub party_transfers: u64,
+    /// Of these, followed by it.
+    pub successions: u64,
     /// Callers whom an agent's phone passed on by itself.
     pub transfers: u64,
     /// Callers whose agent was gone before the end of the talk, and who waited again.
@@ -108,6 +112,8 @@ impl Outcomes {
             party_talks: c.party_talks,
             three_ways: c.three_ways,
             holds: c.holds,
+            party_transfers: c.party_transfers,
+            successions: c.successions,
             transfers: c.transfers,
             left_alone: c.left_alone,
             lost_out: c.lost_out,
@@ -155,6 +161,8 @@ pub struct DayReport {
     pub third_party_private: Quantiles,
     /// From the last key by which an agent joins all three to caller and third party hearing each other.
     pub join_to_three_way: Quantiles,
+    /// From the answer of one who takes a third party's place to caller and agent hearing it, and it the caller: each ear.
+    pub successor_heard: Quantiles,
     /// What of the scenario went wrong, and what could not be played.
     pub faults: Vec<FaultPlayed>,
     /// Datagrams of SIP that the scenario lost.
@@ -196,7 +204,11 @@ impl DayReport {
             (o.without_socket, "calls without a socket here"),
             (self.byes_unanswered, "BYEs without an answer"),
         ];
-        of.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+        let mut said: Vec<String> =
+            of.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let statuses = self.rfc6076.statuses.iter().filter(|(status, _)| !matches!(status, 200 | 487));
+        said.extend(statuses.map(|(status, n)| format!("{n} x {status}")));
+        said
     }
 }
 
@@ -246,6 +258,9 @@ impl fmt::Display for DayReport {
             writeln!(f, "  in private       {}", self.third_party_private)?;
             writeln!(f, "  all three        {}", self.join_to_three_way)?;
         }
+        if o.successions > 0 {
+            writeln!(f, "  successor heard  {}", self.successor_heard)?;
+        }
         let r = &self.rfc6076;
         writeln!(
             f,
@@ -274,6 +289,13 @@ impl DayReport {
                 f,
                 "  third parties    {} asked for, {} not (no keys told), {} rung, {} answered, {} times all three talked, {} times on hold",
                 o.parties_asked, o.parties_without_code, o.party_calls, o.party_talks, o.three_ways, o.holds
+            )?;
+        }
+        if o.party_transfers > 0 {
+            writeln!(
+                f,
+                "  successors       {} third parties had another one take their place, {} were followed",
+                o.party_transfers, o.successions
             )?;
         }
         if o.transfers + o.left_alone > 0 {

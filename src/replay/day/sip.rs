@@ -163,7 +163,7 @@ impl Town {
             }
             Part::Agent { .. } | Part::Service { .. } | Part::Party { .. } => {
                 match leg.part {
-                    Part::Party { agent, .. } => self.party_left(now, agent),
+                    Part::Party { agent, .. } => self.party_left(now, seat, agent),
                     _ => self.agent_left(now, &leg, why),
                 }
                 if let Some(tap) = &mut self.engine.tap {

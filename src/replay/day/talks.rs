@@ -1,5 +1,6 @@
 //! Conversations as they go on: an agent rings a third party in private with the keys that a person would press, joins all
-//! three, lets it go; a phone that passes its caller on by itself (REFER, RFC 3515); whoever is left alone waits anew.
+//! three, lets it go; a phone that passes its caller on by itself, or has another take its place (REFER, RFC 3515); whoever is
+//! left alone waits anew.
 //!
 //! Invariant: a turn that was planned happens only if nothing else turned the conversation meanwhile.
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::leg::{Between, Part, Partner, Seat, Talk};
 use super::town::{Town, Turn, Wish, arrival_clock};
 use crate::base::{Instant, Key, Now, PartyId};
-use crate::sim::{FaultKind, TransferWish};
+use crate::sim::{FarEnd, TransferWish};
 use crate::sip::{Incoming, Status};
 
 /// Between two keys of an agent: as in a simulated day.
@@ -16,6 +17,8 @@ const KEY_GAP: Duration = Duration::from_millis(300);
 const HELD_MS: u32 = 100;
 /// A caller who was left with a third party goes on talking for so long: as in a simulated day.
 const ALONE: Duration = Duration::from_mins(2);
+/// A server that was asked to ring who takes a third party's place has so long for it.
+const FOLLOWED: Duration = Duration::from_secs(30);
 /// The server has so long to end a caller's call after his agent's; then he takes it that he waits again.
 const LEFT: Duration = Duration::from_secs(1);
 
@@ -34,14 +37,14 @@ impl Town {
                 let party = group.consults.as_ref().map(|consults| consults.party.clone());
                 let third = party.zip(person.third_party(group, &scenario));
                 let ender = if person.ends_talk { c } else { seat };
-                let passed = self.passes_on(at, |percent| person.is_transferred(percent)).is_some();
+                let passed = self.passes_on(at, FarEnd::Agent, c).is_some();
                 (person.talks(group), person.wrap_up(group), ender, third, passed)
             },
         );
         self.will_write(agent, writes);
         let middle = third.is_some() || passed;
         if let Some(leg) = self.places.get_mut(seat) {
-            leg.talk = Some(Talk { caller, ender, rest: lasts / 2, third });
+            leg.talk = Some(Talk { caller, ender, rest: lasts / 2, third, party: None, next: None });
             leg.turn += 1;
         }
         let (after, turn) = if middle { (lasts / 2, Turn::Middle) } else { (lasts, Turn::End) };
@@ -87,6 +90,7 @@ impl Town {
                 self.turn(joined, seat, Turn::AllThree);
             }
             Turn::AllThree => self.all_three(now, at, seat, caller),
+            Turn::PassOn => self.pass_on(now, at, seat),
             Turn::LetGo => {
                 let keys = self.settings.codes.drop.clone();
                 let dropped = self.press_all(now, at, seat, &keys);
@@ -120,8 +124,7 @@ impl Town {
         }
         self.turn(at + rest, seat, Turn::End);
         let caller = self.places.get(seat).and_then(|leg| leg.talk.as_ref()?.caller);
-        let Some(person) = caller.and_then(|c| self.places.caller(c)) else { return };
-        let Some(to) = self.passes_on(at, |percent| person.is_transferred(percent)) else { return };
+        let Some(to) = caller.and_then(|caller| self.passes_on(at, FarEnd::Agent, caller)) else { return };
         let user = match to {
             TransferWish::Queue(queue) => queue.as_str().to_owned(),
             TransferWish::Party(party) => {
@@ -137,15 +140,11 @@ impl Town {
         }
     }
 
-    /// Where phones pass their callers on by themselves at this moment, if this caller is one of them.
-    fn passes_on(&self, at: Instant, is_one: impl Fn(u8) -> bool) -> Option<TransferWish> {
-        self.settings.scenario.faults_at(self.scenario_time(at)).find_map(|fault| match fault {
-            FaultKind::TransfersItself { percent, to } if is_one(*percent) => Some(to.clone()),
-            FaultKind::TransfersItself { .. }
-            | FaultKind::Loss { .. }
-            | FaultKind::AgentsVanish { .. }
-            | FaultKind::SlowLookUp { .. } => None,
-        })
+    /// Where far ends of this kind transfer by themselves at this moment, if this caller's conversation is one of those.
+    fn passes_on(&self, at: Instant, far_end: FarEnd, caller: Seat) -> Option<TransferWish> {
+        let person = self.places.caller(caller)?;
+        let is_one = |percent| person.is_transferred(percent);
+        self.settings.scenario.transfers_itself(self.scenario_time(at), far_end, is_one).cloned()
     }
 
     /// Presses keys one after the other; says when the last one will be pressed.
@@ -190,11 +189,13 @@ impl Town {
             None => self.passed.get_mut(number).and_then(std::collections::VecDeque::pop_front),
         };
         let picks_up = self.picks_up(agent, &party);
+        let talk = agent.and_then(|agent| self.places.get(agent)?.talk.as_ref());
+        let follows = talk.is_some_and(|talk| talk.party.is_some() && talk.next.as_ref() == Some(number));
         if let Some(leg) = agent.and_then(|agent| self.places.get_mut(agent)) {
             // The talk's end is no longer where it was planned.
             leg.turn += 1;
         }
-        self.seat(seat, now.mono, Part::Party { agent, caller }, (incoming.invite, sound));
+        self.seat(seat, now.mono, Part::Party { agent, caller, follows }, (incoming.invite, sound));
         self.engine.sip.ring(now.mono, incoming.invite);
         if let Some(after) = picks_up {
             self.wish(now.mono + after, Wish::PickUp(seat));
@@ -222,10 +223,17 @@ impl Town {
 
     /// A third party picks up.
     pub(super) fn party_talks(&mut self, now: Now, at: Instant, seat: Seat) {
-        let Some(Part::Party { agent, caller }) = self.places.get(seat).map(|leg| &leg.part) else { return };
-        let (agent, caller) = (*agent, *caller);
+        let Some(Part::Party { agent, caller, follows }) = self.places.get(seat).map(|leg| &leg.part) else {
+            return;
+        };
+        let (agent, caller, follows) = (*agent, *caller, *follows);
         self.gauges.counts.party_talks += 1;
-        if let Some(agent) = agent {
+        if let Some(talk) = agent.and_then(|agent| self.places.get_mut(agent)?.talk.as_mut()) {
+            talk.party = Some(seat);
+        }
+        if let (Some(agent), true) = (agent, follows) {
+            self.follows(now, at, agent, (seat, caller));
+        } else if let Some(agent) = agent {
             let third = self.places.get(agent).and_then(|leg| leg.talk.as_ref()?.third.as_ref());
             let private = third.map(|(_, third)| third.private).unwrap_or_default();
             self.introduce(now, (agent, 1), (seat, 2), Between::Private);
@@ -242,19 +250,64 @@ impl Town {
 
     /// The last key of joining is pressed.
     fn all_three(&mut self, now: Now, at: Instant, agent: Seat, caller: Option<Seat>) {
-        let is_of = |part: &Part| matches!(part, Part::Party { agent: Some(a), .. } if *a == agent);
-        let Some(party) = self.places.find(is_of) else { return };
+        let talk = self.places.get(agent).and_then(|leg| leg.talk.as_ref());
+        let Some(party) = talk.and_then(|talk| talk.party) else { return };
         self.gauges.counts.three_ways += 1;
         if let Some(caller) = caller {
             self.introduce(now, (caller, 0), (party, 2), Between::Three);
         }
         let third = self.places.get(agent).and_then(|leg| leg.talk.as_ref()?.third.as_ref());
         let (together, holds) = third.map(|(_, t)| (t.together, t.holds)).unwrap_or_default();
+        if let Some(TransferWish::Party(to)) = caller.and_then(|c| self.passes_on(at, FarEnd::Party, c)) {
+            let number = self.settings.parties.get(&to).map(|line| line.number.clone());
+            if let Some(talk) = self.places.get_mut(agent).and_then(|leg| leg.talk.as_mut()) {
+                talk.next = number;
+            }
+            return self.turn(at + together / 2, agent, Turn::PassOn);
+        }
         if let Some(lasts) = holds {
             self.wish(at + together / 2, Wish::Hold(party, true));
             self.wish(at + together / 2 + lasts, Wish::Hold(party, false));
         }
         self.turn(at + together + holds.unwrap_or_default(), agent, Turn::LetGo);
+    }
+
+    /// The third party's phone asks that another one take its place (REFER).
+    fn pass_on(&mut self, now: Now, at: Instant, agent: Seat) {
+        let talk = self.places.get(agent).and_then(|leg| leg.talk.as_ref());
+        let wanted = talk.and_then(|talk| Some((talk.party?, talk.next.clone()?)));
+        let party = wanted.and_then(|(party, number)| Some((self.places.get(party)?.invite, number)));
+        let Some((invite, number)) = party else { return self.nobody_follows(at, agent) };
+        self.gauges.counts.party_transfers += 1;
+        self.asked.entry(number.clone()).or_default().push_back(agent);
+        self.engine.sip.refer(now.mono, invite, &format!("sip:{number}@{}", self.settings.host));
+        // Should the server ring nobody, they let it go all the same.
+        self.turn(at + FOLLOWED, agent, Turn::LetGo);
+    }
+
+    /// Whoever was to take a third party's place is there: caller and agent listen for it, and it for the caller.
+    fn follows(&mut self, now: Now, at: Instant, agent: Seat, (seat, caller): (Seat, Option<Seat>)) {
+        self.gauges.counts.successions += 1;
+        let since = arrival_clock(now);
+        let ears = [(Some(agent), seat, 3), (caller, seat, 3), (Some(seat), caller.unwrap_or(agent), 0)];
+        for (ear, partner, tone) in ears {
+            if let Some(leg) = ear.and_then(|ear| self.places.get_mut(ear)) {
+                leg.partner = Some(Partner { seat: partner, since, between: Between::Next });
+                leg.partner_heard = None;
+                leg.ear.listen(tone);
+            }
+        }
+        self.nobody_follows(at, agent);
+    }
+
+    /// Nobody is to follow any more: all three talk for as long as they had left.
+    fn nobody_follows(&mut self, at: Instant, agent: Seat) {
+        let Some(leg) = self.places.get_mut(agent) else { return };
+        let Some(talk) = &mut leg.talk else { return };
+        talk.next = None;
+        let rest = talk.third.as_ref().map(|(_, third)| third.together / 2).unwrap_or_default();
+        leg.turn += 1;
+        self.turn(at + rest, agent, Turn::LetGo);
     }
 
     /// A third party puts the others on hold, or takes them back: by an offer that says so.
@@ -266,14 +319,22 @@ impl Town {
         self.engine.sip.reoffer(now.mono, invite, offer);
     }
 
-    /// A third party's call is over, or it did not pick up: the talk goes on for what was left of it.
-    pub(super) fn party_left(&mut self, now: Now, agent: Option<Seat>) {
+    /// A third party's call is over, or it did not pick up: the talk goes on for what was left of it, unless another one
+    /// has its place, or was to have it.
+    pub(super) fn party_left(&mut self, now: Now, seat: Seat, agent: Option<Seat>) {
         let Some(agent) = agent else { return };
-        let rest = self.rest_of(agent);
-        if let Some(leg) = self.places.get_mut(agent) {
-            leg.turn += 1;
+        let Some(talk) = self.places.get(agent).and_then(|leg| leg.talk.as_ref()) else { return };
+        match talk.party {
+            Some(there) if there != seat && talk.next.is_none() => {}
+            Some(there) if there != seat => self.nobody_follows(now.mono, agent),
+            Some(_) | None => {
+                let rest = talk.rest;
+                if let Some(leg) = self.places.get_mut(agent) {
+                    leg.turn += 1;
+                }
+                self.turn(now.mono + rest, agent, Turn::End);
+            }
         }
-        self.turn(now.mono + rest, agent, Turn::End);
     }
 
     /// The agent's call is over, and it was not he who hung up. `at_once`: his phone is gone, and the caller hears it.

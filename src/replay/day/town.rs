@@ -12,7 +12,7 @@ use super::ear::TONES;
 use super::faults::Faults;
 use super::gauges::{Gauges, Progress};
 use super::leg::{Part, Said, Seat};
-use super::places::Places;
+use super::places::{Places, REST};
 use super::report::{DayReport, Outcomes};
 use super::{DayError, DaySettings, Payload, Say};
 use crate::base::{Instant, Key, Now, Rng};
@@ -70,6 +70,8 @@ pub(super) enum Turn {
     Join,
     /// The last key of that is pressed.
     AllThree,
+    /// The third party's phone has another one take its place.
+    PassOn,
     /// He lets the third party go.
     LetGo,
     /// Whoever ends it hangs up.
@@ -128,7 +130,7 @@ pub(super) struct Town {
     pub(super) calling: u64,
     pub(super) standing_max: u64,
     pub(super) bounded_by: Option<String>,
-    tones: [[Payload; 3]; 2],
+    tones: [[Payload; 4]; 2],
     speech: [Vec<Payload>; 2],
     usage: (Usage, Usage),
     ended: Instant,
@@ -141,7 +143,9 @@ impl Town {
         let sockets = if settings.shared_sockets { Sockets::Shared(SHARED) } else { Sockets::Own };
         let mut engine = Engine::open(at, "replay", sockets, &rng)?;
         engine.tap = Some(Tap::default());
+        engine.prepare(expected(&settings));
         let now = engine.clock.mono();
+        let gauges = Gauges::new(settings.late_after)?;
         let mut town = Self {
             callers: Callers::new(&settings.scenario, settings.seed),
             tones: tones(),
@@ -162,7 +166,7 @@ impl Town {
             loss: rng.fork("loss"),
             wishes: BTreeMap::new(),
             next_wish: 0,
-            gauges: Gauges::new()?,
+            gauges,
             phase: Phase::Morning(now + RISE),
             began: now,
             arrived: 0,
@@ -179,14 +183,14 @@ impl Town {
     pub(super) fn run(mut self, mut watch: impl FnMut(&Progress)) -> Result<DayReport, DayError> {
         let mut told = 0;
         loop {
-            self.read_sip()?;
+            self.tend()?;
             self.hear(None)?;
+            self.tend()?;
             let now = self.engine.now();
-            self.speak(now);
+            self.speak(now)?;
             self.engine.sip.handle_timeout(now.mono);
             self.settle(now);
-            self.live(now);
-            self.settle(now);
+            self.tend()?;
             self.count(now.mono);
             if now.mono.as_millis() / 500 != told {
                 told = now.mono.as_millis() / 500;
@@ -266,11 +270,25 @@ impl Town {
         Ok(())
     }
 
+    /// What SIP has brought, and what people want now. Done between the slots of sound too: who makes up for a pause of the
+    /// machine speaks for long.
+    fn tend(&mut self) -> Result<(), DayError> {
+        self.read_sip()?;
+        let now = self.engine.now();
+        self.live(now);
+        self.settle(now);
+        Ok(())
+    }
+
     /// Every phone whose slot has come says its next frame.
-    fn speak(&mut self, now: Now) {
+    fn speak(&mut self, now: Now) -> Result<(), DayError> {
         let due = self.engine.due(now.mono);
+        // Before the doors open and while everybody hangs up at once nobody's sound is measured.
+        let counts = matches!(self.phase, Phase::Day | Phase::Evening);
         if due.skipped > 0 {
-            self.gauges.lateness.skipped(due.skipped);
+            if counts {
+                self.gauges.lateness.skipped(due.skipped);
+            }
             for place in 0..self.places.len() {
                 if let Some(leg) = self.places.at(place).filter(|leg| leg.mouth.to.is_some()) {
                     leg.mouth.pass_over(due.skipped_of(place));
@@ -284,9 +302,15 @@ impl Town {
                 place += SLOTS;
             }
             let late = self.engine.clock.mono().since(Instant::from_millis(ms));
-            self.gauges.lateness.spoke(late);
+            if counts {
+                self.gauges.lateness.spoke(late);
+            }
+            if ms + 1 < due.first + due.count {
+                self.tend()?;
+            }
         }
         self.engine.flush();
+        Ok(())
     }
 
     fn say(&mut self, place: usize) {
@@ -304,7 +328,8 @@ impl Town {
                 let voice = match leg.part {
                     Part::Caller { .. } => 0,
                     Part::Agent { .. } | Part::Service { .. } => 1,
-                    Part::Party { .. } => 2,
+                    Part::Party { follows: false, .. } => 2,
+                    Part::Party { follows: true, .. } => 3,
                 };
                 let payload = if speech.is_empty() {
                     self.tones.get(law).and_then(|t| t.get(voice))
@@ -472,6 +497,7 @@ impl Town {
             free_to_ringing: g.free_to_ringing.quantiles(),
             answer_to_two_way: g.two_way.quantiles(),
             third_party_private: g.private.quantiles(),
+            successor_heard: g.successor.quantiles(),
             join_to_three_way: g.three_way.quantiles(),
             faults: self.faults.played.clone(),
             sip_lost_on_purpose: self.engine.gate.lost,
@@ -491,6 +517,18 @@ impl Town {
     }
 }
 
+/// How many phones will be there at once, where it can be told: callers at a rate, each for a time, and a rest after it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of phones, not negative, bounded by the number of calls"
+)]
+fn expected(settings: &DaySettings) -> usize {
+    let (Some(rate), Some(hold)) = (settings.rate, settings.hold) else { return 0 };
+    let phones = rate * (hold + REST + Duration::from_secs(1)).as_secs_f64();
+    (phones.min(f64::from(u16::MAX)) as usize).min(settings.max_calls)
+}
+
 /// Whether a packet is lost where so many in a hundred are.
 fn lost(percent: u8, chance: &mut Rng) -> bool {
     percent > 0 && chance.below(100) < u64::from(percent)
@@ -501,8 +539,8 @@ pub(super) fn arrival_clock(now: Now) -> Instant {
     Instant::from_nanos(u64::try_from(now.utc.as_micros()).unwrap_or(0).saturating_mul(1_000))
 }
 
-/// By law (A, then mu), by voice (caller's, agent's, third party's).
-fn tones() -> [[Payload; 3]; 2] {
+/// By law (A, then mu), by voice, as [`TONES`].
+fn tones() -> [[Payload; 4]; 2] {
     [Codec::Pcma, Codec::Pcmu].map(|codec| {
         TONES.map(|hz| {
             let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);

@@ -42,6 +42,8 @@ pub(super) const AT_ONCE: usize = 64;
 /// packet came, so nothing is measured late, and what came since is read in one go.
 const READ_OWN_MS: u64 = 50;
 const READ_SHARED_MS: u64 = 8;
+/// Turns of reading made up for in one go: what waits in the kernel waits well, and what people want does not.
+const TURNS_AT_ONCE: u64 = 3;
 /// A step, in nanoseconds: sound is read and spoken at most once in it.
 const STEP_NS: u64 = 1_000_000;
 
@@ -152,6 +154,16 @@ impl Engine {
         Ok(self.wires.get(self.wire_of(place)).map_or(0, Wire::port))
     }
 
+    /// Opens the sockets of so many phones before they are needed: it takes time that later belongs to sound. Where the
+    /// machine has no more, those that need one find out.
+    pub(super) fn prepare(&mut self, phones: usize) {
+        while self.sockets == Sockets::Own && self.wires.len() < phones {
+            if self.open_wire(wire::OWN_BUFFER).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Where the phone in this place is sent sound from.
     pub(super) fn agree(&mut self, place: usize, remote: SocketAddrV4) {
         if let (Some(of), Ok(place)) =
@@ -223,14 +235,16 @@ impl Engine {
     ) -> io::Result<()> {
         let every = if self.sockets == Sockets::Own { READ_OWN_MS } else { READ_SHARED_MS };
         let now = self.clock.mono().as_millis();
-        for ms in self.read_ms.max(now.saturating_sub(every)) + 1..=now {
+        let first = self.read_ms.max(now.saturating_sub(every));
+        let last = now.min(first + TURNS_AT_ONCE);
+        for ms in first + 1..=last {
             let mut number = usize::try_from(ms % every).unwrap_or(0);
             while number < self.wires.len() {
                 self.read_wire(number, &mut take)?;
                 number += usize::try_from(every).unwrap_or(1);
             }
         }
-        self.read_ms = now.max(self.read_ms);
+        self.read_ms = last.max(self.read_ms);
         Ok(())
     }
 

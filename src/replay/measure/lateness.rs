@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::quantiles::{Meter, Quantiles};
 
 /// A call or a key that begins later than this after its time is late.
-pub(super) const LATE: Duration = Duration::from_millis(10);
+pub const LATE: Duration = Duration::from_millis(10);
 /// A frame of sound that leaves later than this after its slot is late: the far end's buffer feels it.
 pub(super) const LATE_FRAME: Duration = Duration::from_millis(20);
 /// So many of 1,000 may be late before the phones are to blame.
@@ -19,6 +19,7 @@ const PER_MILLE: u64 = 10;
 /// How late the phones are, as it comes.
 #[derive(Clone, Debug)]
 pub struct Lateness {
+    late_after: Duration,
     actions: Meter,
     late_actions: u64,
     frames: Meter,
@@ -27,12 +28,13 @@ pub struct Lateness {
 }
 
 impl Lateness {
-    /// Nothing was late yet.
+    /// Nothing was late yet. Calls, keys and hang-ups are from `late_after` on; usually [`LATE`].
     ///
     /// # Errors
     /// When a histogram's bounds are refused.
-    pub fn new() -> Result<Self, CreationError> {
+    pub fn new(late_after: Duration) -> Result<Self, CreationError> {
         Ok(Self {
+            late_after,
             actions: Meter::new()?,
             late_actions: 0,
             frames: Meter::new()?,
@@ -44,7 +46,7 @@ impl Lateness {
     /// A call was begun, a key pressed, a hang-up said this long after its time.
     pub fn acted(&mut self, late: Duration) {
         self.actions.record(late);
-        self.late_actions += u64::from(late > LATE);
+        self.late_actions += u64::from(late > self.late_after);
     }
 
     /// The frames of one slot left this long after it.
@@ -67,7 +69,7 @@ impl Lateness {
                 "{} of {} calls, keys and hang-ups came over {} ms after their time",
                 self.late_actions,
                 self.actions.len(),
-                LATE.as_millis()
+                self.late_after.as_millis()
             ));
         }
         let slots = self.frames.len() + self.skipped;
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn phones_that_keep_their_time_are_not_to_blame() {
-        let mut lateness = Lateness::new().unwrap();
+        let mut lateness = Lateness::new(LATE).unwrap();
         for _ in 0..1_000 {
             lateness.acted(Duration::from_millis(1));
             lateness.spoke(Duration::from_millis(2));
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn late_calls_late_sound_and_dropped_packets_are_each_said() {
-        let mut lateness = Lateness::new().unwrap();
+        let mut lateness = Lateness::new(LATE).unwrap();
         for n in 0..100 {
             lateness.acted(Duration::from_millis(if n % 20 == 0 { 400 } else { 0 }));
             lateness.spoke(Duration::ZERO);

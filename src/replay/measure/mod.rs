@@ -9,7 +9,7 @@ mod ratios;
 mod reception;
 
 pub use emodel::{CodecImpairment, mos_of, r_factor};
-pub use lateness::{Lateness, Punctuality};
+pub use lateness::{LATE, Lateness, Punctuality};
 pub use quantiles::{Meter, Quantiles};
 pub use ratios::{Attempt, Rfc6076, SipRatios};
 pub use reception::{Reception, Sound, Stream};

@@ -2,9 +2,9 @@
 use std::time::Duration;
 
 use super::{AGENT_KEY_GAP, Day, Event, Leg, Whose};
-use crate::base::{CallId, Instant, Key, LegId, TransferId};
+use crate::base::{CallId, Instant, Key, LegId, PartyId, TransferId};
 use crate::exchange::{Arrival, Cause, Input, Peer, TransferTarget, Vouched};
-use crate::sim::{Caller, FaultKind, ThirdParty, TransferWish};
+use crate::sim::{Caller, FarEnd, ThirdParty, TransferWish};
 
 /// How long a talk with an agent is who is not of the scenario.
 const UNKNOWN_TALK: Duration = Duration::from_mins(2);
@@ -31,6 +31,8 @@ pub(super) struct CallerState {
     pub(super) third: Option<ThirdParty>,
     /// Its leg, once it is rung.
     pub(super) party: Option<LegId>,
+    /// It has asked, or will ask, that another one take its place.
+    pub(super) passing: bool,
 }
 
 impl Day {
@@ -58,6 +60,7 @@ impl Day {
             second_half: None,
             third: None,
             party: None,
+            passing: false,
         };
         self.callers.insert(number, state);
         self.rings(number);
@@ -135,11 +138,11 @@ impl Day {
         if let Some(agent) = agent {
             agent.wrap_up = state.caller.wrap_up(group);
         }
+        state.passing = false;
         state.third = state.caller.third_party(group, &self.plan.scenario);
         let at = self.now.since(Instant::ZERO);
-        let transferred = self.plan.scenario.faults_at(at).any(
-            |f| matches!(f, FaultKind::TransfersItself { percent, .. } if state.caller.is_transferred(*percent)),
-        );
+        let is_one = |percent| state.caller.is_transferred(percent);
+        let transferred = self.plan.scenario.transfers_itself(at, FarEnd::Agent, is_one).is_some();
         let interrupted = state.third.is_some() || transferred;
         state.second_half = interrupted.then_some(talk / 2);
         if interrupted {
@@ -169,16 +172,8 @@ impl Day {
             }
         }
         let at = self.now.since(Instant::ZERO);
-        let transfer = |fault: &FaultKind| match fault {
-            FaultKind::TransfersItself { percent, to } if state.caller.is_transferred(*percent) => {
-                Some(to.clone())
-            }
-            FaultKind::TransfersItself { .. }
-            | FaultKind::Loss { .. }
-            | FaultKind::AgentsVanish { .. }
-            | FaultKind::SlowLookUp { .. } => None,
-        };
-        let to = self.plan.scenario.faults_at(at).find_map(transfer);
+        let is_one = |percent| state.caller.is_transferred(percent);
+        let to = self.plan.scenario.transfers_itself(at, FarEnd::Agent, is_one).cloned();
         self.after(rest, Event::TalkEnds(number, turn));
         let Some(to) = to else { return };
         self.last_transfer += 1;
@@ -189,15 +184,45 @@ impl Day {
         self.feed(Input::TransferAsked { leg, transfer: TransferId(self.last_transfer), to });
     }
 
-    /// All three talk: the agent lets the third party go after a while, in the middle of which it may hold the others.
+    /// All three talk: the agent lets the third party go after a while, in the middle of which it may hold the others, or
+    /// have another one take its place.
     pub(super) fn together(&mut self, number: u64) {
-        let Some(state) = self.callers.get(&number) else { return };
+        let at = self.now.since(Instant::ZERO);
+        let Some(state) = self.callers.get_mut(&number) else { return };
         let Some(third) = state.third else { return };
+        let is_one = |percent| state.caller.is_transferred(percent);
+        let to = self.plan.scenario.transfers_itself(at, FarEnd::Party, is_one);
+        if let (Some(TransferWish::Party(to)), Some(leg)) = (to, state.party) {
+            state.passing = true;
+            return self.after(third.together / 2, Event::Refers(leg, to.clone()));
+        }
         if let (Some(lasts), Some(leg)) = (third.holds, state.party) {
             self.after(third.together / 2, Event::Holds(leg, true));
             self.after(third.together / 2 + lasts, Event::Holds(leg, false));
         }
         self.agent_presses(number, Some(third.together + third.holds.unwrap_or_default()), true);
+    }
+
+    /// A third party's phone asks that another one take its place.
+    pub(super) fn refers(&mut self, leg: LegId, party: PartyId) {
+        if self.legs.contains_key(&leg) {
+            self.last_transfer += 1;
+            let (transfer, to) = (TransferId(self.last_transfer), TransferTarget::Party(party));
+            self.feed(Input::TransferAsked { leg, transfer, to });
+        }
+    }
+
+    /// It was followed by another one, or by nobody: all three talk on for as long as they had left.
+    pub(super) fn is_followed(&mut self, number: u64) {
+        let Some(state) = self.callers.get_mut(&number) else { return };
+        state.passing = false;
+        let rest = state.third.map(|third| third.together / 2);
+        self.agent_presses(number, rest, true);
+    }
+
+    /// Whether a third party is being followed by another one.
+    pub(super) fn is_passing(&self, number: u64) -> bool {
+        self.callers.get(&number).is_some_and(|state| state.passing)
     }
 
     /// The talk goes on alone for what was left of it.

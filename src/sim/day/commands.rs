@@ -68,6 +68,15 @@ impl Day {
             Command::Transfer { leg, step: TransferStep::Succeeded, .. } => {
                 self.after(Duration::from_millis(100), Event::Ends(leg, Cause::HungUp));
             }
+            Command::Transfer { leg, step: TransferStep::Refused(_) | TransferStep::Failed(_), .. } => {
+                let call = self.legs.get(&leg).and_then(|l| match l.whose {
+                    Whose::Party(call) => self.calls.get(&call).copied(),
+                    Whose::Caller(_) | Whose::Agent(_) => None,
+                });
+                if let Some(caller) = call.filter(|caller| self.is_passing(*caller)) {
+                    self.is_followed(caller);
+                }
+            }
             Command::Transfer { .. }
             | Command::Hear { .. }
             | Command::SignalHold { .. }

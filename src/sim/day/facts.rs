@@ -34,11 +34,19 @@ impl Day {
                 }
             }),
             Fact::PartyAnswered { call, .. } => self.of_call(*call, |day, caller| {
+                if day.is_passing(caller) {
+                    return day.is_followed(caller);
+                }
                 let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.private);
                 day.agent_presses(caller, wait, false);
             }),
             Fact::ConferenceStarted { call, .. } => self.of_call(*call, Self::together),
-            Fact::PartyLeft { call, .. } => self.of_call(*call, Self::second_half),
+            // Who is followed by another one, or who was to follow, leaves somebody there.
+            Fact::PartyLeft { call, .. } => self.of_call(*call, |day, caller| {
+                if !day.is_passing(caller) {
+                    day.second_half(caller);
+                }
+            }),
             Fact::AgentChanged { agent, state } => self.agent_changed(agent, state),
             Fact::CallRefused { .. }
             | Fact::CallAnswered { .. }

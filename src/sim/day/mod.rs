@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::tally::Tally;
 use super::{Callers, DayReport, FactHash, Plan};
 use crate::base::{
-    AgentId, CallId, Instant, Key, LegId, Lookup, Now, PlayId, SecretToken, TicketId, UtcTime,
+    AgentId, CallId, Instant, Key, LegId, Lookup, Now, PartyId, PlayId, SecretToken, TicketId, UtcTime,
 };
 use crate::exchange::acd::RanAhead;
 use crate::exchange::{Cause, ExchangeSettings, Input, NumberedFact, Switchboard};
@@ -69,6 +69,8 @@ enum Event {
     Silent(LegId),
     /// A far end puts us on hold, or takes us back.
     Holds(LegId, bool),
+    /// A third party's phone asks that another one take its place.
+    Refers(LegId, PartyId),
     /// A phone presses keys, the first of them now.
     Keys(LegId, Vec<Key>),
     /// The disk has it.
@@ -264,6 +266,7 @@ impl Day {
                     self.feed(Input::LegHeld { leg, held });
                 }
             }
+            Event::Refers(leg, party) => self.refers(leg, party),
             Event::Keys(leg, keys) => self.agent_keys(leg, keys),
             Event::Recorded(call, ticket) => self.feed(Input::Recorded { call, ticket }),
             Event::RanAhead(ran) => self.feed(Input::RanAhead(*ran)),
@@ -319,6 +322,7 @@ impl Day {
             inputs: self.inputs,
             ignored: exchange.ignored(),
             broken: exchange.broken() + broken,
+            batches: self.board.acd().snapshot(self.moment()).counters.batches,
             facts: self.hash.facts(),
             hash: self.hash.finish(),
         };

@@ -248,8 +248,10 @@ pub enum FaultKind {
         /// How much.
         delay: Duration,
     },
-    /// Some agents' phones transfer the caller away by themselves, with a REFER.
+    /// Some far ends have somebody else take a place by themselves, with a REFER.
     TransfersItself {
+        /// Whose phones.
+        who: FarEnd,
         /// In percent of conversations that begin in this time.
         percent: u8,
         /// To whom.
@@ -257,7 +259,16 @@ pub enum FaultKind {
     },
 }
 
-/// Where a phone transfers a caller by itself.
+/// Whose phone transfers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FarEnd {
+    /// An agent's: the caller goes elsewhere.
+    Agent,
+    /// A third party's, while all three talk: another one takes its own place.
+    Party,
+}
+
+/// Where a phone transfers a caller, or itself, by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferWish {
     /// To a queue.
@@ -277,6 +288,22 @@ impl Scenario {
         let start = (self.begins.as_secs() + self.offset_s).rem_euclid(86_400);
         let second = u64::try_from(start).unwrap_or(0) + after.as_secs();
         (second / 3600 % 24, second / 60 % 60)
+    }
+
+    /// To whom far ends of this kind transfer at this moment, if `is_one` holds for their percentage.
+    pub fn transfers_itself(
+        &self,
+        after: Duration,
+        far_end: FarEnd,
+        is_one: impl Fn(u8) -> bool,
+    ) -> Option<&TransferWish> {
+        self.faults_at(after).find_map(|fault| match fault {
+            FaultKind::TransfersItself { who, percent, to } if *who == far_end && is_one(*percent) => Some(to),
+            FaultKind::TransfersItself { .. }
+            | FaultKind::Loss { .. }
+            | FaultKind::AgentsVanish { .. }
+            | FaultKind::SlowLookUp { .. } => None,
+        })
     }
 
     /// What goes wrong at this moment.

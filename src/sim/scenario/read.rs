@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::clock::{self, Stretch};
 use super::{
-    Change, Fault, FaultKind, Meant, MeantKind, QueueChange, Scenario, Spread, TransferWish, change,
+    Change, FarEnd, Fault, FaultKind, Meant, MeantKind, QueueChange, Scenario, Spread, TransferWish, change,
 };
 use crate::base::{Language, PartyId, QueueId, UtcTime};
 use crate::exchange::menu::{
@@ -289,20 +289,42 @@ impl Reader<'_> {
             }
             "transfers-itself" => {
                 let percent = self.percent(t, "percent", 5);
+                let who = match t.word(&mut self.findings, "who") {
+                    None => FarEnd::Agent,
+                    Some(word) => self.far_end(word)?,
+                };
                 let to = t.needed(&mut self.findings, "to")?;
                 let to = match to.text.strip_prefix("queue ") {
                     Some(queue) => {
+                        if who == FarEnd::Party {
+                            let message = "a third party cannot have a queue take its place";
+                            self.findings
+                                .error("HL0105", to.place, message.to_owned())
+                                .help("name another third party");
+                        }
                         self.meant(MeantKind::Queue, queue.trim(), to.place);
                         TransferWish::Queue(QueueId::from(queue.trim()))
                     }
                     None => TransferWish::Party(PartyId::from(self.refers("third party", to).as_str())),
                 };
-                Some(FaultKind::TransfersItself { percent, to })
+                Some(FaultKind::TransfersItself { who, percent, to })
             }
             other => {
                 let message = format!("`{other}` is nothing that goes wrong here");
                 let help = "it may be: loss, agents-vanish, slow-look-up, transfers-itself";
                 self.findings.error("HL0105", kind.place, message).help(help);
+                None
+            }
+        }
+    }
+
+    fn far_end(&mut self, word: Word<'_>) -> Option<FarEnd> {
+        match word.text {
+            "agent" => Some(FarEnd::Agent),
+            "third-party" => Some(FarEnd::Party),
+            other => {
+                let message = format!("`{other}` is no far end that transfers");
+                self.findings.error("HL0105", word.place, message).help("it may be: agent, third-party");
                 None
             }
         }
