@@ -62,7 +62,8 @@ pub(crate) struct Replay {
     /// The search: how long a trial lasts; the confirmation is three times as long.
     #[arg(long, default_value = "10s", value_parser = duration)]
     trial: Duration,
-    /// The agents' passwords: `secrets.json` in the server's store, or a JSON object of names and passwords.
+    /// The agents' passwords: `secrets.json` in the server's store, or a JSON object of names and passwords. Agents of the
+    /// scenario whom the server does not know are played by those of the file whom the scenario does not name.
     #[arg(long)]
     secrets: Option<PathBuf>,
     /// The server's menus, where they are not the shipped ones: keys and numbers of third parties, codes of agents.
@@ -146,9 +147,11 @@ impl Replay {
         for (n, trial) in found.trials.iter().enumerate() {
             let why = trial.why.join("; ");
             println!(
-                "{:>3}  {:>8.1} calls/s  {:?}  {:?}  {why}",
+                "{:>3}  {:>8.1} calls/s  {:>6} calls in {:>5.1} s  {:?}  {:?}  {why}",
                 n + 1,
                 trial.rate,
+                trial.lasted.calls,
+                trial.lasted.seconds,
                 trial.phase,
                 trial.verdict
             );

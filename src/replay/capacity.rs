@@ -71,10 +71,21 @@ pub struct Trial {
     pub rate: f64,
     /// What for.
     pub phase: Phase,
+    /// How far it went.
+    pub lasted: Lasted,
     /// What it showed.
     pub verdict: Verdict,
     /// Why it failed, for people.
     pub why: Vec<String>,
+}
+
+/// How far a trial went: one that fails ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Lasted {
+    /// Calls begun.
+    pub calls: u64,
+    /// How long it took, its end included.
+    pub seconds: f64,
 }
 
 /// What kept the rate from being higher.
@@ -178,9 +189,14 @@ impl Search {
         }
     }
 
+    /// The highest rate that did not fail so far.
+    pub const fn good(&self) -> Option<f64> {
+        self.good
+    }
+
     /// What the trial showed.
-    pub fn tell(&mut self, rate: f64, phase: Phase, verdict: Verdict, why: Vec<String>) {
-        self.trials.push(Trial { rate, phase, verdict, why });
+    pub fn tell(&mut self, (rate, phase): (f64, Phase), lasted: Lasted, verdict: Verdict, why: Vec<String>) {
+        self.trials.push(Trial { rate, phase, lasted, verdict, why });
         self.late = if verdict == Verdict::ToolLate { self.late + 1 } else { 0 };
         match (verdict, phase) {
             (Verdict::ToolLate, _) if self.late <= self.settings.late_again => {}
@@ -221,7 +237,7 @@ mod tests {
                 Next::Try(rate, phase) => {
                     let bears = if phase == Phase::Confirm { long } else { limit };
                     let verdict = if rate <= bears { Verdict::Passed } else { Verdict::Failed };
-                    search.tell(rate, phase, verdict, Vec::new());
+                    search.tell((rate, phase), Lasted::default(), verdict, Vec::new());
                 }
             }
         }
@@ -285,10 +301,10 @@ mod tests {
     #[test]
     fn a_trial_of_late_phones_is_done_again_and_is_not_the_server_s_failure() {
         let mut search = Search::new(SearchSettings::default());
-        search.tell(20.0, Phase::Climb, Verdict::Passed, Vec::new());
+        search.tell((20.0, Phase::Climb), Lasted::default(), Verdict::Passed, Vec::new());
         for _ in 0..3 {
             assert_eq!(search.next(), Next::Try(40.0, Phase::Climb));
-            search.tell(40.0, Phase::Climb, Verdict::ToolLate, vec!["slow".to_owned()]);
+            search.tell((40.0, Phase::Climb), Lasted::default(), Verdict::ToolLate, vec!["slow".to_owned()]);
         }
         let Next::Over(found) = search.next() else { panic!("{:?}", search.next()) };
         assert_eq!((found.rate, found.failed_at, found.limited_by), (Some(20.0), None, LimitedBy::Phones));
@@ -306,7 +322,7 @@ mod tests {
                     n += 1;
                     let bears = if rate <= 33.0 { Verdict::Passed } else { Verdict::Failed };
                     let verdict = if n % 3 == 0 { Verdict::ToolLate } else { bears };
-                    search.tell(rate, phase, verdict, vec!["7 x 503".to_owned()]);
+                    search.tell((rate, phase), Lasted::default(), verdict, vec!["7 x 503".to_owned()]);
                 }
             }
         };

@@ -14,7 +14,7 @@ pub mod robots;
 mod target;
 mod voice;
 
-pub use capacity::{Capacity, LimitedBy, Next, Phase, Search, SearchSettings, Trial, Verdict};
+pub use capacity::{Capacity, Lasted, LimitedBy, Next, Phase, Search, SearchSettings, Trial, Verdict};
 pub use ear::Ear;
 pub use mirror::Mirror;
 pub use phone::{Phone, PhoneError, PhoneEvent, PhoneSettings, PhoneTls};

@@ -233,7 +233,7 @@ fn the_same_people_simulated_and_replayed_meet_the_same_decisions() {
 /// thread of the server's, and modelled in the simulation.
 #[test]
 fn with_futures_run_ahead_for_a_crowd_the_decisions_are_the_same() {
-    let crowd = MINUTE.replace("\"2m\"", "\"90s\"").replace("[1050]", "[1700]");
+    let crowd = MINUTE.replace("\"2m\"", "\"90s\"").replace("[1050]", "[2400]");
     let (asked, batches) = agree(&crowd);
     println!("batches of futures: {asked} asked for in the simulation; {batches:?} asked for and run by the server");
     assert!(asked > 0 && batches.0 > 0.0 && batches.1 > 0.0, "{asked}, {batches:?}");

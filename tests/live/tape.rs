@@ -58,13 +58,10 @@ fn a_tape_in_parts_is_played_from_any_and_one_without_its_beginning_says_why_it_
     let (code, said) = simulate(files.last().unwrap());
     assert!(code == Some(2) && said.contains("-0001.jsonl is gone"), "{said}");
 
-    std::fs::remove_dir_all(&tapes).unwrap();
-    let mut again = settings(&house.folder, "");
     // Twice the calls do not fit where these had fitted.
-    again.tape = Some(TapeSettings { folder: tapes.clone(), file_max: 3_000, total_max: room });
-    let server = Server::start(again).unwrap();
-    (house.sip, house.http) = (server.addresses.sip[0], server.addresses.http);
-    house.server = Some(server);
+    let tapes = scratch().join("tapes");
+    let full = TapeSettings { folder: tapes.clone(), file_max: 3_000, total_max: room };
+    let mut house = House::open_set("", |s| s.tape = Some(full));
     runtime().block_on(async {
         calls(&house).await;
         calls(&house).await;

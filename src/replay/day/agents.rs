@@ -1,7 +1,7 @@
 //! What agents do: register, sign in when their shift begins, pick up or not, talk, write, rest, and go home.
 //!
 //! Invariant: an agent does one thing at a time: a call, or one word to the server; what he still has to tell waits.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::leg::{Leg, Part, Seat};
@@ -41,11 +41,39 @@ pub(super) struct Desk {
     gone: bool,
 }
 
+/// Who of the server's agents plays whose part, by the place among the scenario's: those at work first, one of each group in
+/// turn.
+fn stand_ins(
+    agents: &[Agent],
+    passwords: &BTreeMap<String, String>,
+    from: Duration,
+) -> BTreeMap<usize, String> {
+    let named: BTreeSet<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
+    let spare = passwords.keys().filter(|name| !named.contains(name.as_str()));
+    let mut of_group: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut parts: Vec<(bool, usize, usize, usize)> = Vec::new();
+    for (number, agent) in agents.iter().enumerate().filter(|(_, agent)| !passwords.contains_key(&agent.id)) {
+        let turn = of_group.entry(agent.group).or_default();
+        let away = !agent.shifts.iter().any(|shift| shift.holds(from));
+        parts.push((away, *turn, agent.group, number));
+        *turn += 1;
+    }
+    parts.sort_unstable();
+    parts.into_iter().zip(spare).map(|((.., number), name)| (number, name.clone())).collect()
+}
+
 impl Town {
-    /// Agents whose passwords are known register.
+    /// Agents whose passwords are known register. Whom the server does not know has an agent of its own play his part, as
+    /// far as there are any whom the scenario does not name.
     pub(super) fn hire(&mut self) {
         let now = self.engine.now();
-        for agent in Agent::all(&self.settings.scenario, self.settings.seed) {
+        let agents = Agent::all(&self.settings.scenario, self.settings.seed);
+        let stand_ins = stand_ins(&agents, &self.settings.passwords, self.settings.from);
+        for (number, mut agent) in agents.into_iter().enumerate() {
+            if let Some(name) = stand_ins.get(&number) {
+                agent.id.clone_from(name);
+                self.gauges.counts.stand_ins += 1;
+            }
             let Some(password) = self.settings.passwords.get(&agent.id).cloned() else {
                 self.gauges.counts.agents_without_password += 1;
                 continue;
@@ -184,9 +212,9 @@ impl Town {
 
     /// The first so many agents of a group, as far as they work here.
     fn of_group(&self, group: &str, count: usize) -> Vec<usize> {
-        let group = self.settings.scenario.agents.iter().find(|g| g.name == group);
-        let ids = group.map(|g| g.ids.as_slice()).unwrap_or_default();
-        ids.iter().take(count).filter_map(|id| self.of_agent.get(id).copied()).collect()
+        let group = self.settings.scenario.agents.iter().position(|g| g.name == group);
+        let desks = self.desks.iter().enumerate().filter(|(_, desk)| Some(desk.agent.group) == group);
+        desks.map(|(number, _)| number).take(count).collect()
     }
 
     /// How long an agent will write after his talk.
@@ -328,5 +356,49 @@ impl Town {
             Part::Caller { .. } | Part::Party { .. } => {}
         }
         self.run_errand(now, agent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Scenario;
+
+    const SCENARIO: &str = r#"
+title  = "Two groups"
+begins = "2026-11-10T10:00+08:00"
+lasts  = "2h"
+[arrivals]
+per_half_hour = [1]
+[callers.anybody]
+share    = 1
+number   = "95188"
+patience = "1m"
+[agents.early]
+count  = 3
+shifts = ["10:00-11:00"]
+[agents.late]
+count  = 2
+shifts = ["11:00-12:00"]
+[agents.known]
+ids = ["8001"]
+"#;
+
+    #[test]
+    fn agents_whom_the_server_does_not_know_are_played_by_its_own_those_at_work_first() {
+        let files = [("two.toml".to_owned(), SCENARIO.to_owned())].into();
+        let scenario = std::sync::Arc::new(Scenario::read(&files, "two.toml", &[]).unwrap().0);
+        let agents = Agent::all(&scenario, 1);
+        let ids: Vec<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
+        assert_eq!(ids, ["early-1", "early-2", "early-3", "late-1", "late-2", "8001"]);
+        let of = |names: &[&str], from_m| {
+            let passwords = names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+            let parts = stand_ins(&agents, &passwords, Duration::from_mins(from_m));
+            parts.into_iter().map(|(n, name)| format!("{name} as {}", ids[n])).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&["8001"], 30), Vec::<String>::new(), "who is known plays himself");
+        assert_eq!(of(&["8001", "8002", "8003"], 30), ["8002 as early-1", "8003 as early-2"]);
+        let one_of_each_group_first = ["8002 as late-1", "8004 as late-2", "8003 as 8001"];
+        assert_eq!(of(&["8002", "8003", "8004"], 90), one_of_each_group_first);
     }
 }

@@ -20,6 +20,8 @@ use crate::sip::{Credentials, Destination, EndReason, Identity, InviteId, Outgoi
 const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 /// How long a key is held, where it goes by INFO, in milliseconds.
 const HELD_MS: u32 = 100;
+/// Whoever stood for so long should have heard something.
+const HEARS: Duration = Duration::from_secs(1);
 /// A bound on rounds through the scenario's callers, where they come at a rate.
 const ROUNDS: u64 = 1_000;
 
@@ -268,7 +270,9 @@ impl Town {
                     self.gauges.this.failed += 1;
                 }
             }
-            c.silent += u64::from(leg.ear.stream.is_none());
+            // Whom the end of the day cut short at once had no time to hear anything.
+            let had_time = !night || now.since(since) >= HEARS;
+            c.silent += u64::from(had_time && leg.ear.stream.is_none());
         } else if !leg.is_counted {
             let first = self.first_response(&leg.sip_call_id, leg.intended);
             self.gauges.counts.given_up += u64::from(by_us);

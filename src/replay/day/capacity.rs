@@ -2,14 +2,18 @@
 use std::time::Duration;
 
 use super::{DayError, DayReport, DaySettings, Progress, play};
-use crate::replay::capacity::{Capacity, Next, Phase, Search, SearchSettings, Verdict};
+use crate::replay::capacity::{Capacity, Lasted, Next, Phase, Search, SearchSettings, Verdict};
 
 /// A confirmation lasts so many times as long as a trial.
 const CONFIRM: u32 = 3;
 /// How long a trial's last calls may take after the last one was begun.
 const TAIL: Duration = Duration::from_secs(45);
-/// A server that failed is left alone for so long: what it still sheds of one trial is no failure of the next.
+/// A server that failed has so long to come to itself: what it still sheds of one trial is no failure of the next.
 const REST: Duration = Duration::from_secs(1);
+/// Then it is called at the last good rate, for so long, without judging, until it fails no more, so many times at most: who
+/// protects himself lets more in only when he sees that he can.
+const RECOVERS: Duration = Duration::from_secs(2);
+const RECOVERIES: usize = 5;
 
 /// How a trial is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,11 +51,29 @@ pub fn find_capacity(
         let lasts = if phase == Phase::Confirm { trial.lasts * CONFIRM } else { trial.lasts };
         let report = play(one(day, rate, lasts, trial.hold), |progress| watch(rate, phase, progress))?;
         let (verdict, why) = judge(&report);
-        search.tell(rate, phase, verdict, why);
-        if verdict != Verdict::Passed {
-            std::thread::sleep(REST);
+        let lasted = Lasted { calls: report.outcomes.calls, seconds: report.seconds };
+        search.tell((rate, phase), lasted, verdict, why);
+        if verdict == Verdict::Failed && matches!(search.next(), Next::Try(..)) {
+            recover(day, search.good().unwrap_or(rate / 2.0), trial, |progress| watch(rate, phase, progress))?;
         }
     }
+}
+
+/// Lets a server that failed come to itself.
+fn recover(
+    day: &DaySettings,
+    rate: f64,
+    trial: TrialSettings,
+    mut watch: impl FnMut(&Progress),
+) -> Result<(), DayError> {
+    std::thread::sleep(REST);
+    for _ in 0..RECOVERIES {
+        let calm = DaySettings { until_failure: false, ..one(day, rate, RECOVERS.min(trial.lasts), trial.hold) };
+        if play(calm, &mut watch)?.failures().is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 #[expect(

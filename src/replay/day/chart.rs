@@ -9,6 +9,11 @@ const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 64.0;
 const GROUND: Ground = Ground { width: WIDTH, height: HEIGHT, left: LEFT, top: 26.0, bottom: 32.0 };
+/// Between two marks under an axis of seconds.
+const STEPS_S: [f64; 13] =
+    [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0];
+/// The foot of a distribution's axis, which goes up by decades: what is shorter lies on it.
+const LOWEST_MS: f64 = 0.1;
 /// The least end of an upward axis.
 const LEAST: f64 = 1e-3;
 /// Quantiles under the axis of a distribution.
@@ -25,32 +30,47 @@ pub(super) struct Line<'a> {
 /// Lines over seconds.
 pub(super) fn over_time(lines: &[Line<'_>], unit: &str) -> String {
     let end = lines.iter().flat_map(|l| &l.points).map(|p| p.0).fold(1.0, f64::max);
-    let marks = (0..=5).map(|n| {
-        let at = end * f64::from(n) / 5.0;
-        (at / end, format!("{at:.0} s"))
-    });
-    draw(lines, unit, |x| x / end, marks)
+    let step = STEPS_S.into_iter().find(|step| end / step <= 7.0).unwrap_or(end);
+    let marks = (0..=7).map(|n| f64::from(n) * step).take_while(|at| *at <= end);
+    let marks = marks.map(|at| (at / end, if step < 60.0 { format!("{at:.0} s") } else { format!("{:.0} min", at / 60.0) }));
+    let most = round_up(lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max), LEAST);
+    let scale = Scale { end: most, place: |v| v, value: |v| v };
+    draw(lines, unit, |x| x / end, (&scale, marks))
 }
 
 /// Distributions: quantile to value, spread out towards the rare ones.
 pub(super) fn quantiles(lines: &[Line<'_>], unit: &str) -> String {
     let nines = |q: f64| -libm::log10(1.0 - q.clamp(0.0, 0.9995)) / 3.301;
-    draw(lines, unit, nines, NINES.iter().map(|(q, name)| (nines(*q), (*name).to_owned())))
+    // A decade for each line of the ground, or two: what takes a millisecond is seen beside what takes a second.
+    let most = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max);
+    let end = if most <= LOWEST_MS * 1e4 { 4.0 } else { 8.0 };
+    let scale = Scale {
+        end,
+        place: |v| libm::log10((v / LOWEST_MS).max(1.0)),
+        value: |decades| LOWEST_MS * libm::pow(10.0, decades),
+    };
+    draw(lines, unit, nines, (&scale, NINES.iter().map(|(q, name)| (nines(*q), (*name).to_owned()))))
+}
+
+/// The upward axis: how high a value is, of `end`, and which value is that high.
+struct Scale {
+    end: f64,
+    place: fn(f64) -> f64,
+    value: fn(f64) -> f64,
 }
 
 fn draw(
     lines: &[Line<'_>],
     unit: &str,
     place: impl Fn(f64) -> f64,
-    marks: impl Iterator<Item = (f64, String)>,
+    (scale, marks): (&Scale, impl Iterator<Item = (f64, String)>),
 ) -> String {
     if lines.iter().all(|l| l.points.is_empty()) {
         return "<p class=\"none\">not measured</p>".to_owned();
     }
-    let most = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max);
-    let end = round_up(most, LEAST);
+    let end = scale.end;
     let x = |v: f64| LEFT + (WIDTH - LEFT - 20.0) * place(v).clamp(0.0, 1.0);
-    let mut svg = GROUND.begin(end, |value| format!("{} {unit}", short(value)));
+    let mut svg = GROUND.begin(end, |height| format!("{} {unit}", short((scale.value)(height))));
     for (part, name) in marks {
         let at = LEFT + (WIDTH - LEFT - 20.0) * part;
         // Writing to a string cannot fail, here and below.
@@ -60,7 +80,7 @@ fn draw(
     let measured = || lines.iter().filter(|l| !l.points.is_empty());
     for line in measured() {
         let path: Vec<String> =
-            line.points.iter().map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y(*py, end))).collect();
+            line.points.iter().map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y((scale.place)(*py), end))).collect();
         write!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
@@ -74,9 +94,9 @@ fn draw(
 }
 
 fn short(value: f64) -> String {
-    let digits = if value >= 10.0 || value == 0.0 {
+    let digits = if value >= 1_000.0 || (libm::rint(value) - value).abs() < 1e-9 {
         0
-    } else if value >= 1.0 {
+    } else if value >= 0.1 {
         1
     } else {
         3

@@ -60,6 +60,7 @@ pub(super) struct Counts {
     pub(super) lost_in: u64,
     pub(super) agents: u64,
     pub(super) agents_without_password: u64,
+    pub(super) stand_ins: u64,
     pub(super) agents_registered: u64,
     pub(super) strays: u64,
     pub(super) without_socket: u64,

@@ -194,7 +194,8 @@ fn ratios(html: &mut String, report: &DayReport) {
         ("cut short by the bound", o.cut_short),
         ("keys pressed", o.keys),
         ("agents", o.agents),
-        ("agents without password", o.agents_without_password),
+        ("of these, played by agents whom the server knows", o.stand_ins),
+        ("agents without password, who did not work", o.agents_without_password),
         ("offers to agents", o.offers),
         ("offers missed", o.offers_missed),
         ("conversations", o.conversations),
@@ -282,13 +283,14 @@ fn search(html: &mut String, capacity: &Capacity) {
         escape(&capacity.ended)
     )
     .ok();
-    html.push_str("<tr><th>trial</th><th>calls/s</th><th>what for</th><th>showed</th><th></th></tr>");
+    html.push_str("<tr><th>trial</th><th>calls/s</th><th>calls</th><th>what for</th><th>showed</th><th></th></tr>");
     for (n, trial) in capacity.trials.iter().enumerate() {
         write!(
             html,
-            "<tr><td>{}</td><td>{:.1}</td><td>{:?}</td><td>{:?}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{:.1}</td><td>{}</td><td>{:?}</td><td>{:?}</td><td>{}</td></tr>",
             n + 1,
             trial.rate,
+            trial.lasted.calls,
             trial.phase,
             trial.verdict,
             escape(&trial.why.join("; "))

@@ -44,6 +44,8 @@ pub struct Outcomes {
     pub agents: u64,
     /// Those who did not, for nobody told their passwords.
     pub agents_without_password: u64,
+    /// Those who worked under the name of an agent whom the server knows, for it does not know theirs.
+    pub stand_ins: u64,
     /// Those whom the registrar took.
     pub agents_registered: u64,
     /// Callers offered to agents.
@@ -102,6 +104,7 @@ impl Outcomes {
             keys_without_prompt: c.keys_without_prompt,
             agents: c.agents,
             agents_without_password: c.agents_without_password,
+            stand_ins: c.stand_ins,
             agents_registered: c.agents_registered,
             offers: c.offers,
             offers_missed: c.offers_missed,
@@ -239,9 +242,10 @@ impl fmt::Display for DayReport {
         )?;
         writeln!(
             f,
-            "  agents           {} ({} registered, {} without password), {} offers, {} missed, {} conversations",
+            "  agents           {} ({} registered, {} played by the server's own), {} without password, {} offers, {} missed, {} conversations",
             o.agents,
             o.agents_registered,
+            o.stand_ins,
             o.agents_without_password,
             o.offers,
             o.offers_missed,
