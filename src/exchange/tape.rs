@@ -27,6 +27,8 @@ pub enum TapeLine {
     Menus(Box<TapeMenus>),
     /// Nothing follows, though the server went on: the tape was full, or the disk too slow.
     CutOff(String),
+    /// Nothing follows, for the server ended. A tape without either was cut by a kill.
+    Over,
 }
 
 /// All that a switchboard hangs on but its inputs.

@@ -182,8 +182,8 @@ impl Reel {
         }
         if self.figures.cut_off.load(Ordering::Relaxed) {
             self.last("the disk was too slow");
-        } else if let Err(error) = self.file.flush() {
-            tracing::error!(%error, "the end of the tape of inputs is lost");
+        } else {
+            self.end(&TapeLine::Over);
         }
     }
 
@@ -211,7 +211,12 @@ impl Reel {
 
     /// Says that more happened than is here.
     fn last(&mut self, why: &str) {
-        let text = serde_json::to_string(&TapeLine::CutOff(why.to_owned())).unwrap_or_default();
+        self.end(&TapeLine::CutOff(why.to_owned()));
+    }
+
+    /// The last line, for which there is always room.
+    fn end(&mut self, line: &TapeLine) {
+        let text = serde_json::to_string(line).unwrap_or_default();
         if let Err(error) = writeln!(self.file, "{text}").and_then(|()| self.file.flush()) {
             tracing::error!(%error, "the end of the tape of inputs is lost");
         }

@@ -379,12 +379,13 @@ impl Node {
 
     /// Everything that follows from the last input.
     fn settle(&mut self) {
+        let mut issued = Vec::new();
         loop {
             // What the last input asked for is done before the next event of the same packet is looked at: a digit
             // that follows the key into a secret entry must find the entry begun.
             if let Some(command) = self.board.poll() {
                 if self.taped {
-                    self.outputs.push_back(NodeOutput::Issued(Box::new(command.clone())));
+                    issued.push(NodeOutput::Issued(Box::new(command.clone())));
                 }
                 self.on_command(command);
             } else if let Some(input) = self.later.pop_front() {
@@ -399,6 +400,8 @@ impl Node {
             entry.facts.iter().for_each(|fact| self.note(fact));
             self.outputs.push_back(NodeOutput::Entry(entry));
         }
+        // Behind the entries from which they follow: a tape that ends anywhere has no command without its cause.
+        self.outputs.extend(issued);
         let seq = self.board.seq();
         if self.board.exchange().is_draining() && self.legs.len() == 0 {
             self.trunks.leave(self.now.mono, &mut self.sip);

@@ -72,6 +72,8 @@ pub struct Playing {
     pub difference: Option<Difference>,
     /// Why the tape ends before the server did.
     pub cut_off: Option<String>,
+    /// It ends where the server ended, in order: then nothing may be missing at its end.
+    pub whole: bool,
 }
 
 impl fmt::Display for Playing {
@@ -83,6 +85,8 @@ impl fmt::Display for Playing {
         )?;
         if let Some(why) = &self.cut_off {
             writeln!(f, "the tape ends before the server did: {why}")?;
+        } else if !self.whole {
+            writeln!(f, "the tape has no end: the server was killed, or still runs")?;
         }
         match &self.difference {
             None => write!(f, "the same, to the last bit"),
@@ -216,6 +220,7 @@ impl Deck {
         match what {
             TapeLine::Opening(_) => return Ok(false),
             TapeLine::CutOff(why) => self.playing.cut_off = Some(why),
+            TapeLine::Over => self.playing.whole = true,
             TapeLine::Menus(taped) => self.learn(&taped)?,
             TapeLine::Command(command) => self.commands.taped.push_back((line, json(&command))),
             TapeLine::Entry(entry) => {
@@ -255,7 +260,7 @@ impl Deck {
     }
 
     fn end(mut self, torn: bool) -> Playing {
-        let killed = torn || self.playing.cut_off.is_some();
+        let killed = torn || !self.playing.whole;
         let left = |pair: &mut Pair| pair.compare().or_else(|| pair.left(killed));
         if self.playing.difference.is_none() {
             self.playing.difference = left(&mut self.entries).or_else(|| left(&mut self.commands));

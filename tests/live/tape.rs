@@ -46,6 +46,7 @@ fn a_tape_in_parts_is_played_from_any_and_one_without_its_beginning_says_why_it_
     house.close();
     let files = tape_files(&tapes).unwrap();
     assert!(files.len() > 2, "{files:?}");
+    let whole = text(&tapes);
     let simulate = |path: &Path| {
         let hotline = env!("CARGO_BIN_EXE_hotline");
         let done = Command::new(hotline).args(["simulate", "--inputs"]).arg(path).output().unwrap();
@@ -72,6 +73,17 @@ fn a_tape_in_parts_is_played_from_any_and_one_without_its_beginning_says_why_it_
     house.close();
     let (code, said) = simulate(&tapes);
     assert!(code == Some(0) && said.contains("ends before the server did"), "{said}");
+
+    // Wherever a kill cuts a tape, the rest of it is the same; where the server ended in order, nothing may be missing.
+    let lines: Vec<&str> = whole.lines().collect();
+    for end in (2..lines.len()).step_by(7).chain([lines.len() - 1]) {
+        let playing = play(&lines[..end].join("\n"));
+        assert_eq!((playing.difference, playing.whole), (None, false), "cut after line {end}");
+    }
+    assert!(play(&whole).whole);
+    let last = lines.iter().rposition(|line| line.contains("\"hangup\"")).unwrap();
+    let shorter: Vec<&str> = (0..).zip(&lines).filter(|(n, _)| *n != last).map(|(_, line)| *line).collect();
+    assert!(play(&shorter.join("\n")).difference.is_some(), "a command is missing, and nobody was killed");
 }
 
 #[test]
