@@ -34,7 +34,15 @@ pub struct SearchSettings {
 
 impl Default for SearchSettings {
     fn default() -> Self {
-        Self { start: 20.0, least: 0.5, most: 5_000.0, resolution: 5.0, back_off: 0.05, trials: 30, late_again: 2 }
+        Self {
+            start: 20.0,
+            least: 0.5,
+            most: 5_000.0,
+            resolution: 5.0,
+            back_off: 0.05,
+            trials: 30,
+            late_again: 2,
+        }
     }
 }
 
@@ -208,11 +216,15 @@ impl Search {
                 self.ended = Some((self.good.filter(|_| phase != Phase::Confirm), LimitedBy::Phones, what));
             }
             (Verdict::Passed, Phase::Confirm) => {
-                let (by, what) = if self.bad.is_some() || self.trials.iter().any(|t| t.verdict == Verdict::Failed) {
-                    (LimitedBy::Server, "the highest rate without a failure, confirmed")
-                } else {
-                    (LimitedBy::Asked, "the highest rate asked for: it did not fail, and the limit is above it")
-                };
+                let (by, what) =
+                    if self.bad.is_some() || self.trials.iter().any(|t| t.verdict == Verdict::Failed) {
+                        (LimitedBy::Server, "the highest rate without a failure, confirmed")
+                    } else {
+                        (
+                            LimitedBy::Asked,
+                            "the highest rate asked for: it did not fail, and the limit is above it",
+                        )
+                    };
                 self.ended = Some((Some(rate), by, what.to_owned()));
             }
             (Verdict::Failed, Phase::Confirm) => {
@@ -262,7 +274,10 @@ mod tests {
             (100.0, Phase::Confirm),
         ];
         assert_eq!(rates(&found), expected);
-        assert_eq!((found.rate, found.failed_at, found.limited_by), (Some(100.0), Some(105.0), LimitedBy::Server));
+        assert_eq!(
+            (found.rate, found.failed_at, found.limited_by),
+            (Some(100.0), Some(105.0), LimitedBy::Server)
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use pcap::{pcap_datagram, pcap_head};
 pub use plan::{Plan, PromptLengths};
 pub use report::page;
 pub use scenario::{
-    Agent, AgentDraws, AgentGroup, Arrivals, Break, Caller, CallerClass, Callers, Change, Consulting, Fault,
-    FarEnd, FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,
+    Agent, AgentDraws, AgentGroup, Arrivals, Break, Caller, CallerClass, Callers, Change, Consulting, FarEnd,
+    Fault, FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,
     Spread, Stretch, ThirdParty, TransferWish,
 };

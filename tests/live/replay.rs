@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hotline::base::{CallId, QueueId};
-use hotline::exchange::{Fact, Told};
 use hotline::exchange::menu::{MenuSet, PromptTexts};
+use hotline::exchange::{Fact, Told};
 use hotline::io::{CallFilter, Store};
 use hotline::replay::day::{DayReport, DaySettings, TrialSettings, find_capacity, page, play};
 use hotline::replay::{LimitedBy, SearchSettings, Verdict};
@@ -235,7 +235,9 @@ fn the_same_people_simulated_and_replayed_meet_the_same_decisions() {
 fn with_futures_run_ahead_for_a_crowd_the_decisions_are_the_same() {
     let crowd = MINUTE.replace("\"2m\"", "\"90s\"").replace("[1050]", "[2400]");
     let (asked, batches) = agree(&crowd);
-    println!("batches of futures: {asked} asked for in the simulation; {batches:?} asked for and run by the server");
+    println!(
+        "batches of futures: {asked} asked for in the simulation; {batches:?} asked for and run by the server"
+    );
     assert!(asked > 0 && batches.0 > 0.0 && batches.1 > 0.0, "{asked}, {batches:?}");
 }
 
@@ -295,7 +297,8 @@ fn two_days_with_one_decision_that_differs_do_not_agree() {
     let same = decided(&simulated(&scenario, MINUTE, 7));
     assert!(differing(&same, &decided(&simulated(&scenario, MINUTE, 7))).is_empty());
     let (caller, mut other) = (same.keys().nth(3).unwrap().clone(), same.clone());
-    let word = other.get_mut(&caller).unwrap()[0].iter_mut().find(|word| !word.starts_with("dialled")).unwrap();
+    let word =
+        other.get_mut(&caller).unwrap()[0].iter_mut().find(|word| !word.starts_with("dialled")).unwrap();
     word.push('x');
     assert_eq!(differing(&same, &other), [&caller]);
     other.remove(&caller);
@@ -314,6 +317,7 @@ pub(crate) fn say_how_far_apart(real: &BTreeMap<String, Milestones>, model: &BTr
     for (caller, m) in model {
         let Some(r) = real.get(caller) else { continue };
         if let (Some(m_told), Some(r_told)) = (m.told, r.told) {
+            println!("  first wait told, upper end: simulated {m_told} s, replayed {r_told} s");
             told.push((r_told - m_told).abs());
         }
         begun.push((r.begun - m.begun).abs());
@@ -500,7 +504,10 @@ fn a_limit_of_the_server_s_own_is_found_and_the_search_says_what_it_was() {
     assert!((CALLS - 3.0..=CALLS + 1.0).contains(&rate), "{found:?}");
     let failed = found.trials.iter().filter(|t| t.verdict == Verdict::Failed);
     let refused = failed.clone().filter(|t| t.why.iter().any(|why| why.ends_with("x 503")));
-    assert!(refused.count() == failed.count() && found.why.iter().any(|why| why.ends_with("x 503")), "{found:?}");
+    assert!(
+        refused.count() == failed.count() && found.why.iter().any(|why| why.ends_with("x 503")),
+        "{found:?}"
+    );
     assert!(found.failed_at.is_some_and(|bad| bad > rate && bad <= CALLS + 2.0), "{found:?}");
 }
 

@@ -239,7 +239,8 @@ fn a_third_party_that_transfers_itself_is_followed_by_another_whom_everybody_hea
     let mut house = House::open(&format!("[trunks.merchants]\naddress = \"127.0.0.2:{TRUNK}\"\n"));
     let mut settings = settings(&house, &scenario, &["8001"], 60);
     settings.port = TRUNK;
-    let line = |invite: &str, number: &str| PartyLine { invite: invite.to_owned(), number: number.to_owned() };
+    let line =
+        |invite: &str, number: &str| PartyLine { invite: invite.to_owned(), number: number.to_owned() };
     settings.parties = [
         (PartyId::from("lighthouse-store"), line("*21#", "7001")),
         (PartyId::from("lighthouse-service"), line("*22#", "7002")),

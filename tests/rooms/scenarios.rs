@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotline::exchange::menu::{CODES, Diagnostic};
-use hotline::sim::{Agent, Caller, Callers, Change, Scenario};
+use hotline::sim::{Agent, Caller, Callers, Change, FarEnd, Scenario};
 
 /// The files of `scenarios/`.
 pub(crate) fn shipped() -> BTreeMap<String, String> {
@@ -103,6 +103,30 @@ fn every_mistake_of_a_scenario_is_told_at_once_with_file_line_and_key() {
         a.toml:22:9: error HL0801: the scenario has no group of agents `al`
         a.toml:24:8: error HL0105: `earthquake` is nothing that goes wrong here (it may be: loss, agents-vanish, slow-look-up, transfers-itself)
         "#);
+}
+
+#[test]
+fn who_transfers_by_itself_is_an_agent_or_a_third_party_and_no_queue_takes_a_third_party_s_place() {
+    const PARTIES: &str =
+        "[parties.lighthouse-store]\npick_up = \"1s\"\nprivate = \"2s\"\ntogether = \"4s\"\n";
+    let read = |who: &str, to: &str| {
+        let fault = format!("[[faults]]\nkind = \"transfers-itself\"\n{who}to = \"{to}\"\n");
+        let files = one(&format!("{SMALL}\n{PARTIES}{fault}"));
+        Scenario::read(&files, "a.toml", &[])
+            .map(|(scenario, _)| scenario)
+            .map_err(|found| lines(&found).join("\n"))
+    };
+    let to = |scenario: &Scenario, far_end| {
+        scenario.transfers_itself(Duration::ZERO, far_end, |percent| percent == 5).is_some()
+    };
+    let agents = read("", "queue loans").unwrap();
+    assert_eq!((to(&agents, FarEnd::Agent), to(&agents, FarEnd::Party)), (true, false));
+    let party = read("who = \"third-party\"\n", "lighthouse-store").unwrap();
+    assert_eq!((to(&party, FarEnd::Agent), to(&party, FarEnd::Party)), (false, true));
+    let queue = read("who = \"third-party\"\n", "queue loans").unwrap_err();
+    assert!(queue.contains("a third party cannot have a queue take its place"), "{queue}");
+    let nobody = read("who = \"caller\"\n", "lighthouse-store").unwrap_err();
+    assert!(nobody.contains("`caller` is no far end that transfers"), "{nobody}");
 }
 
 #[test]

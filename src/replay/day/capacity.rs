@@ -8,10 +8,9 @@ use crate::replay::capacity::{Capacity, Lasted, Next, Phase, Search, SearchSetti
 const CONFIRM: u32 = 3;
 /// How long a trial's last calls may take after the last one was begun.
 const TAIL: Duration = Duration::from_secs(45);
-/// A server that failed has so long to come to itself: what it still sheds of one trial is no failure of the next.
-const REST: Duration = Duration::from_secs(1);
-/// Then it is called at the last good rate, for so long, without judging, until it fails no more, so many times at most: who
-/// protects himself lets more in only when he sees that he can.
+/// A server that failed is called at the last good rate, for so long, without judging, until it fails no more, so many times
+/// at most: what it still sheds of one trial is no failure of the next, and who protects himself lets more in only when he
+/// sees that he can.
 const RECOVERS: Duration = Duration::from_secs(2);
 const RECOVERIES: usize = 5;
 
@@ -54,7 +53,9 @@ pub fn find_capacity(
         let lasted = Lasted { calls: report.outcomes.calls, seconds: report.seconds };
         search.tell((rate, phase), lasted, verdict, why);
         if verdict == Verdict::Failed && matches!(search.next(), Next::Try(..)) {
-            recover(day, search.good().unwrap_or(rate / 2.0), trial, |progress| watch(rate, phase, progress))?;
+            recover(day, search.good().unwrap_or(rate / 2.0), trial, |progress| {
+                watch(rate, phase, progress);
+            })?;
         }
     }
 }
@@ -66,9 +67,9 @@ fn recover(
     trial: TrialSettings,
     mut watch: impl FnMut(&Progress),
 ) -> Result<(), DayError> {
-    std::thread::sleep(REST);
     for _ in 0..RECOVERIES {
-        let calm = DaySettings { until_failure: false, ..one(day, rate, RECOVERS.min(trial.lasts), trial.hold) };
+        let calm =
+            DaySettings { until_failure: false, ..one(day, rate, RECOVERS.min(trial.lasts), trial.hold) };
         if play(calm, &mut watch)?.failures().is_empty() {
             break;
         }

@@ -32,7 +32,9 @@ pub(super) fn over_time(lines: &[Line<'_>], unit: &str) -> String {
     let end = lines.iter().flat_map(|l| &l.points).map(|p| p.0).fold(1.0, f64::max);
     let step = STEPS_S.into_iter().find(|step| end / step <= 7.0).unwrap_or(end);
     let marks = (0..=7).map(|n| f64::from(n) * step).take_while(|at| *at <= end);
-    let marks = marks.map(|at| (at / end, if step < 60.0 { format!("{at:.0} s") } else { format!("{:.0} min", at / 60.0) }));
+    let marks = marks.map(|at| {
+        (at / end, if step < 60.0 { format!("{at:.0} s") } else { format!("{:.0} min", at / 60.0) })
+    });
     let most = round_up(lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max), LEAST);
     let scale = Scale { end: most, place: |v| v, value: |v| v };
     draw(lines, unit, |x| x / end, (&scale, marks))
@@ -79,8 +81,11 @@ fn draw(
     }
     let measured = || lines.iter().filter(|l| !l.points.is_empty());
     for line in measured() {
-        let path: Vec<String> =
-            line.points.iter().map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y((scale.place)(*py), end))).collect();
+        let path: Vec<String> = line
+            .points
+            .iter()
+            .map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y((scale.place)(*py), end)))
+            .collect();
         write!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",

@@ -283,7 +283,9 @@ fn search(html: &mut String, capacity: &Capacity) {
         escape(&capacity.ended)
     )
     .ok();
-    html.push_str("<tr><th>trial</th><th>calls/s</th><th>calls</th><th>what for</th><th>showed</th><th></th></tr>");
+    html.push_str(
+        "<tr><th>trial</th><th>calls/s</th><th>calls</th><th>what for</th><th>showed</th><th></th></tr>",
+    );
     for (n, trial) in capacity.trials.iter().enumerate() {
         write!(
             html,

@@ -33,20 +33,9 @@ impl Day {
                     state.party = Some(*leg);
                 }
             }),
-            Fact::PartyAnswered { call, .. } => self.of_call(*call, |day, caller| {
-                if day.is_passing(caller) {
-                    return day.is_followed(caller);
-                }
-                let wait = day.callers.get(&caller).and_then(|s| s.third).map(|t| t.private);
-                day.agent_presses(caller, wait, false);
-            }),
+            Fact::PartyAnswered { call, .. } => self.of_call(*call, Self::party_answered),
             Fact::ConferenceStarted { call, .. } => self.of_call(*call, Self::together),
-            // Who is followed by another one, or who was to follow, leaves somebody there.
-            Fact::PartyLeft { call, .. } => self.of_call(*call, |day, caller| {
-                if !day.is_passing(caller) {
-                    day.second_half(caller);
-                }
-            }),
+            Fact::PartyLeft { call, .. } => self.of_call(*call, Self::party_left),
             Fact::AgentChanged { agent, state } => self.agent_changed(agent, state),
             Fact::CallRefused { .. }
             | Fact::CallAnswered { .. }
@@ -98,6 +87,22 @@ impl Day {
         state.turn += 1;
         let turn = state.turn;
         self.after(ALONE, Event::GivesUp(caller, turn));
+    }
+
+    /// A third party is there: the first to talk to the agent alone, one that follows it to all at once.
+    fn party_answered(&mut self, caller: u64) {
+        if self.is_passing(caller) {
+            return self.is_followed(caller);
+        }
+        let wait = self.callers.get(&caller).and_then(|s| s.third).map(|t| t.private);
+        self.agent_presses(caller, wait, false);
+    }
+
+    /// Who is followed by another one, or who was to follow, leaves somebody there.
+    fn party_left(&mut self, caller: u64) {
+        if !self.is_passing(caller) {
+            self.second_half(caller);
+        }
     }
 
     fn of_call(&mut self, call: CallId, then: impl FnOnce(&mut Self, u64)) {

@@ -298,7 +298,9 @@ impl Scenario {
         is_one: impl Fn(u8) -> bool,
     ) -> Option<&TransferWish> {
         self.faults_at(after).find_map(|fault| match fault {
-            FaultKind::TransfersItself { who, percent, to } if *who == far_end && is_one(*percent) => Some(to),
+            FaultKind::TransfersItself { who, percent, to } if *who == far_end && is_one(*percent) => {
+                Some(to)
+            }
             FaultKind::TransfersItself { .. }
             | FaultKind::Loss { .. }
             | FaultKind::AgentsVanish { .. }
