@@ -1,8 +1,6 @@
 //! Every bound of the program: name, unit, value, reason. A bound that ops may change is in `hotline.toml` and only
 //! its default is here.
 
-/// Keys pressed ahead of the menu that are kept for it. More than anyone types; the rest is counted and dropped.
-pub const TYPE_AHEAD_KEYS: usize = 32;
 /// Longest UDP datagram read, in bytes: the largest that exists.
 pub const SIP_DATAGRAM_BYTES: usize = 65_535;
 /// Longest header part of a SIP message on a stream, in bytes.

@@ -186,6 +186,7 @@ impl Call {
             | Timer::RingLimit
             | Timer::PartyLimit
             | Timer::DeskKeys
+            | Timer::Introduction
             | Timer::TalkLimit
             | Timer::ClearingLimit
             | Timer::FarewellLimit => self.on(Event::Timer(timer), step),

@@ -133,6 +133,11 @@ impl Case {
         }
     }
 
+    /// Whether he dialled what only agents dial: nobody serves him, he is told and that is all.
+    pub(super) fn is_feature_code(&self) -> bool {
+        self.own_agent().is_some() && self.menus.codes.contains_key(&self.arrival.dialled)
+    }
+
     pub(super) const fn language(&self) -> Language {
         self.visit.language
     }
@@ -145,20 +150,20 @@ impl Case {
         queue.map(|queue| queue.music.clone())
     }
 
-    /// Prompts for phrases in the caller's language, as words that a key may stop or not.
-    pub(super) fn words(&self, phrases: &[Phrase], barge_in: bool) -> Words {
-        Words { prompts: super::say(self.visit.language, phrases), barge_in }
+    /// Prompts for phrases in the caller's language.
+    pub(super) fn words(&self, phrases: &[Phrase]) -> Words {
+        Words { prompts: super::say(self.visit.language, phrases) }
     }
 
     /// Says something to the caller at once; a key stops it.
     pub(super) fn tell(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
-        let words = self.words(phrases, true);
+        let words = self.words(phrases);
         self.parties.say(Role::Caller, self.visit.language, words, step);
     }
 
     /// Says something to the caller after what is being said to him; a key stops it.
     pub(super) fn tell_after(&mut self, phrases: &[Phrase], step: &mut Step<'_>) {
-        let words = self.words(phrases, true);
+        let words = self.words(phrases);
         self.parties.say_after(Role::Caller, self.visit.language, words, step);
     }
 
@@ -175,7 +180,7 @@ impl Case {
     /// Says the banner, if he has not heard it: after what is being said to him, and a key stops it.
     pub(super) fn say_banner(&mut self, queue: &QueueId, step: &mut Step<'_>) {
         let Some(banner) = self.banner_in(queue, step) else { return };
-        let words = self.words(&[banner], true);
+        let words = self.words(&[banner]);
         self.parties.say_after(Role::Caller, self.visit.language, words, step);
     }
 
@@ -183,7 +188,7 @@ impl Case {
     pub(super) fn tell_agent(&mut self, phrase: Phrase, step: &mut Step<'_>) {
         let agent = self.way.agent.as_ref().and_then(|agent| self.menus.acd.agents.get(agent));
         let language = agent.and_then(|plan| plan.languages.first().copied()).unwrap_or(self.visit.language);
-        let words = Words { prompts: super::say(language, &[phrase]), barge_in: false };
+        let words = Words { prompts: super::say(language, &[phrase]) };
         self.parties.say(Role::Agent, language, words, step);
     }
 

@@ -39,7 +39,7 @@ pub(super) fn say_farewell(
     case: &mut Case,
     step: &mut Step<'_>,
 ) -> Stage {
-    let last = case.words(std::slice::from_ref(phrase), false);
+    let last = case.words(std::slice::from_ref(phrase));
     if last.prompts.is_empty() {
         return end(cause, case, step);
     }
@@ -83,7 +83,7 @@ impl InMenu {
     fn perform(mut self, case: &mut Case, step: &mut Step<'_>) -> Stage {
         while let Some(effect) = self.run.poll_effect() {
             match effect {
-                MenuEffect::Play { say, barge_in } => self.play(&say, barge_in, case, step),
+                MenuEffect::Play { say } => self.play(&say, case, step),
                 MenuEffect::StopPlaying => case.parties.hush(Role::Caller, step),
                 MenuEffect::Language(language) => {
                     case.visit.language = language;
@@ -111,8 +111,8 @@ impl InMenu {
         Stage::Menu(self)
     }
 
-    fn play(&mut self, say: &[super::Phrase], barge_in: bool, case: &mut Case, step: &mut Step<'_>) {
-        let words = case.words(say, barge_in);
+    fn play(&mut self, say: &[super::Phrase], case: &mut Case, step: &mut Step<'_>) {
+        let words = case.words(say);
         if words.prompts.is_empty() {
             case.parties.hush(Role::Caller, step);
             self.run.handle_prompt_ended(step.now);

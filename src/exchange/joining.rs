@@ -60,12 +60,12 @@ impl Call {
     /// Gives its agent to another call, and ends.
     pub(super) fn give_agent(&mut self, step: &mut Step<'_>) -> Option<(Talk, Leg)> {
         let stage = self.take_stage();
-        let Stage::Talking(Talking { talk }) = stage else {
+        let Stage::Talking(Talking { talk, .. }) = stage else {
             self.set_stage(stage);
             return None;
         };
         let Some(leg) = self.case.parties.give(Role::Agent) else {
-            self.set_stage(Stage::Talking(Talking { talk }));
+            self.set_stage(Stage::Talking(Talking::new(talk)));
             return None;
         };
         talk.note_left(Cause::Completed, OnWithParty::No, &self.case, step);
@@ -84,7 +84,7 @@ impl Call {
         transfer.accept(to, step);
         transfer.succeeded(step);
         let stage = self.take_stage();
-        if let Stage::Talking(Talking { talk: old }) = stage {
+        if let Stage::Talking(Talking { talk: old, .. }) = stage {
             old.over(Cause::Completed, OnWithParty::No, &mut self.case, step);
             self.case.way.passed_on_by = Some(old.agent);
             talk.place = old.place;

@@ -103,12 +103,10 @@ pub(super) struct Ear {
     pub(super) only_listens: bool,
 }
 
-/// Prompts to say once.
+/// Prompts to say once. A key stops them, whoever hears them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Words {
     pub(super) prompts: Vec<PromptId>,
-    /// A key stops them.
-    pub(super) barge_in: bool,
 }
 
 /// What is played to a leg.

@@ -302,7 +302,7 @@ fn begin(leg: &mut Leg, language: Language, words: Words, step: &mut Step<'_>) {
         play,
         language,
         prompts: words.prompts.clone(),
-        barge_in: words.barge_in,
+        barge_in: true,
         repeat: false,
     });
     leg.ear.playing = Some(Playing::Words(play, words));

@@ -15,8 +15,9 @@
 //! What happens alike in every stage (the caller's end, an operator's, the longest visit) never comes here: `call.rs`
 //! ends the call. Every other (event, stage) pair is written out in the stage's own file.
 use super::call::end;
-use super::in_menu::InMenu;
+use super::in_menu::{InMenu, follow};
 use super::leg::Role;
+use super::menu::Target;
 use super::parties::{Part, Scene};
 use super::step::Step;
 use super::talk::{Talk, Talking};
@@ -292,7 +293,15 @@ fn farewell(cause: Cause, event: Event, case: &mut Case, step: &mut Step<'_>) ->
             asked.transfer.refuse(Cause::Declined, step);
             Stage::Farewell(cause)
         }
-        Event::CallerKey(_) => Stage::Farewell(cause),
+        Event::CallerKey(key) => {
+            case.timers.stop(Timer::FarewellLimit);
+            if key.digit() == Some(0) && !case.is_feature_code() {
+                // His conversation is over: what he asks now is asked anew, by his old clock.
+                follow(&Target::Human, case, step)
+            } else {
+                end(cause, case, step)
+            }
+        }
         Event::CallerSecret(..)
         | Event::AgentAnswered
         | Event::PickedUp(_)

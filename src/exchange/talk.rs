@@ -16,8 +16,9 @@ use super::third_party::invite;
 use super::timers::Timer;
 use super::waiting::{Place, Waiting, enter, turn_down};
 use super::words;
-use super::{AcdInput, Cause, Fact};
+use super::{AcdInput, Cause, Fact, Phrase};
 use crate::base::{AgentId, AssignmentId, Instant, Key, QueueId};
+use std::time::Duration;
 
 /// An agent's part in a call.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Talk {
     }
 
     /// The Acd is told that he is done here.
-    fn give_back(&self, talked: std::time::Duration, step: &mut Step<'_>) {
+    fn give_back(&self, talked: Duration, step: &mut Step<'_>) {
         if self.taken_over {
             return step.disengage(self.agent.clone());
         }
@@ -109,7 +110,7 @@ impl Talk {
         with_party: OnWithParty,
         case: &Case,
         step: &mut Step<'_>,
-    ) -> std::time::Duration {
+    ) -> Duration {
         let talked = step.at().since(self.since);
         step.note(Fact::AgentLeft {
             call: case.id,
@@ -144,6 +145,9 @@ impl Talk {
     }
 }
 
+/// Longest that the two are kept from each other, should the end of what they hear never be told.
+const INTRODUCTION_MAX: Duration = Duration::from_secs(10);
+
 /// Whether caller and third party go on when the agent leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnWithParty {
@@ -157,11 +161,64 @@ pub(super) enum OnWithParty {
 #[derive(Debug)]
 pub(super) struct Talking {
     pub(super) talk: Talk,
+    /// Both hear who serves, and not yet each other: neither can say a word that the other misses.
+    introduces: bool,
 }
 
 impl Talking {
     pub(super) const fn new(talk: Talk) -> Self {
-        Self { talk }
+        Self { talk, introduces: false }
+    }
+
+    /// Begins with who serves, said to both in the caller's language: the agent so knows when he is heard, and how to
+    /// greet. Where that is not wanted, or cannot be said, they talk at once.
+    pub(super) fn introducing(talk: Talk, case: &mut Case, step: &mut Step<'_>) -> Self {
+        let wanted = case.menus.queues.get(&talk.place.queue).is_some_and(|queue| queue.names_agent);
+        let named = case.menus.names.contains(&talk.agent);
+        let words = case.words(&[Phrase::Serves { number: talk.agent.to_string(), named }]);
+        let introduces = wanted && !words.prompts.is_empty();
+        if introduces {
+            let language = case.language();
+            for role in [Role::Caller, Role::Agent] {
+                case.parties.say(role, language, words.clone(), step);
+            }
+            case.limit(Timer::Introduction, INTRODUCTION_MAX, step);
+        }
+        Self { talk, introduces }
+    }
+
+    /// From now on they hear each other.
+    fn open(&mut self, case: &mut Case, step: &mut Step<'_>) {
+        if std::mem::take(&mut self.introduces) {
+            case.timers.stop(Timer::Introduction);
+            for role in [Role::Caller, Role::Agent] {
+                case.parties.hush(role, step);
+            }
+        }
+    }
+
+    /// Whether this ends the introduction: it was heard, somebody pressed a key, or the conversation goes elsewhere.
+    const fn opens(event: &Event) -> bool {
+        match event {
+            Event::CallerHeard
+            | Event::CallerKey(_)
+            | Event::AgentKey(_)
+            | Event::AgentGone(_)
+            | Event::Transfer(_)
+            | Event::Revoked(..)
+            | Event::Timer(Timer::Introduction) => true,
+            Event::CallerSecret(..)
+            | Event::AgentAnswered
+            | Event::PickedUp(_)
+            | Event::PartyAnswered
+            | Event::PartyRings
+            | Event::PartyGone(_)
+            | Event::Successor(_)
+            | Event::Offer(_)
+            | Event::Tell(..)
+            | Event::Overflow(..)
+            | Event::Timer(_) => false,
+        }
     }
 
     pub(super) const fn name(&self) -> &'static str {
@@ -169,6 +226,9 @@ impl Talking {
     }
 
     pub(super) fn scene(&self, case: &Case) -> Scene {
+        if self.introduces {
+            return Scene::default();
+        }
         if self.talk.held {
             let caller = Part { on_hold: true, ..Part::listening_to(case.music()) };
             return Scene { caller, ..Scene::default() };
@@ -181,6 +241,9 @@ impl Talking {
     }
 
     pub(super) fn on(mut self, event: Event, case: &mut Case, step: &mut Step<'_>) -> Stage {
+        if Self::opens(&event) {
+            self.open(case, step);
+        }
         match event {
             Event::AgentKey(key) => {
                 if let Some(wish) = self.talk.press(key, false, case, step) {
@@ -205,7 +268,7 @@ impl Talking {
             Event::Transfer(asked) => return hand_over(self, *asked, case, step),
             Event::Offer(offer) => turn_down(&offer, step),
             // A caller's keys belong to nobody here.
-            Event::CallerKey(_) | Event::CallerHeard => {}
+            Event::CallerKey(_) | Event::CallerHeard | Event::Timer(Timer::Introduction) => {}
             Event::CallerSecret(..)
             | Event::AgentAnswered
             | Event::PickedUp(_)

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     PartyLimit,
     /// A half-typed sequence of an agent's keys grew stale.
     DeskKeys,
+    /// Caller and agent hear who serves, and not yet each other.
+    Introduction,
     /// The longest conversation.
     TalkLimit,
     /// The longest that agent and third party go on without the caller.
@@ -42,6 +44,7 @@ impl Timer {
             Self::RingLimit => "agent ring limit",
             Self::PartyLimit => "third party ring limit",
             Self::DeskKeys => "half-typed agent keys",
+            Self::Introduction => "introduction",
             Self::TalkLimit => "talk limit",
             Self::ClearingLimit => "clearing up without the caller",
             Self::FarewellLimit => "farewell limit",

@@ -257,7 +257,8 @@ impl Ringing {
     /// The agent answered.
     fn connect(self, case: &mut Case, step: &mut Step<'_>) -> Stage {
         let accepted = AcdInput::Accepted { assignment: self.assignment };
-        Stage::Talking(Talking::new(self.talk(accepted, case, step)))
+        let talk = self.talk(accepted, case, step);
+        Stage::Talking(Talking::introducing(talk, case, step))
     }
 
     /// This agent's phone answered, be it his second or a colleague's: whoever was rung stays free, and is not counted as
@@ -272,10 +273,11 @@ impl Ringing {
         self.agent = by;
         let mut talk = self.talk(AcdInput::PickedUp { assignment, ticket }, case, step);
         talk.taken_over = true;
-        Stage::Talking(Talking::new(talk))
+        Stage::Talking(Talking::introducing(talk, case, step))
     }
 
-    /// The caller, in that very step, hears the agent and nothing else. `word`: what the Acd is told of it.
+    /// The caller, in that very step, hears the agent and nothing else, or who it is and then him. `word`: what the Acd is
+    /// told of it.
     fn talk(self, word: AcdInput, case: &mut Case, step: &mut Step<'_>) -> Talk {
         let Self { mut place, assignment, agent } = self;
         case.parties.hush(Role::Caller, step);

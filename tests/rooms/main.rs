@@ -9,6 +9,7 @@ mod call_stages;
 mod deep_day;
 mod flat;
 mod futures;
+mod interrupts;
 mod lost_places;
 mod media_formats;
 mod media_hearing;

@@ -51,9 +51,9 @@ fn phrase(phrase: &Phrase) -> String {
 
 pub(crate) fn told(effect: &MenuEffect) -> String {
     match effect {
-        MenuEffect::Play { say, barge_in } => {
+        MenuEffect::Play { say } => {
             let said: Vec<String> = say.iter().map(phrase).collect();
-            format!("plays {}{}", said.join(" + "), if *barge_in { "" } else { "  (must be heard)" })
+            format!("plays {}", said.join(" + "))
         }
         MenuEffect::StopPlaying => "stops playing".into(),
         MenuEffect::Language(language) => format!("speaks {language}"),

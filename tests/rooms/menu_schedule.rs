@@ -166,17 +166,17 @@ fn what_only_holds_for_a_while_is_proved_too() {
     let mut files = files();
     let sermon = SCHEDULE.replacen("menu     = \"overseas\"", "menu     = \"terms\"", 1);
     files.insert("schedule.toml".to_owned(), sermon);
-    files.insert("terms.toml".to_owned(), "say = \"urgent\"\nmust_hear = true\nthen = \"main\"\n".to_owned());
+    files.insert("terms.toml".to_owned(), "say = \"urgent\"\nthen = \"main\"\n".to_owned());
     let texts = texts();
     let reading = MenuSet::read(&files, &texts.known()).unwrap();
     let mut lengths = PromptLengths::estimated(&texts);
     for (slot, lasts) in &mut lengths.lengths {
         if slot.1.as_str() == "urgent" {
-            *lasts = std::time::Duration::from_mins(1);
+            *lasts = std::time::Duration::from_mins(4);
         }
     }
     let found = prove(&reading, &files, &lengths, Bounds::default()).diagnostics;
-    let sermon = found.iter().find(|d| d.code == "HL0906" && d.file == "terms.toml").unwrap();
+    let sermon = found.iter().find(|d| d.code == "HL0907" && d.file == "terms.toml").unwrap();
     let at = sermon.shown_by.as_ref().unwrap().at.clone();
     assert!(at.starts_with("2026-03-02"), "shown while it holds: {at}");
 }

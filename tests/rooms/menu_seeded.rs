@@ -343,6 +343,8 @@ fn whole(seeds: &mut Seeds, base: &Folder) {
     let shift =
         |text: &str| text.replacen("alias     = \"Qingqing", "hours = \"office\"\nalias = \"Qingqing", 1);
     seeds.add("an hour with nobody", "HL0507", base.with("agents.toml", shift));
+    let letters = |text: &str| text.replacen("[agent.8005]", "[agent.nana]", 1);
+    seeds.add("an agent who cannot be named", "HL0508", base.with("agents.toml", letters));
 }
 
 /// Words and recordings.
@@ -389,7 +391,6 @@ fn walked(seeds: &mut Seeds, base: &Folder) {
     let full = |text: &str| text.replacen("[complaints]", "[complaints]\noverflow = \"complaint\"", 1);
     seeds.add("a circle of full lines", "HL0905", base.with("queues.toml", full));
     let minute = Duration::from_secs(50);
-    seeds.add("a sermon", "HL0906", base.record("urgent", |heard| heard.lasts = minute));
     seeds.add(
         "a menu that takes for ever",
         "HL0907",
@@ -493,7 +494,6 @@ fn variations(base: &Folder) -> Vec<(String, Folder)> {
     one("another overflow", "queues.toml", "[account]", "[account]\noverflow = \"queue general\"");
     one("a human by name", "loans.toml", "0 = \"queue loans\"", "0 = \"human\"");
     one("0 left out", "dispute.toml", "0 = \"queue disputes\"\n", "");
-    one("must be heard", "english.toml", "say ", "must_hear = true\nsay ");
     one("nothing said after silence", "loans.toml", "silence = \"loans-short\"\n", "");
     one("digits in a range", "merchant.toml", "digits = 6", "digits = [6, 6]");
     one("no reading back", "order.toml", "confirm = true\n", "");

@@ -48,6 +48,7 @@ pub(crate) fn menus() -> Arc<MenuSet> {
             (PartyId::from("courier"), party("02")),
         ]),
         schedule: Vec::new(),
+        names: [AgentId::from("8002")].into(),
         banners: [PromptId::from("banner-fault")].into(),
         hours: BTreeMap::new(),
         shifts: BTreeMap::new(),
@@ -71,7 +72,6 @@ fn menu(id: &str, step: Step) -> (MenuId, Arc<Menu>) {
         say: say(&format!("menu-{id}")),
         silence: [say("are-you-there"), say("still-there")],
         wrong: [say("wrong-once"), say("wrong-twice")],
-        must_hear: false,
         wait: Duration::from_secs(5),
         human: QueueId::from("general"),
         step,
@@ -86,7 +86,7 @@ fn all_menus() -> BTreeMap<MenuId, Arc<Menu>> {
     let choice = Step::Choice(
         [("1", to_menu("order")), ("2", to_queue("loans")), ("3", to_menu("pin")), ("7", to_menu("tiny"))]
             .into_iter()
-            .chain([("9", to_menu("bye")), ("0", Target::Human)])
+            .chain([("9", to_menu("bye")), ("6", to_queue("named")), ("0", Target::Human)])
             .map(|(key, target)| (keys(key)[0], target))
             .collect(),
     );
@@ -121,6 +121,7 @@ fn queues() -> BTreeMap<QueueId, Queue> {
             keys: BTreeMap::from([(keys("9")[0], MenuId::from("main"))]),
             code: code.map(str::to_owned),
             open: None,
+            names_agent: false,
         };
         (QueueId::from(name), queue)
     };
@@ -129,9 +130,15 @@ fn queues() -> BTreeMap<QueueId, Queue> {
         queue("account", Some("11"), 5, Target::Human),
         queue("loans", Some("12"), 4, Target::Queue(QueueId::from("tiny"))),
         // These two send on to each other: a circle that only the exchange can break.
+        named(queue("named", None, 5, Target::Human)),
         queue("tiny", Some("13"), 5, Target::Queue(QueueId::from("full"))),
         queue("full", Some("14"), 5, Target::Queue(QueueId::from("tiny"))),
     ])
+}
+
+/// There, who serves is said.
+fn named((id, queue): (QueueId, Queue)) -> (QueueId, Queue) {
+    (id, Queue { names_agent: true, ..queue })
 }
 
 fn queue_plan(skills: &[&str]) -> QueuePlan {
@@ -165,6 +172,7 @@ fn plan() -> AcdPlan {
             (QueueId::from("general"), queue_plan(&[])),
             (QueueId::from("account"), queue_plan(&["account"])),
             (QueueId::from("loans"), queue_plan(&["loans"])),
+            (QueueId::from("named"), queue_plan(&[])),
             (QueueId::from("tiny"), shut.clone()),
             (QueueId::from("full"), shut),
         ]),

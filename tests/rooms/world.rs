@@ -366,6 +366,11 @@ impl World {
                 prompts.first().map_or("", |p| p.as_str()).clone_into(&mut phone.prompt);
                 let prompts: Vec<_> = prompts.iter().map(PromptId::as_str).collect();
                 let verb = if *repeat { "music for" } else { "say to" };
+                assert!(
+                    *barge_in != *repeat,
+                    "every prompt can be interrupted, and no music: {}",
+                    prompts.join(" ")
+                );
                 let mark = if *barge_in { " (a key stops it)" } else { "" };
                 format!("{verb} {}: {language} {}{mark}", self.name(*leg), prompts.join(" "))
             }

@@ -187,7 +187,6 @@ fn menu_parts(menu: &Menu) -> Vec<Part> {
         part("silence", &menu.silence),
         part("wrong", &menu.wrong),
         part("wait", &menu.wait),
-        part("must_hear", &menu.must_hear),
         part("language", &menu.language),
         part("hours", &menu.open),
         ("step", step),
@@ -203,6 +202,7 @@ fn queues(set: &MenuSet) -> BTreeMap<QueueId, Vec<Part>> {
             part("overflow", &queue.overflow),
             part("code", &queue.code),
             part("hours", &queue.open),
+            part("name_agent", &queue.names_agent),
             part("rules", &set.acd.queues.get(id)),
         ];
         (id.clone(), all)

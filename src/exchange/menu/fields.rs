@@ -140,12 +140,20 @@ impl<'a> Fields<'a> {
         for (name, field) in self.rest() {
             let known: Vec<&str> = self.asked.iter().copied().collect();
             let found = findings.error("HL0102", &field.key, format!("{} has no `{name}`", self.what));
-            match nearest(name, known.iter().copied()) {
-                Some(near) => found.help(format!("did you mean `{near}`?")),
-                None => found.help(format!("it may have: {}", known.join(", "))),
+            match (gone(name), nearest(name, known.iter().copied())) {
+                (Some(why), _) => found.help(why),
+                (None, Some(near)) => found.help(format!("did you mean `{near}`?")),
+                (None, None) => found.help(format!("it may have: {}", known.join(", "))),
             }
         }
     }
+}
+
+/// Why a key is gone that there was once.
+fn gone(name: &str) -> Option<&'static str> {
+    (name == "must_hear").then_some(
+        "take the line away: a caller may interrupt every prompt, so no menu makes him listen to its end",
+    )
 }
 
 impl Fields<'_> {

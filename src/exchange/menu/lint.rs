@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::Place;
 use super::resolve::{BANNER, By, Door, Resolver, Way};
 use super::set::{HOUSE_PROMPTS, MenuSet, Step, Target};
-use crate::base::{Language, PromptId, QueueId};
+use crate::base::{AgentId, Language, PromptId, QueueId};
 use crate::exchange::EXCHANGE_PROMPTS;
+use crate::exchange::say::{AGENT_NAME, Phrase, say};
 
 /// Judges `set`.
 pub(super) fn lint(set: &MenuSet, read: &mut Resolver<'_>) {
@@ -18,6 +19,7 @@ pub(super) fn lint(set: &MenuSet, read: &mut Resolver<'_>) {
     human_queue(set, read);
     if !read.findings.has_errors_in("agents.toml") {
         unserved(set, &heard, read);
+        nameless(set, read);
     }
     // After an error a way may be missing that was meant: then "nobody can reach this" would be noise.
     if !read.findings.has_errors() {
@@ -251,6 +253,29 @@ fn unserved(set: &MenuSet, heard: &Heard, read: &mut Resolver<'_>) {
                     .help("callers come there in that language; give it to one of the queue's agents");
             }
         }
+    }
+}
+
+/// Who is to be named to callers has a recorded name, or a number that can be said.
+fn nameless(set: &MenuSet, read: &mut Resolver<'_>) {
+    for (id, plan) in &set.acd.queues {
+        if !set.queues.get(id).is_some_and(|queue| queue.names_agent) {
+            continue;
+        }
+        let unsaid = |agent: &&AgentId| {
+            let phrase = Phrase::Serves { number: agent.to_string(), named: set.names.contains(*agent) };
+            say(Language::English, &[phrase]).is_empty()
+        };
+        let unsaid: Vec<&str> = set.agents_with(&plan.skills).filter(unsaid).map(AgentId::as_str).collect();
+        if unsaid.is_empty() {
+            continue;
+        }
+        let place = place_of(read, &Door::Queue(id.clone()));
+        let message = format!("the queue {id} names its agents, and {} cannot be said", unsaid.join(", "));
+        let first = unsaid.first().copied().unwrap_or_default();
+        read.findings.warning("HL0508", &place, message).help(format!(
+            "record the prompt {AGENT_NAME}{first} in all languages, or give the agent a number with digits"
+        ));
     }
 }
 

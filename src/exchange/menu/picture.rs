@@ -117,9 +117,6 @@ fn menu_label(stage: &Stage, menu: &Menu, language: Language, footfall: Option<&
     if let Some(open) = &menu.open {
         write!(label, "\n[{}]", open.hours).ok();
     }
-    if menu.must_hear {
-        label.push_str("\n[must be heard]");
-    }
     match &menu.step {
         Step::Choice(_) => write!(label, "\n0 → {}", menu.human).ok(),
         Step::Entry(entry) => {
@@ -214,11 +211,6 @@ fn human_by(stage: &Stage, number: &str, key: char) -> Option<(u64, Station, Que
         let menu = caller.menu()?.clone();
         let mut asks = caller.clone();
         asks.act(Act::from_char(key)?);
-        for _ in 0..=stage.set.menus.len() {
-            if asks.line().is_none() && !asks.is_over() && asks.must_hear() {
-                asks.act(Act::Listen);
-            }
-        }
         if let Some(line) = asks.line() {
             return Some((asks.now().mono.as_millis(), Station::Menu(menu), line.clone(), key));
         }

@@ -106,8 +106,6 @@ pub enum Scene {
         say: Vec<Phrase>,
         /// In which language.
         language: Language,
-        /// No key interrupts it.
-        must_hear: bool,
         /// How long it lasts.
         lasts: Duration,
     },
@@ -233,11 +231,6 @@ impl Rehearsal {
         self.language
     }
 
-    /// He listens to something that no key interrupts.
-    pub(super) fn must_hear(&self) -> bool {
-        self.mark().is_some_and(|(mark, _)| mark.does == super::run::Does::MustHear)
-    }
-
     /// The calendar stands still while the clock moves: for who walks all ways at one hour.
     pub(super) fn hold_hour(&mut self, at: UtcTime) {
         self.now.utc = at;
@@ -311,7 +304,7 @@ impl Rehearsal {
         while let Place::Menus(run) = &mut self.place {
             let Some(effect) = run.poll_effect() else { return };
             match effect {
-                MenuEffect::Play { say, barge_in } => self.say(say, !barge_in),
+                MenuEffect::Play { say } => self.say(say),
                 MenuEffect::StopPlaying => self.playing = None,
                 MenuEffect::Language(language) => self.language = language,
                 MenuEffect::SecretEntry(on) => {
@@ -339,10 +332,10 @@ impl Rehearsal {
         }
     }
 
-    fn say(&mut self, say: Vec<Phrase>, must_hear: bool) {
+    fn say(&mut self, say: Vec<Phrase>) {
         let lasts = self.lengths.of(self.language, &say);
         self.playing = Some((self.now.mono + lasts, lasts));
-        self.scenes.push(Scene::Says { say, language: self.language, must_hear, lasts });
+        self.scenes.push(Scene::Says { say, language: self.language, lasts });
     }
 
     fn joins(&mut self, queue: QueueId, human: bool) {
@@ -355,7 +348,7 @@ impl Rehearsal {
         self.place = Place::Line(queue.clone(), visit);
         self.scenes.push(Scene::Line { queue, human });
         if !said.is_empty() {
-            self.say(said, false);
+            self.say(said);
         }
     }
 }

@@ -145,7 +145,6 @@ fn menu() -> Value {
             ("silence", twice("What is said after the first and the second silence")),
             ("wrong", twice("What is said after the first and the second wrong key")),
             ("wait", time("How long the caller may think after all is said, 1s to 60s; 5s if left out")),
-            ("must_hear", flag("No key interrupts what is said")),
             ("language", language("From here on this language")),
             (
                 "keys",
@@ -218,13 +217,20 @@ fn queues() -> Value {
             ("expected_talk", time("How long a conversation lasts, until it was measured")),
             ("same_agent_wait", time("How long a caller who was cut off waits for his agent alone")),
             ("service_target", time("Answered within this time counts as well served")),
+            ("name_agent", flag("Caller and agent hear who serves before they hear each other")),
             ("keys", keys("Live while he waits", &text("The menu that this key leads to"))),
         ],
     );
     add(&mut queue, &hours());
     let mut all = named("Each table is a queue", &queue);
     if let Some(object) = all.as_object_mut() {
-        object.insert("properties".into(), json!({ "human": text("The queue behind key 0") }));
+        object.insert(
+            "properties".into(),
+            json!({
+                "human": text("The queue behind key 0"),
+                "name_agent": flag("Whether queues that do not say otherwise name the agent to the caller"),
+            }),
+        );
         object.insert("required".into(), json!(["human"]));
     }
     file("queues.toml of hotline: where callers wait", all)

@@ -44,6 +44,8 @@ pub struct MenuSet {
     pub directory: BTreeMap<PartyId, Party>,
     /// Changes with a beginning and an end, by name.
     pub schedule: Vec<Change>,
+    /// The agents whose names are recorded in all languages, as `name-NUMBER`: others are called by their numbers.
+    pub names: BTreeSet<AgentId>,
     /// The prompts that may be said as a banner: those named `banner-...`, in all languages.
     pub banners: BTreeSet<PromptId>,
     /// Opening hours by name.
@@ -95,8 +97,6 @@ pub struct Menu {
     pub silence: [Vec<Phrase>; 2],
     /// What is said after the first, the second wrong key.
     pub wrong: [Vec<Phrase>; 2],
-    /// No key interrupts what is said, and keys pressed before it are forgotten.
-    pub must_hear: bool,
     /// How long a caller may think after all was said, until it counts as silence.
     pub wait: Duration,
     /// The queue behind key 0, `*` in an entry, and the third mistake.
@@ -115,7 +115,6 @@ impl Menu {
             say: Vec::new(),
             silence: [Vec::new(), Vec::new()],
             wrong: [Vec::new(), Vec::new()],
-            must_hear: false,
             wait: Duration::ZERO,
             human,
             step: Step::Announcement(target),
@@ -185,6 +184,8 @@ pub struct Queue {
     pub code: Option<String>,
     /// When it is open; `None`: always.
     pub open: Option<Opening>,
+    /// Caller and agent hear who serves before they hear each other.
+    pub names_agent: bool,
 }
 
 /// What an agent's dialled code asks for.

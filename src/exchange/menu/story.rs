@@ -41,11 +41,10 @@ pub fn clock(now: Now) -> String {
 /// What happened, in lines.
 pub fn lines(scene: &Scene, texts: &PromptTexts) -> Vec<String> {
     match scene {
-        Scene::Says { say, language, must_hear, lasts } => {
+        Scene::Says { say, language, lasts } => {
             let names: Vec<String> = say.iter().map(name).collect();
-            let heard = if *must_hear { ", to the end" } else { "" };
             let mut lines =
-                vec![format!("says {} ({} s{heard})", names.join(" + "), lasts.as_millis().div_ceil(1_000))];
+                vec![format!("says {} ({} s)", names.join(" + "), lasts.as_millis().div_ceil(1_000))];
             for each in Language::ALL {
                 let mark = if each == *language { '>' } else { ' ' };
                 lines.push(format!("  {mark} {each}  {}", words(texts, each, say)));

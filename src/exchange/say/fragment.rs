@@ -56,6 +56,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("weekday-6", "星期六", "Saturday"),
     ("weekday-7", "星期日", "Sunday"),
     ("agent-number", "工号", "agent number"),
+    ("at-your-service", "为您服务", "is at your service"),
     ("yuan", "元", "yuan"),
     ("jiao", "角", ""),
     ("fen", "分", "fen"),

@@ -96,6 +96,14 @@ pub enum Phrase {
         /// Whether the name is recorded.
         named: bool,
     },
+    /// Who serves the caller now: "agent number eight zero zero one is at your service". An agent who has neither a
+    /// recorded name nor a digit in his number is not said at all.
+    Serves {
+        /// The agent's number.
+        number: String,
+        /// Whether the name is recorded.
+        named: bool,
+    },
     /// The wait that remains: "your expected wait is between three and five minutes". `low` zero: "less than" the upper
     /// end. Spoken in half minutes up to three, in minutes up to two hours, in half hours beyond; `low` is rounded down
     /// and `high` up, so that what is said is never narrower than what is meant.
@@ -164,7 +172,14 @@ fn speak(language: Language, phrase: &Phrase, speech: &mut Speech) {
         (Phrase::Year(year), _) => calendar::year(language, *year, speech),
         (Phrase::Weekday(day), _) => calendar::weekday(*day, speech),
         (Phrase::Day { year, month, day }, _) => calendar::day(language, (*year, *month, *day), speech),
-        (Phrase::Agent { number, named }, _) => agent(number, *named, speech),
+        (Phrase::Agent { number, named }, _) => {
+            agent(number, *named, speech);
+        }
+        (Phrase::Serves { number, named }, _) => {
+            if agent(number, *named, speech) {
+                speech.put("at-your-service");
+            }
+        }
         (Phrase::Money { yuan, fen }, _) => clock::money(language, (*yuan, *fen), speech),
         (Phrase::Number(n), Language::Mandarin) => mandarin::number(*n, speech),
         (Phrase::Number(n), Language::English) => english::number(*n, speech),
@@ -179,15 +194,16 @@ fn speak(language: Language, phrase: &Phrase, speech: &mut Speech) {
     }
 }
 
-/// The name that the house recorded, else the number as people read it from a badge.
-fn agent(number: &str, named: bool, speech: &mut Speech) {
+/// The name that the house recorded, else the number as people read it from a badge. Whether there was anything to say.
+fn agent(number: &str, named: bool, speech: &mut Speech) -> bool {
+    let numbered = number.contains(|c: char| c.is_ascii_digit());
     if named {
-        return speech.put(&format!("{AGENT_NAME}{number}"));
-    }
-    if number.contains(|c: char| c.is_ascii_digit()) {
+        speech.put(&format!("{AGENT_NAME}{number}"));
+    } else if numbered {
         speech.put("agent-number");
         digits(number, speech);
     }
+    named || numbered
 }
 
 /// Digit by digit. More than five are said in groups of three or four, as people say them, with a pause between.

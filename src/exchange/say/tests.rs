@@ -246,6 +246,20 @@ fn an_agent_is_named_where_the_name_is_recorded_and_else_numbered() {
 }
 
 #[test]
+fn who_serves_is_said_by_name_or_by_number_or_not_at_all() {
+    let serves = |number: &str, named| Phrase::Serves { number: number.into(), named };
+    let rows = [
+        (serves("1024", false), "工号幺零二四为您服务", "agent number one zero two four is at your service"),
+        (serves("8001", true), "[name-8001]为您服务", "[name-8001] is at your service"),
+        (serves("li-wei", true), "[name-li-wei]为您服务", "[name-li-wei] is at your service"),
+        (serves("li-wei", false), "", ""),
+    ];
+    for (phrase, mandarin, english) in rows {
+        assert_eq!(sounds(&phrase), [mandarin, english], "{phrase:?}");
+    }
+}
+
+#[test]
 fn money_sounds_right() {
     let rows = [
         ((0, 0), "零元", "zero yuan"),

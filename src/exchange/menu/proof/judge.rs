@@ -29,8 +29,6 @@ pub(super) struct Fault {
 /// What was measured on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Measured {
-    /// The longest time from asking for a human to the line.
-    pub(super) delay: Duration,
     /// The longest time out for somebody who does nothing.
     pub(super) alone: Duration,
 }
@@ -83,21 +81,6 @@ impl Judge<'_> {
         matches!(to, To::State(state) if self.place(state).is_some_and(Where::is_line))
     }
 
-    /// Does nothing but listen while it must be heard, until a line or a state that waits for the caller.
-    fn hear_out(&self, to: To, acts: &mut Vec<Act>) -> (To, Duration) {
-        let (mut to, mut lasted) = (to, Duration::ZERO);
-        for _ in 0..=self.set.menus.len() {
-            let To::State(state) = to else { break };
-            if !self.place(state).is_some_and(Where::must_hear) {
-                break;
-            }
-            let Some(edge) = self.step(state, Act::Listen) else { break };
-            acts.push(Act::Listen);
-            (to, lasted) = (edge.to, lasted + edge.lasts);
-        }
-        (to, lasted)
-    }
-
     /// The key that asks for a human here.
     fn asking_key(place: &Where) -> Option<Act> {
         let mark = place.mark()?;
@@ -110,31 +93,11 @@ impl Judge<'_> {
         Act::from_char(key)
     }
 
-    /// 0 leads to a human; where digits are entered, `*` does. What must be heard delays it.
+    /// 0 leads to a human, in that moment; where digits are entered, `*` does.
     fn asking(&mut self, state: usize, place: &Where) {
         let Some(key) = Self::asking_key(place) else { return };
-        // While something must be heard the walk holds a few keys; those with more held before say nothing new.
-        let Some(edge) = self.step(state, key) else { return self.unasked(state, place, key) };
-        let mut acts = vec![key];
-        let (to, lasted) = self.hear_out(edge.to, &mut acts);
-        if !self.is_line(to) {
-            let message = format!("{key} does not lead to a human");
-            return self.fault("HL0901", state, acts, message);
-        }
-        self.measured.delay = self.measured.delay.max(lasted);
-        if lasted > self.bounds.delay {
-            let message = format!(
-                "who presses {key} here hears {} before a human can be had; {} are allowed",
-                show(lasted),
-                show(self.bounds.delay)
-            );
-            self.fault("HL0906", state, acts, message);
-        }
-    }
-
-    fn unasked(&mut self, state: usize, place: &Where, key: Act) {
-        if !place.must_hear() {
-            self.fault("HL0901", state, vec![key], format!("{key} is not taken"));
+        if !self.step(state, key).is_some_and(|edge| self.is_line(edge.to) && edge.lasts.is_zero()) {
+            self.fault("HL0901", state, vec![key], format!("{key} does not lead to a human"));
         }
     }
 
@@ -147,20 +110,14 @@ impl Judge<'_> {
             let press = Act::Key(key);
             let Some(first) = self.step(state, press).copied() else { continue };
             let mut acts = vec![press];
-            let back = if mark.does == Does::MustHear {
-                Some(first.to)
-            } else {
-                self.back_in(first.to, &menu, keys.get(&key), &mut acts)
-            };
+            let back = self.back_in(first.to, &menu, keys.get(&key), &mut acts);
             let Some(To::State(back)) = back else { continue };
             if self.is_line(To::State(back)) {
                 continue;
             }
             let Some(second) = self.step(back, press).copied() else { continue };
             acts.push(press);
-            let (to, _) = self.hear_out(second.to, &mut acts);
-            let meant = mark.does == Does::MustHear && keys.contains_key(&key);
-            if !meant && !self.is_line(to) {
+            if !self.is_line(second.to) {
                 let message = format!("{key} pressed twice does not lead to a human");
                 self.fault("HL0902", state, acts, message);
             }
@@ -215,7 +172,6 @@ impl Judge<'_> {
         let silence = (mark.does == Does::Thinks).then_some(Act::Wait);
         let hash = Act::from_char('#');
         match (mark.stands, &menu.step) {
-            (_, _) if mark.does == Does::MustHear => Vec::new(),
             (Stands::Choosing, Step::Choice(keys)) => {
                 let unknown = KEYS.chars().filter_map(Key::from_char);
                 let unknown = unknown.filter(|k| k.digit() != Some(0) && !keys.contains_key(k));
@@ -267,13 +223,13 @@ impl Judge<'_> {
         None
     }
 
-    /// The call ends only after an announcement that was heard to its end.
+    /// The call ends only in an announcement that says something, when it was heard or skipped.
     fn ends(&mut self, state: usize, place: &Where) {
         let announced = place.stands() == Some(Stands::Announcing);
         let said = self.ways.states.get(state).and_then(|s| s.says).unwrap_or_default() > Duration::ZERO;
         let ends = self.ways.states.get(state).map(|s| s.edges.clone()).unwrap_or_default();
         for edge in ends.iter().filter(|edge| edge.to == To::End) {
-            if !(announced && said && edge.act == Act::Listen) {
+            if !(announced && said) {
                 let message = "the call ends without a word".to_owned();
                 self.fault("HL0909", state, vec![edge.act], message);
             }
@@ -282,7 +238,7 @@ impl Judge<'_> {
 
     /// Wherever something is said, something is heard.
     fn nothing_said(&mut self, state: usize, place: &Where) {
-        let listens = place.mark().is_some_and(|m| matches!(m.does, Does::Listens | Does::MustHear));
+        let listens = place.mark().is_some_and(|m| m.does == Does::Listens);
         let said = self.ways.states.get(state).and_then(|s| s.says);
         if listens && said == Some(Duration::ZERO) {
             self.fault("HL0910", state, Vec::new(), "callers hear nothing at all here".to_owned());

@@ -34,15 +34,13 @@ use walk::{Dialled, Ways};
 /// How long callers may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The longest time from asking for a human to the line: what must be heard.
-    pub delay: Duration,
     /// The longest time until somebody who does nothing is in a line or has heard the end.
     pub alone: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { delay: Duration::from_secs(30), alone: Duration::from_mins(4) }
+        Self { alone: Duration::from_mins(4) }
     }
 }
 
@@ -55,8 +53,6 @@ pub struct Proof {
     pub states: usize,
     /// Combinations of opening hours.
     pub hours: usize,
-    /// The longest time from asking for a human to the line.
-    pub delay: Duration,
     /// The longest time out for somebody who does nothing.
     pub alone: Duration,
 }
@@ -65,11 +61,9 @@ impl Proof {
     /// One sentence for people.
     pub fn told(&self) -> String {
         format!(
-            "{} states at {} different hours: from each, one key leads to a human within {}, and silence leads out \
-             within {}",
+            "{} states at {} different hours: from each, one key leads to a human at once, and silence leads out within {}",
             self.states,
             self.hours,
-            judge::show(self.delay),
             judge::show(self.alone)
         )
     }
@@ -110,8 +104,8 @@ pub fn prove(
     for lack in staff::unstaffed(&set) {
         told.lack(&lack);
     }
-    let Measured { delay, alone } = measured;
-    Proof { diagnostics: told.findings.finish(), states, hours: moments.len(), delay, alone }
+    let Measured { alone } = measured;
+    Proof { diagnostics: told.findings.finish(), states, hours: moments.len(), alone }
 }
 
 /// From faults to what people read: each once for a place.
@@ -123,7 +117,7 @@ struct Told<'a> {
 }
 
 /// What mends each.
-const HELP: [(&str, &str); 9] = [
+const HELP: [(&str, &str); 8] = [
     ("HL0901", "this is a fault of hotline itself: please report it with this folder"),
     ("HL0902", "this is a fault of hotline itself: please report it with this folder"),
     ("HL0903", "this is a fault of hotline itself: please report it with this folder"),
@@ -132,7 +126,6 @@ const HELP: [(&str, &str); 9] = [
         "HL0905",
         "lead the `overflow` of one of these queues to a menu that says sorry and has then = \"hang up\"",
     ),
-    ("HL0906", "say less, or let a key interrupt it: take `must_hear` away"),
     ("HL0907", "say less, or shorten `wait`"),
     ("HL0909", "name a prompt that has words and a recording"),
     ("HL0910", "name a prompt that has words and a recording"),
@@ -181,9 +174,7 @@ impl Told<'_> {
     fn too_many(&mut self, most: usize) {
         let place = Place::file("numbers.toml");
         let message = format!("these menus have more than {most} states: not all of them were looked at");
-        self.findings
-            .warning("HL0911", &place, message)
-            .help("fewer menus, or fewer keys in what must be heard");
+        self.findings.warning("HL0911", &place, message).help("fewer menus, or fewer keys");
     }
 
     /// Where a door is made, or where it leads to `target` by a key.

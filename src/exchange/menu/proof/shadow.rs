@@ -5,7 +5,7 @@ use super::walk::{Dialled, To, Ways, Where};
 use crate::base::{Key, UtcTime};
 use crate::exchange::menu::rehearsal::Act;
 use crate::exchange::menu::resolve::Door;
-use crate::exchange::menu::run::{Does, Stands};
+use crate::exchange::menu::run::Stands;
 use crate::exchange::menu::set::{MenuSet, Step, Target};
 
 /// A key that never leads to its target.
@@ -53,9 +53,7 @@ impl Shadows {
     pub(super) fn see(&mut self, ways: &Ways) {
         for (n, state) in ways.states.iter().enumerate() {
             let door = match &state.place {
-                Where::Menus(mark, _) if mark.stands == Stands::Choosing && mark.does != Does::MustHear => {
-                    Door::Menu(mark.menu.clone())
-                }
+                Where::Menus(mark, _) if mark.stands == Stands::Choosing => Door::Menu(mark.menu.clone()),
                 Where::Menus(..) => continue,
                 Where::Line(queue, _) => Door::Queue(queue.clone()),
             };

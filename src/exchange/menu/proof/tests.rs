@@ -24,12 +24,12 @@ fn small() -> BTreeMap<String, String> {
             "order.toml",
             "say = \"main\"\n[entry]\nname = \"order\"\ndigits = [2, 4]\nconfirm = true\nthen = \"queue loans\"\n",
         ),
-        ("warn.toml", "say = \"main\"\nmust_hear = true\nthen = \"pin\"\n"),
+        ("warn.toml", "say = \"main\"\nthen = \"pin\"\n"),
         (
             "pin.toml",
             "say = \"main\"\n[entry]\nname = \"pin\"\ndigits = 3\nsecret = true\nthen = \"queue loans\"\n",
         ),
-        ("late.toml", "say = \"main\"\nmust_hear = true\n[keys]\n1 = \"human\"\n\"*\" = \"main\"\n"),
+        ("late.toml", "say = \"main\"\n[keys]\n1 = \"human\"\n\"*\" = \"main\"\n"),
         ("all-busy.toml", "say = \"all-busy\"\nthen = \"hang up\"\n"),
         ("numbers.toml", "[95188]\nmenu = \"main\"\n"),
         (
@@ -86,10 +86,10 @@ fn a_good_set_is_proved_at_every_hour() {
 
 #[test]
 fn what_is_found_is_shown_by_keys_that_a_rehearsal_plays() {
-    let files = with("warn.toml", "say = \"long\"\nmust_hear = true\nthen = \"pin\"\n");
+    let files = with("warn.toml", "say = [\"long\", \"long\", \"long\", \"long\"]\nthen = \"pin\"\n");
     let found = proof(&files).diagnostics;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!((found[0].code, found[0].file.as_str()), ("HL0906", "warn.toml"));
+    assert_eq!((found[0].code, found[0].file.as_str()), ("HL0907", "warn.toml"));
     let trial = found[0].shown_by.clone().unwrap();
     let reading = MenuSet::read(&files, &known()).unwrap();
     let set = Arc::new(reading.set);
@@ -100,7 +100,7 @@ fn what_is_found_is_shown_by_keys_that_a_rehearsal_plays() {
         caller.act(act);
     }
     assert_eq!(caller.line().map(ToString::to_string).as_deref(), Some("general"), "{}", trial.command());
-    assert!(caller.now().mono.as_millis() >= 60_000, "a minute was heard before");
+    assert!(caller.now().mono.as_millis() > 240_000, "{}", caller.now().mono.as_millis());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn broken(change: impl Fn(&mut Ways)) -> Vec<&'static str> {
 /// The first state that stands and does so.
 fn state(ways: &Ways, menu: &str, stands: Stands, does: Does) -> usize {
     let is = |mark: &crate::exchange::menu::run::Mark| {
-        mark.menu.as_str() == menu && mark.stands == stands && mark.does == does && mark.held.is_empty()
+        mark.menu.as_str() == menu && mark.stands == stands && mark.does == does
     };
     ways.states.iter().position(|s| s.place.mark().is_some_and(is)).unwrap()
 }
@@ -192,7 +192,7 @@ fn a_machine_that_is_deaf_to_zero_is_found() {
         ("order", Stands::Entering, Does::Types, '*'),
         ("order", Stands::Confirming, Does::Listens, '0'),
         ("english", Stands::Announcing, Does::Listens, '0'),
-        ("warn", Stands::Announcing, Does::MustHear, '*'),
+        ("warn", Stands::Announcing, Does::Listens, '*'),
     ] {
         let found = broken(|ways| {
             let at = state(ways, menu, stands, does);

@@ -6,15 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Key, Language, PromptId, QueueId, UtcTime};
+use crate::base::{Language, PromptId, QueueId, UtcTime};
 use crate::exchange::menu::rehearsal::{Act, PromptLengths, Rehearsal};
 use crate::exchange::menu::run::{Does, Mark, Stands};
 use crate::exchange::menu::set::{MenuSet, Step};
 
 /// Keys on a telephone.
 pub(super) const KEYS: &str = "1234567890*#";
-/// Keys held while something must be heard: one, and 0 or the same again after it. More are like keys pressed later.
-const HELD: usize = 2;
 /// Most states of one set at one hour; more is not a set that people wrote.
 pub(super) const STATES_MAX: usize = 200_000;
 
@@ -36,9 +34,6 @@ impl Where {
     }
     pub(super) fn stands(&self) -> Option<Stands> {
         self.mark().map(|mark| mark.stands)
-    }
-    pub(super) fn must_hear(&self) -> bool {
-        self.mark().is_some_and(|mark| mark.does == Does::MustHear)
     }
     pub(super) fn is_line(&self) -> bool {
         matches!(self, Self::Line(..))
@@ -207,16 +202,15 @@ impl Walker<'_> {
         };
         let keys = |keys: &str| -> Vec<Act> { keys.chars().filter_map(Act::from_char).collect() };
         let goes_on = match mark.does {
-            Does::Listens | Does::MustHear => Act::Listen,
+            Does::Listens => Act::Listen,
             Does::Thinks | Does::Types => Act::Wait,
         };
-        let mut acts = match (mark.stands, mark.does) {
-            (Stands::Gone, _) => return Vec::new(),
-            (_, Does::MustHear) => held(mark, vault),
-            (Stands::Entering, _) if self.is_full(mark, vault) => keys("*#"),
-            (Stands::Entering, _) => keys("1*#"),
-            (Stands::Announcing, _) if mark.hides => keys("1*#"),
-            (Stands::Choosing | Stands::Confirming | Stands::Announcing, _) => keys(KEYS),
+        let mut acts = match mark.stands {
+            Stands::Gone => return Vec::new(),
+            Stands::Entering if self.is_full(mark, vault) => keys("*#"),
+            Stands::Entering => keys("1*#"),
+            Stands::Announcing if mark.hides => keys("1*#"),
+            Stands::Choosing | Stands::Confirming | Stands::Announcing => keys(KEYS),
         };
         acts.push(goes_on);
         acts
@@ -230,16 +224,4 @@ impl Walker<'_> {
         };
         mark.digits.max(usize::from(vault.unwrap_or(0))) > usize::from(most)
     }
-}
-
-/// Keys that make a difference while something must be heard.
-fn held(mark: &Mark, vault: Option<u8>) -> Vec<Act> {
-    let all = KEYS.chars().filter_map(Key::from_char);
-    let makes_sense = |key: &Key| match (vault, key.digit()) {
-        (Some(length), Some(digit)) => digit == 1 && length < 2,
-        _ if mark.held.len() >= HELD => false,
-        _ if mark.held.is_empty() => true,
-        _ => key.digit() == Some(0) || mark.held.first() == Some(key),
-    };
-    all.filter(makes_sense).map(Act::Key).collect()
 }

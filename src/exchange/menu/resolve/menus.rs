@@ -45,13 +45,12 @@ impl Resolver<'_> {
         let silence = silence.unwrap_or_else(|| [say.clone(), say.clone()]);
         let wrong = fields.get("wrong").and_then(|f| self.twice(&f.node, &door));
         let wrong = wrong.unwrap_or_else(|| silence.clone().map(after_wrong_key));
-        let must_hear = fields.flag(&mut self.findings, "must_hear");
         let wait = fields.duration(&mut self.findings, "wait", &(1..=60), WAIT_S);
         let step = self.step(&mut fields, id);
         fields.finish(&mut self.findings);
         let (step, human) = step?;
         let id = id.clone();
-        Some(Menu { id, language, open, say, silence, wrong, must_hear, wait, human, step })
+        Some(Menu { id, language, open, say, silence, wrong, wait, human, step })
     }
 
     /// What is said after the first and after the second mistake: a prompt, or a list of one or two, each a prompt or

@@ -21,7 +21,7 @@ use super::raw::{self, Node, Table, Value};
 use super::set::{AgentKeys, Menu, MenuSet, Opening, Party, Queue, Target};
 use crate::base::{AgentId, Language, MenuId, PartyId, PromptId, QueueId, SkillId};
 use crate::exchange::acd::{AcdPlan, AgentPlan};
-use crate::exchange::say::Phrase;
+use crate::exchange::say::{AGENT_NAME, Phrase};
 
 /// Which prompts exist, and in which languages.
 pub type KnownPrompts = BTreeMap<PromptId, BTreeSet<Language>>;
@@ -117,6 +117,8 @@ pub(super) struct Resolver<'a> {
     pub(super) places: BTreeMap<Door, Place>,
     names: Names,
     human: QueueId,
+    /// Whether queues that do not say otherwise name the agent to the caller.
+    names_agent: bool,
     /// The calendar's.
     zone: Option<Zone>,
     shifts: BTreeMap<AgentId, String>,
@@ -152,6 +154,7 @@ impl MenuSet {
             places: BTreeMap::new(),
             names: names(&trees),
             human: QueueId::from(""),
+            names_agent: false,
             zone: None,
             shifts: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -256,6 +259,7 @@ impl Resolver<'_> {
         let (queues, queue_plans) = there("queues").map(|file| self.queues(file)).unwrap_or_default();
         let (mut agent_plans, codes, keys) = self.agents(open("agents"));
         self.plan_shifts(&mut agent_plans, &hours);
+        let names = self.recorded_names(&agent_plans);
         let menus = self.menus(trees);
         let numbers = there("numbers").map(|file| self.numbers(&file)).unwrap_or_default();
         let number = |door: &Door| match door {
@@ -277,6 +281,7 @@ impl Resolver<'_> {
             zone: self.zone.clone().unwrap_or_else(Zone::utc),
             schedule,
             banners: self.banners(),
+            names,
             hours,
             shifts: std::mem::take(&mut self.shifts),
         }
@@ -284,10 +289,20 @@ impl Resolver<'_> {
 
     /// The prompts that may be said as a banner.
     fn banners(&self) -> BTreeSet<PromptId> {
-        let whole = |languages: &BTreeSet<Language>| Language::ALL.iter().all(|l| languages.contains(l));
         let banner = |id: &&PromptId| id.as_str().starts_with(BANNER);
-        let all = self.prompts.iter().filter(|(_, languages)| whole(languages)).map(|(id, _)| id);
-        all.filter(banner).cloned().collect()
+        self.whole_prompts().filter(banner).cloned().collect()
+    }
+
+    /// The agents whose names are recorded.
+    fn recorded_names(&self, agents: &BTreeMap<AgentId, AgentPlan>) -> BTreeSet<AgentId> {
+        let named = self.whole_prompts().filter_map(|id| id.as_str().strip_prefix(AGENT_NAME));
+        named.map(AgentId::from).filter(|id| agents.contains_key(id)).collect()
+    }
+
+    /// The prompts that are there in all languages.
+    fn whole_prompts(&self) -> impl Iterator<Item = &PromptId> {
+        let whole = |languages: &BTreeSet<Language>| Language::ALL.iter().all(|l| languages.contains(l));
+        self.prompts.iter().filter(move |(_, languages)| whole(languages)).map(|(id, _)| id)
     }
 
     /// Where a text leads: a menu's name, `queue NAME`, `human`, `repeat` (the menu `own`), `hang up`.

@@ -33,6 +33,7 @@ impl Resolver<'_> {
         if let Some(human) = human.and_then(|word| self.queue_name(word)) {
             self.human = human;
         }
+        self.names_agent = file.flag(&mut self.findings, "name_agent");
         let mut queues = BTreeMap::new();
         let mut plans = BTreeMap::new();
         for (name, field) in file.rest() {
@@ -72,7 +73,11 @@ impl Resolver<'_> {
         let open = self.opening(fields, &door, None);
         let keys = fields.table(&mut self.findings, "keys");
         let keys = keys.map(|keys| self.live_keys(&keys, &door)).unwrap_or_default();
-        Some(Queue { name: name?, notice: None, music, priority, overflow: overflow?, keys, code, open })
+        let names_agent = fields.has("name_agent");
+        let names_agent =
+            if names_agent { fields.flag(&mut self.findings, "name_agent") } else { self.names_agent };
+        let (name, overflow) = (name?, overflow?);
+        Some(Queue { name, notice: None, music, priority, overflow, keys, code, open, names_agent })
     }
 
     /// Where those go who cannot wait; the human queue by default, which itself must name one.

@@ -26,8 +26,6 @@ pub(in crate::exchange::menu) enum Stands {
 pub(in crate::exchange::menu) enum Does {
     /// Listens; a key may interrupt.
     Listens,
-    /// Listens to something that no key interrupts.
-    MustHear,
     /// Thinks: all is said.
     Thinks,
     /// Types digits.
@@ -46,7 +44,6 @@ pub(in crate::exchange::menu) struct Mark {
     pub(in crate::exchange::menu) language: Language,
     pub(in crate::exchange::menu) menu: MenuId,
     pub(in crate::exchange::menu) line: Option<QueueId>,
-    pub(in crate::exchange::menu) held: Vec<Key>,
     /// Digits go to the vault.
     pub(in crate::exchange::menu) hides: bool,
     /// Where the key was pressed, if that is another menu, which this announcement leads to.
@@ -70,7 +67,7 @@ impl MenuRun {
     /// What decides the ways on from here.
     pub(in crate::exchange::menu) fn mark(&self, now: Now) -> Mark {
         let pressed = self.pressed.as_ref().filter(|(menu, _)| self.counts_again(menu));
-        let playing = matches!(self.ear, Ear::Listening | Ear::MustHear);
+        let playing = self.ear == Ear::Listening;
         let name = |phrase: &Phrase| match phrase {
             Phrase::Prompt(id) => Some(id.to_string()),
             _ => None,
@@ -84,7 +81,6 @@ impl MenuRun {
             mistakes: self.mistakes,
             digits: self.digits_that_matter(),
             pressed: pressed.map(|(_, key)| *key),
-            held: self.held.iter().copied().collect(),
             hides: self.hidden != Hidden::No,
             pressed_in: pressed.filter(|(menu, _)| *menu != self.menu.id).map(|(menu, _)| menu.clone()),
             stale: self.hidden == Hidden::Stale,
@@ -156,7 +152,6 @@ impl From<Ear> for Does {
     fn from(ear: Ear) -> Self {
         match ear {
             Ear::Listening => Self::Listens,
-            Ear::MustHear => Self::MustHear,
             Ear::Thinking => Self::Thinks,
             Ear::Typing => Self::Types,
         }

@@ -7,11 +7,10 @@
 //!   Announcement ---- heard, or a key ----> next menu, queue, or hang up
 //! ```
 //!
-//! **Type-ahead.** A key is acted on at once and interrupts what is said; a key pressed during an announcement skips
-//! it and counts in the menu after it. While something plays that must be heard, keys are held (32) for what comes
-//! after. Held keys are forgotten where a menu that must be heard begins, at every mistake (they were meant for
-//! another menu) and where secret digits are asked for. Where 0 is not a digit, a held 0 is never forgotten, nor is the
-//! second of two keys without meaning: who asks for a human may have to listen first, but need not ask again.
+//! **Type-ahead.** A key is acted on at once and interrupts whatever is said: nothing must be heard. A key pressed during
+//! an announcement skips it and counts in the menu after it, but for two: where that asks for secret digits the key was
+//! not meant for it, and a goodbye is not skipped by a key that was pressed before it. During a goodbye 0 leads to a
+//! human, and any other key to the end.
 //!
 //! **Secret digits** never reach this machine: it hears of their number alone. Digits are hidden already during the
 //! announcements before a secret entry. A secret entry ends with `#` or a pause, never by being full: what a caller
@@ -30,8 +29,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::set::{Menu, MenuSet, Step, Target};
-use crate::base::{Deadline, EntryId, Instant, Key, Language, MenuId, Now, PromptId, QueueId, limits};
+use super::set::{Menu, MenuSet, Target};
+use crate::base::{Deadline, EntryId, Instant, Key, Language, MenuId, Now, PromptId, QueueId};
 use crate::exchange::Cause;
 use crate::exchange::say::Phrase;
 
@@ -40,10 +39,8 @@ use crate::exchange::say::Phrase;
 pub enum MenuEffect {
     /// Say this, in place of what is playing. Its end is reported by `handle_prompt_ended`.
     Play {
-        /// What.
+        /// What. A key stops it.
         say: Vec<Phrase>,
-        /// A key stops it.
-        barge_in: bool,
     },
     /// Stop what is playing.
     StopPlaying,
@@ -77,7 +74,7 @@ pub enum MenuEffect {
         /// He asked for a human, or made too many mistakes, rather than chose this queue.
         human: bool,
     },
-    /// Exit: the end of the call, which was announced and heard.
+    /// Exit: the end of the call, which was announced, and heard or skipped.
     HangUp {
         /// Why.
         cause: Cause,
@@ -127,8 +124,6 @@ enum Stage {
 enum Ear {
     /// Listens; a key may interrupt.
     Listening,
-    /// Listens to something that no key interrupts.
-    MustHear,
     /// Thinks: all is said.
     Thinking,
     /// Types digits.
@@ -181,7 +176,6 @@ pub struct MenuRun {
     typed: Typed,
     /// The last key he pressed in a choice, and where.
     pressed: Option<(MenuId, Key)>,
-    held: VecDeque<Key>,
     hidden: Hidden,
     deadline: Option<Deadline>,
     effects: VecDeque<MenuEffect>,
@@ -231,7 +225,6 @@ impl MenuRun {
             steps: 0,
             typed: Typed::default(),
             pressed: None,
-            held: VecDeque::new(),
             hidden: Hidden::No,
             deadline: None,
             effects: VecDeque::new(),
@@ -244,17 +237,10 @@ impl MenuRun {
         let full = self.typed.full.take();
         let spare = key == Key::HASH && full.is_some_and(|at| now.mono.since(at) <= SPARE_HASH);
         let secret = self.hidden != Hidden::No && key.digit().is_some();
-        if key.digit() == Some(0) && self.held.len() == limits::TYPE_AHEAD_KEYS {
-            // Whoever asks for a human is never the one too many.
-            self.held.pop_back();
-            self.dropped += 1;
-        }
-        let room = self.held.len() < limits::TYPE_AHEAD_KEYS;
-        if spare || secret || !room || self.stage == Stage::Gone {
+        if spare || secret || self.stage == Stage::Gone {
             self.ignore_key(now);
         } else {
-            self.held.push_back(key);
-            self.take_held(now);
+            self.press(now, key);
         }
     }
 
@@ -264,43 +250,35 @@ impl MenuRun {
             self.dropped += 1;
             return;
         }
-        if self.ear == Ear::MustHear {
-            self.dropped += 1;
-            self.hidden = Hidden::Stale;
-            return;
-        }
+        // Digits are hidden in announcements only that lead to a secret entry.
         for _ in 0..=self.set.menus.len() {
             match self.stage {
-                _ if self.ear == Ear::MustHear => break,
-                Stage::Announcing => self.go_on(now),
-                Stage::Entering => break,
-                Stage::Choosing | Stage::Confirming | Stage::Gone => return,
+                Stage::Announcing if self.hidden != Hidden::No => self.go_on(now),
+                Stage::Announcing | Stage::Choosing | Stage::Entering | Stage::Confirming | Stage::Gone => {
+                    break;
+                }
             }
         }
-        if self.stage == Stage::Entering && self.ear != Ear::MustHear {
+        if self.stage == Stage::Entering && self.hidden != Hidden::No {
             self.typed.secret = length;
             self.type_on(now);
         } else {
             self.dropped += 1;
-            self.hidden = Hidden::Stale;
+            if self.hidden != Hidden::No {
+                self.hidden = Hidden::Stale;
+            }
         }
     }
 
     /// The last `Play` came to its end by itself.
     pub fn handle_prompt_ended(&mut self, now: Now) {
-        if !matches!(self.ear, Ear::Listening | Ear::MustHear) || self.stage == Stage::Gone {
+        if self.ear != Ear::Listening {
             return;
         }
         match self.stage {
             Stage::Announcing => {
-                let goodbye = self.menu.step == Step::Announcement(Target::HangUp);
-                if goodbye && self.zero_is_held() {
-                    self.ask_human(now);
-                } else {
-                    self.ear = Ear::Thinking;
-                    let asks = self.held.front().is_some_and(|key| !self.skips(*key));
-                    if asks { self.ask_human(now) } else { self.go_on(now) }
-                }
+                self.ear = Ear::Thinking;
+                self.go_on(now);
             }
             Stage::Choosing | Stage::Entering | Stage::Confirming => {
                 self.ear = Ear::Thinking;
@@ -309,7 +287,6 @@ impl MenuRun {
             }
             Stage::Gone => {}
         }
-        self.take_held(now);
     }
 
     /// The moment of `next_deadline` has come.
@@ -320,7 +297,7 @@ impl MenuRun {
         self.deadline = None;
         match (self.ear, self.stage) {
             (_, Stage::Gone) => {}
-            (Ear::Listening | Ear::MustHear, _) => self.handle_prompt_ended(now),
+            (Ear::Listening, _) => self.handle_prompt_ended(now),
             (Ear::Thinking | Ear::Typing, Stage::Announcing) => self.go_on(now),
             (Ear::Thinking, Stage::Choosing | Stage::Entering | Stage::Confirming) => {
                 self.mistake(now, Mistake::Silence);
@@ -362,7 +339,7 @@ impl MenuRun {
         self.stage == Stage::Gone
     }
 
-    /// Keys that had no effect: beyond the type-ahead, after the exit, during a goodbye.
+    /// Keys that had no effect: after the exit, before a goodbye or a secret entry.
     pub fn dropped_keys(&self) -> u64 {
         self.dropped
     }

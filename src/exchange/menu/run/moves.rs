@@ -12,51 +12,36 @@ use crate::exchange::menu::walk::{self, Landing};
 use crate::exchange::say::Phrase;
 
 impl MenuRun {
-    /// Acts on the held keys, as far as the menu takes any.
-    pub(super) fn take_held(&mut self, now: Now) {
-        while let Some(&key) = self.held.front() {
+    /// A key: asks for a human, skips announcements, counts in the menu that takes keys.
+    pub(super) fn press(&mut self, now: Now, key: Key) {
+        for _ in 0..=self.set.menus.len() {
             match self.stage {
-                _ if self.ear == Ear::MustHear => {
-                    if !self.menu.must_hear && self.zero_is_held() {
-                        self.ask_human(now);
-                    }
-                    return;
-                }
-                Stage::Announcing if self.skips(key) => self.go_on(now),
-                Stage::Announcing => {
-                    self.held.pop_front();
+                Stage::Announcing if !self.skips(key) => {
                     self.note_key(key);
-                    self.ask_human(now);
+                    return self.ask_human(now);
                 }
-                Stage::Choosing | Stage::Entering | Stage::Confirming => {
-                    self.held.pop_front();
-                    self.take(now, key);
+                Stage::Announcing => {
+                    self.go_on(now);
+                    if self.hidden != Hidden::No || self.is_goodbye() {
+                        break;
+                    }
                 }
-                Stage::Gone => self.forget_held(),
+                Stage::Choosing | Stage::Entering | Stage::Confirming => return self.take(now, key),
+                Stage::Gone => break,
             }
         }
+        self.dropped += 1;
     }
 
     /// Whether this key skips an announcement, rather than asks for a human.
-    pub(super) fn skips(&self, key: Key) -> bool {
+    fn skips(&self, key: Key) -> bool {
         let asks = if self.hidden == Hidden::No { key.digit() == Some(0) } else { key == Key::STAR };
         !asks
     }
 
-    pub(super) fn zero_is_held(&self) -> bool {
-        self.held.iter().any(|k| k.digit() == Some(0))
-    }
-
-    fn forget_held(&mut self) {
-        self.dropped += self.held.len() as u64;
-        self.held.clear();
-    }
-
-    /// The same, but for a 0 where it asks for a human.
-    fn forget_held_but_zero(&mut self) {
-        let zero = self.held.iter().find(|k| k.digit() == Some(0)).copied();
-        self.forget_held();
-        self.held.extend(zero);
+    /// Whether the end of what is said is the end of the call.
+    fn is_goodbye(&self) -> bool {
+        self.stage == Stage::Announcing && self.menu.step == Step::Announcement(Target::HangUp)
     }
 
     /// A key without effect. It may have stopped what was playing, so that is said anew.
@@ -64,7 +49,7 @@ impl MenuRun {
         self.dropped += 1;
         if self.ear == Ear::Listening && self.stage != Stage::Gone {
             let say = std::mem::take(&mut self.saying);
-            self.play(now, say, Ear::Listening);
+            self.play(now, say);
         }
     }
 
@@ -153,7 +138,7 @@ impl MenuRun {
         } else if entry.confirm {
             self.stage = Stage::Confirming;
             let say = self.read_back();
-            self.play(now, say, Ear::Listening);
+            self.play(now, say);
         } else {
             self.entry_is_made(now, entry);
         }
@@ -177,11 +162,8 @@ impl MenuRun {
     }
 
     pub(super) fn mistake(&mut self, now: Now, mistake: Mistake) {
-        let same_again = self.pressed.as_ref().is_some_and(|(_, key)| self.held.front() == Some(key));
-        let asks = self.stage == Stage::Choosing && (same_again || self.zero_is_held());
-        self.forget_held();
         self.mistakes += 1;
-        if asks || self.mistakes >= limits::MENU_MISTAKES {
+        if self.mistakes >= limits::MENU_MISTAKES {
             return self.ask_human(now);
         }
         let nth = usize::from(self.mistakes > 1);
@@ -199,7 +181,7 @@ impl MenuRun {
                 again.unwrap_or(&menu.say).clone()
             }
         };
-        self.play(now, say, Ear::Listening);
+        self.play(now, say);
     }
 
     /// The secret digits entered so far count no longer.
@@ -219,10 +201,10 @@ impl MenuRun {
         }
     }
 
-    fn play(&mut self, now: Now, say: Vec<Phrase>, ear: Ear) {
-        self.ear = ear;
+    fn play(&mut self, now: Now, say: Vec<Phrase>) {
+        self.ear = Ear::Listening;
         self.saying.clone_from(&say);
-        self.effects.push_back(MenuEffect::Play { say, barge_in: ear == Ear::Listening });
+        self.effects.push_back(MenuEffect::Play { say });
         let guard = Duration::from_secs(limits::MENU_PLAYING_S);
         self.deadline = Some(Deadline::new(now.mono + guard, "menu playing"));
     }
@@ -261,19 +243,12 @@ impl MenuRun {
             self.effects.push_back(MenuEffect::Language(language));
         }
         self.hide(walk::leads_to_secret(&self.set, menu, now.utc));
-        let entry = matches!(menu.step, Step::Entry(_));
-        if self.hidden != Hidden::No || menu.must_hear && entry {
-            self.forget_held();
-        } else if menu.must_hear {
-            self.forget_held_but_zero();
-        }
         self.stage = match menu.step {
             Step::Choice(_) => Stage::Choosing,
             Step::Entry(_) => Stage::Entering,
             Step::Announcement(_) => Stage::Announcing,
         };
-        let goodbye = menu.step == Step::Announcement(Target::HangUp);
-        self.play(now, say, if menu.must_hear || goodbye { Ear::MustHear } else { Ear::Listening });
+        self.play(now, say);
     }
 
     fn hide(&mut self, secret: bool) {
@@ -305,10 +280,9 @@ impl MenuRun {
 
     fn leave(&mut self, exit: MenuEffect) {
         self.hide(false);
-        if matches!(self.ear, Ear::Listening | Ear::MustHear) {
+        if self.ear == Ear::Listening {
             self.effects.push_back(MenuEffect::StopPlaying);
         }
-        self.forget_held();
         self.stage = Stage::Gone;
         self.ear = Ear::Thinking;
         self.deadline = None;
