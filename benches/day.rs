@@ -5,6 +5,7 @@
 //! | figure | what | budget |
 //! |---|---|---|
 //! | `day_cpu` | CPU time of the day, estimates and hash included | 10 s |
+//! | `day_estimates` | of it what estimates, futures and learning take: the same day without a word about waits is less by so much | 5 s |
 //! | `day_memory` | the largest the process ever was | 300 MB |
 //! | `day_calls` | calls, in thousands; at least 100 | |
 mod support;
@@ -27,8 +28,12 @@ fn main() {
     let lengths = Arc::new(PromptLengths::read(&embedded::manifest_lock(&Place::BuiltIn)));
     let plan = Plan::new(Arc::new(scenario), &menus, lengths, &files).expect("they fit each other");
     let begun = support::cpu_ns();
-    let report = Day::new(plan, 1).run(|_| {}, |_| {});
+    let report = Day::new(plan.clone(), 1).run(|_| {}, |_| {});
     let took = support::cpu_ns() - begun;
+    let begun = support::cpu_ns();
+    let untold = Day::new(plan, 1).untold().run(|_| {}, |_| {});
+    let without = support::cpu_ns() - begun;
+    assert_eq!((untold.told.told, untold.machine.broken), (0, 0), "nobody is told anything");
     println!("{report}");
     assert_eq!(report.machine.broken, 0, "no invariant is broken");
     assert!(report.visits + report.refused >= 100_000, "{} calls", report.visits);
@@ -38,6 +43,8 @@ fn main() {
         "s",
         10.0,
     );
+    let estimates = u32::try_from(took.saturating_sub(without) / 1_000_000).unwrap_or(u32::MAX);
+    support::report("day_estimates", f64::from(estimates) / 1_000.0, "s", 5.0);
     support::report("day_memory", peak_mb(), "MB", 300.0);
 }
 

@@ -369,6 +369,7 @@ impl<'c> State<'c> {
             busy: plain.busy,
             agents: plain.staff,
             able: if able > 0.0 { able } else { plain.staff },
+            cut_off: 0.0,
             able_share: present(SEEN_S).map(share).sum(),
             rate: present(SEEN_S).map(Agent::rate).sum(),
             rate_now: present(60.0).map(Agent::rate).sum(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::acd::{AcdInput, Attendances, Measures};
+use super::acd::{AcdInput, AcdOutput, Attendances, Measures};
 use super::case::is_cut_off;
 use super::menu::Zone;
 use super::promise::Promises;
@@ -49,6 +49,9 @@ struct Standing {
     language: Language,
     clock: Option<Instant>,
     place: Option<Waiter>,
+    /// The place from which he was answered, in case that is taken back.
+    #[serde(default)]
+    answered_at: Option<Waiter>,
     lost_place: Option<LostPlace>,
     offer: Option<(AssignmentId, AgentId)>,
     talk: Option<(AssignmentId, AgentId, Instant)>,
@@ -162,8 +165,18 @@ impl Ledger {
             | Happening::ToAcd(_)
             | Happening::FromAcd(_) => {}
         }
+        let taken_back = match &entry.what {
+            Happening::FromAcd(AcdOutput::Revoke { assignment, .. }) => Some(*assignment),
+            _ => None,
+        };
         for fact in &entry.facts {
             self.fact(now, fact);
+            if let Fact::AgentLeft { call, assignment, .. } = fact
+                && taken_back == Some(*assignment)
+                && let Some(call) = self.calls.get_mut(call)
+            {
+                call.place = call.answered_at.take();
+            }
         }
     }
 
@@ -226,6 +239,7 @@ impl Standing {
             language: Language::default(),
             clock: None,
             place: None,
+            answered_at: None,
             lost_place: None,
             offer: None,
             talk: None,
@@ -258,7 +272,9 @@ impl Standing {
             Fact::Offered { assignment, agent, .. } => self.offer = Some((*assignment, agent.clone())),
             Fact::OfferEnded { .. } => self.offer = None,
             Fact::Connected { assignment, agent, .. } => {
-                (self.place, self.offer) = (None, None);
+                // What he was promised has its outcome now.
+                self.answered_at = self.place.take().map(|p| Waiter { promises: Promises::default(), ..p });
+                self.offer = None;
                 self.talk = Some((*assignment, agent.clone(), at));
                 self.agent = Some(agent.clone());
             }

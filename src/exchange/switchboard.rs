@@ -139,6 +139,11 @@ impl Switchboard {
         Some(())
     }
 
+    /// See [`Acd::tell_nobody`].
+    pub const fn tell_nobody(&mut self) {
+        self.acd.tell_nobody();
+    }
+
     /// The futures that [`Command::RunAhead`] asked for, to be run on any thread. `None`: nobody waits for them any more.
     pub fn futures(&self, batch: BatchId) -> Option<Futures> {
         self.acd.futures(batch)

@@ -259,6 +259,13 @@ impl Agent {
             Duty::Ringing(_) | Duty::Talking(_) => true,
         }
     }
+    /// At work until his phone was lost: he is back when it is.
+    pub(crate) fn cut_off(&self) -> bool {
+        match self.duty {
+            Duty::Free | Duty::WrapUp => !self.at_work(),
+            Duty::SignedOut | Duty::Paused(_) | Duty::Ringing(_) | Duty::Talking(_) => false,
+        }
+    }
     /// Signed in, whatever he does.
     pub(crate) fn signed_in(&self) -> bool {
         self.duty != Duty::SignedOut

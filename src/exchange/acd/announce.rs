@@ -111,7 +111,7 @@ fn cause(o: &Outlook, e: &Estimate, urgent: u64, promise: &Promise, left: Durati
 impl Acd {
     /// A caller is due to be told his wait.
     pub(super) fn tell(&mut self, id: TicketId) {
-        let Some(ticket) = self.room.ticket(id).filter(|_| !self.quiet) else { return };
+        let Some(ticket) = self.room.ticket(id).filter(|_| !self.quiet && !self.untold) else { return };
         let Some(outlook) = self.outlook(ticket) else { return };
         let (Place::InLine(line) | Place::Held(line, _)) = *ticket.place() else { return };
         let call = ticket.joining().call;

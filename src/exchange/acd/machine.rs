@@ -48,6 +48,8 @@ pub struct Acd {
     pub(super) ahead: Ahead,
     /// It runs ahead of time: nobody is told anything, and nothing is counted or measured.
     pub(super) quiet: bool,
+    /// Nobody is told how long he waits: see [`Acd::tell_nobody`].
+    pub(super) untold: bool,
 }
 
 /// What is counted and measured of one queue.
@@ -85,6 +87,7 @@ impl Acd {
             outputs: VecDeque::new(),
             ahead: Ahead::default(),
             quiet: false,
+            untold: false,
         };
         acd.replace_plan(plan);
         acd
@@ -94,6 +97,11 @@ impl Acd {
     pub fn numbered_above(mut self, last: AssignmentId) -> Self {
         self.offers.numbered_above(last);
         self
+    }
+
+    /// From now on nobody is told how long he waits, and nothing is learned of it: what is left is what estimates cost.
+    pub const fn tell_nobody(&mut self) {
+        self.untold = true;
     }
 
     /// Takes a new plan; running state is kept by name, and only what changed is touched. An agent who is gone from it

@@ -22,6 +22,7 @@ pub(crate) struct Profile {
     members: BTreeSet<AgentId>,
     ready: Ready,
     at_work: u32,
+    cut_off: u32,
     signed_in: u32,
     /// How many of those at work have a shift that ends then.
     leaving: BTreeMap<Instant, u32>,
@@ -47,6 +48,8 @@ pub(crate) struct Standing {
     pub(crate) ready: Option<(Instant, u64)>,
     /// Will take callers sooner or later.
     pub(crate) at_work: bool,
+    /// At work until his phone was lost.
+    cut_off: bool,
     /// Is signed in.
     pub(crate) signed_in: bool,
     /// When his shift ends, while he is at work, if that is known.
@@ -111,6 +114,7 @@ impl Member {
         Standing {
             ready: agent.offerable().then(|| (agent.idle_since(), agent.answered())),
             at_work: agent.at_work(),
+            cut_off: agent.cut_off(),
             signed_in: agent.signed_in(),
             until: self.until.filter(|_| agent.at_work()),
         }
@@ -137,6 +141,10 @@ impl Profile {
     /// How many will take callers sooner or later.
     pub(crate) fn at_work(&self) -> u32 {
         self.at_work
+    }
+    /// How many were at work until their phones were lost.
+    pub(crate) fn cut_off(&self) -> u32 {
+        self.cut_off
     }
     /// How many are signed in.
     pub(crate) fn signed_in(&self) -> u32 {
@@ -173,6 +181,7 @@ impl Profile {
             }
         }
         self.at_work = self.at_work + u32::from(to.at_work) - u32::from(from.at_work);
+        self.cut_off = self.cut_off + u32::from(to.cut_off) - u32::from(from.cut_off);
         self.signed_in = self.signed_in + u32::from(to.signed_in) - u32::from(from.signed_in);
     }
 }

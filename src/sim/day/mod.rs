@@ -172,6 +172,13 @@ impl Day {
         day
     }
 
+    /// The same day without a word about waits: what estimates, futures and learning cost is the difference.
+    #[must_use]
+    pub const fn untold(mut self) -> Self {
+        self.board.tell_nobody();
+        self
+    }
+
     /// Runs it to its end. `told` hears of every hundredth caller; `fact` of every fact.
     pub fn run(mut self, mut told: impl FnMut(Progress), mut fact: impl FnMut(&NumberedFact)) -> DayReport {
         let mut shown = 0;

@@ -40,8 +40,10 @@ const STEP: Duration = Duration::from_micros(3);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ahead {
     last: BatchId,
-    /// The first line of each line's group; `None`: lines or agents have changed.
-    firsts: Option<BTreeMap<LineId, LineId>>,
+    /// The first line of each line's group.
+    firsts: BTreeMap<LineId, LineId>,
+    /// Lines or agents have not changed since then.
+    grouped: bool,
     groups: BTreeMap<LineId, Group>,
 }
 
@@ -57,6 +59,18 @@ struct Group {
     known: Option<Instant>,
     /// No other before.
     next: Instant,
+}
+
+impl Group {
+    /// Whether this batch is waited for.
+    fn is_asked(&self, batch: BatchId) -> bool {
+        self.asked.is_some_and(|(asked, _)| asked == batch)
+    }
+
+    /// When something was last asked for or known.
+    fn latest(&self) -> Option<Instant> {
+        self.asked.map(|(_, at)| at).max(self.known)
+    }
 }
 
 /// A state, as far as it must be the same for a batch to be used again.
@@ -87,25 +101,42 @@ impl RanAhead {
 }
 
 impl Ahead {
-    /// Lines or agents have changed: who shares with whom is to be worked out anew.
+    /// Lines or agents have changed: who shares with whom is to be worked out anew, when somebody is told next. Until then,
+    /// and until another batch comes, what is known speaks.
     pub(super) fn regroup(&mut self) {
-        self.firsts = None;
+        self.grouped = false;
+    }
+
+    /// Who shares with whom now. What was asked and known of a line's group before is so of its new one; of several that
+    /// have become one, the latest.
+    fn group(&mut self, firsts: BTreeMap<LineId, LineId>) {
+        let before = std::mem::replace(&mut self.firsts, firsts);
+        let groups = std::mem::take(&mut self.groups);
+        for (line, first) in &self.firsts {
+            let Some(was) = before.get(line).and_then(|first| groups.get(first)) else { continue };
+            let group = self.groups.entry(*first).or_insert(*was);
+            let beyond = group.beyond.max(was.beyond);
+            if was.latest() > group.latest() {
+                *group = *was;
+            }
+            group.beyond = beyond;
+        }
+        self.grouped = true;
     }
 }
 
 impl Acd {
     /// The futures of a batch that is waited for, from the state as it is now.
     pub fn futures(&self, batch: BatchId) -> Option<Futures> {
-        let asked = |g: &Group| g.asked.is_some_and(|(id, _)| id == batch);
-        let first = self.ahead.groups.iter().find(|(_, g)| asked(g)).map(|(first, _)| *first)?;
-        let firsts = self.ahead.firsts.as_ref()?;
-        let lines = firsts.iter().filter(|(_, f)| **f == first).map(|(line, _)| *line);
-        Some(Futures::new(self, batch, &lines.collect()))
+        let asked = |first: &LineId| self.ahead.groups.get(first).is_some_and(|g| g.is_asked(batch));
+        let lines = self.ahead.firsts.iter().filter(|(_, first)| asked(first)).map(|(line, _)| *line);
+        let lines: BTreeSet<LineId> = lines.collect();
+        (!lines.is_empty()).then(|| Futures::new(self, batch, &lines))
     }
 
     /// What futures say of this line, if formulas do not reach and it is not too old.
     pub(super) fn foreseen(&self, line: LineId) -> Option<Known> {
-        let first = self.ahead.firsts.as_ref()?.get(&line)?;
+        let first = self.ahead.firsts.get(&line)?;
         let beyond = self.ahead.groups.get(first)?.beyond?.0;
         let known = self.room.line(line)?.foreseen.as_ref()?;
         (beyond && self.now.mono < known.0 + OLD).then(|| Arc::clone(known))
@@ -136,14 +167,18 @@ impl Acd {
 
     /// A batch has come.
     pub(super) fn ran_ahead(&mut self, ran: RanAhead) {
-        let wanted = |g: &&mut Group| g.asked.is_some_and(|(batch, _)| batch == ran.batch);
-        let Some(group) = self.ahead.groups.values_mut().find(wanted) else {
+        let mut asked = None;
+        // More than one, if the group was split meanwhile.
+        for group in self.ahead.groups.values_mut().filter(|g| g.is_asked(ran.batch)) {
+            let Some((_, at)) = group.asked.take() else { continue };
+            group.known = Some(at);
+            group.next = group.next.max(at + PAID_BY * ran.steps);
+            asked = Some(at);
+        }
+        let Some(at) = asked else {
             self.counters.batches_late += 1;
             return;
         };
-        let Some((_, at)) = group.asked.take() else { return };
-        group.known = Some(at);
-        group.next = group.next.max(at + PAID_BY * ran.steps);
         for foreseen in ran.lines {
             if let Some(line) = self.room.line_mut(foreseen.line) {
                 line.foreseen = Some(Arc::new((at, foreseen)));
@@ -152,12 +187,11 @@ impl Acd {
     }
 
     fn first_of(&mut self, line: LineId) -> Option<LineId> {
-        if self.ahead.firsts.is_none() {
+        if !self.ahead.grouped {
             let firsts = self.shared();
-            self.ahead.groups.retain(|first, _| firsts.get(first) == Some(first));
-            self.ahead.firsts = Some(firsts);
+            self.ahead.group(firsts);
         }
-        self.ahead.firsts.as_ref()?.get(&line).copied()
+        self.ahead.firsts.get(&line).copied()
     }
 
     /// For each line the first of those with which it shares agents, directly or by others.
@@ -180,7 +214,7 @@ impl Acd {
     }
 
     fn of_group(&self, first: LineId) -> impl Iterator<Item = &Line> {
-        let firsts = self.ahead.firsts.iter().flatten();
+        let firsts = self.ahead.firsts.iter();
         firsts.filter(move |(_, f)| **f == first).filter_map(|(id, _)| self.room.line(*id))
     }
 

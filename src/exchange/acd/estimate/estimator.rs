@@ -11,6 +11,14 @@ use super::sight::Sight;
 const TRUST: f64 = 150.0;
 /// One who was served stands for so many at most.
 const STANDS_FOR: f64 = 4.0;
+/// Of so many who wait at a time the outcomes count in full. More were told before anything was known of any of them, so
+/// that all err to one side: taken in full, they would throw the ends to and fro.
+const AT_A_TIME: f64 = 20.0;
+/// An end lies at least this share of the median from it where futures speak: many agents make a wait sure, but nothing
+/// makes the guess sure of how many come, stay and talk for how long.
+const SURE_AT_MOST: f64 = 0.17;
+/// How much of the logarithm of the lower end's change is believed when phones were lost that may be back at any moment.
+const COME_BACK: f64 = 0.75;
 
 /// The estimator of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,6 +132,17 @@ impl Estimator {
     }
 
     fn forecast(&self, sight: &Sight, ground: &Ground) -> Forecast {
+        let mut forecast = self.steadily(sight, ground);
+        if sight.cut_off > 0.0 {
+            // Phones that were lost come back as suddenly: then the wait is the shorter one.
+            let left = sight.able.max(1.0) / (sight.able.max(1.0) + sight.cut_off);
+            forecast.low_s *= libm::pow(left, COME_BACK);
+        }
+        forecast
+    }
+
+    /// If phones that were lost stay so.
+    fn steadily(&self, sight: &Sight, ground: &Ground) -> Forecast {
         match ground {
             Ground::Formula { staffed, steady: None } => self.learned.mixed(sight, staffed),
             // Nothing was learned of ends of shifts: what was is moved as the formula is by them.
@@ -131,8 +150,9 @@ impl Estimator {
                 times(&self.learned.mixed(sight, steady), staffed.mean_s / steady.mean_s.max(1.0))
             }
             Ground::Futures(forecast, longer) => {
-                let Some(learned) = self.learned.forecast(sight) else { return *forecast };
-                self.blended(forecast, &times(&learned, *longer))
+                let learned = self.learned.forecast(sight);
+                let both = learned.map_or(*forecast, |l| self.blended(forecast, &times(&l, *longer)));
+                unsure(both)
             }
         }
     }
@@ -162,8 +182,15 @@ impl Estimator {
         self.off = (fading(self.off.0, futures), fading(self.off.1, learned));
         // He stands for those like him who had hung up by then.
         let stands_for = libm::exp(entry.sight.theta * waited_s).min(STANDS_FOR);
-        self.ahead.learn_soon(entry.said, waited, (entry.sight.day_s, stands_for));
+        let one_of_many = (AT_A_TIME / (entry.sight.waiting + 1.0)).min(1.0);
+        self.ahead.learn_soon(entry.said, waited, (entry.sight.day_s, stands_for * one_of_many));
     }
+}
+
+/// A forecast that is not surer than anybody can be.
+fn unsure(f: Forecast) -> Forecast {
+    let least = SURE_AT_MOST * f.typical_s;
+    Forecast { low_s: f.low_s.min(f.typical_s - least), high_s: f.high_s.max(f.typical_s + least), ..f }
 }
 
 /// A forecast of waits so many times as long.

@@ -69,6 +69,11 @@ impl Acd {
         profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::at_work).sum()
     }
 
+    /// Agents of these profiles whose phones were lost.
+    pub(in crate::exchange::acd) fn cut_off(&self, profiles: &[ProfileId]) -> u32 {
+        profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::cut_off).sum()
+    }
+
     /// Callers ahead under the real order, in all lines: weighted by the share of their agents that could serve this
     /// caller too, and counted; and the more urgent who are still to come, by class, weighted alike.
     fn rivals(

@@ -68,6 +68,7 @@ impl Acd {
             busy: team.busy,
             agents: f64::from(o.agents),
             able: f64::from(o.agents),
+            cut_off: f64::from(self.cut_off(line.profiles())),
             able_share: f64::from(o.agents),
             rate,
             rate_now: team.busy / o.handle_s.max(1.0),

@@ -56,6 +56,9 @@ pub struct Sight {
     pub agents: f64,
     /// Agents at work who can serve him.
     pub able: f64,
+    /// Agents who could serve him too, had their phones not been lost.
+    #[serde(default)]
+    pub cut_off: f64,
     /// How many agents' worth of time goes to callers who need the same.
     pub able_share: f64,
     /// Callers all agents at work serve per second, each at his own pace.
