@@ -16,7 +16,7 @@ const STANDS_FOR: f64 = 4.0;
 const AT_A_TIME: f64 = 20.0;
 /// An end lies at least this share of the median from it where futures speak: many agents make a wait sure, but nothing
 /// makes the guess sure of how many come, stay and talk for how long.
-const SURE_AT_MOST: f64 = 0.17;
+const SURE_AT_MOST: f64 = 0.15;
 /// How much of the logarithm of the lower end's change is believed when phones were lost that may be back at any moment.
 const COME_BACK: f64 = 0.75;
 
