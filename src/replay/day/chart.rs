@@ -12,8 +12,10 @@ const GROUND: Ground = Ground { width: WIDTH, height: HEIGHT, left: LEFT, top: 2
 /// Between two marks under an axis of seconds.
 const STEPS_S: [f64; 13] =
     [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0];
-/// The foot of a distribution's axis, which goes up by decades: what is shorter lies on it.
+/// The lowest foot of a distribution's axis, which goes up by decades: what is shorter lies on it.
 const LOWEST_MS: f64 = 0.1;
+/// As many as the ground has lines above its foot.
+const DECADES: f64 = 4.0;
 /// The least end of an upward axis.
 const LEAST: f64 = 1e-3;
 /// Quantiles under the axis of a distribution.
@@ -36,29 +38,53 @@ pub(super) fn over_time(lines: &[Line<'_>], unit: &str) -> String {
         (at / end, if step < 60.0 { format!("{at:.0} s") } else { format!("{:.0} min", at / 60.0) })
     });
     let most = round_up(lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max), LEAST);
-    let scale = Scale { end: most, place: |v| v, value: |v| v };
-    draw(lines, unit, |x| x / end, (&scale, marks))
+    draw(lines, unit, |x| x / end, (&Scale::Even(most), marks))
 }
 
 /// Distributions: quantile to value, spread out towards the rare ones.
 pub(super) fn quantiles(lines: &[Line<'_>], unit: &str) -> String {
     let nines = |q: f64| -libm::log10(1.0 - q.clamp(0.0, 0.9995)) / 3.301;
-    // A decade for each line of the ground, or two: what takes a millisecond is seen beside what takes a second.
+    // A decade for each line of the ground: what takes a millisecond is seen beside what takes a second.
     let most = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(LEAST, f64::max);
-    let end = if most <= LOWEST_MS * 1e4 { 4.0 } else { 8.0 };
-    let scale = Scale {
-        end,
-        place: |v| libm::log10((v / LOWEST_MS).max(1.0)),
-        value: |decades| LOWEST_MS * libm::pow(10.0, decades),
-    };
-    draw(lines, unit, nines, (&scale, NINES.iter().map(|(q, name)| (nines(*q), (*name).to_owned()))))
+    let foot = libm::pow(10.0, libm::ceil(libm::log10(most)) - DECADES).max(LOWEST_MS);
+    draw(
+        lines,
+        unit,
+        nines,
+        (&Scale::Decades(foot), NINES.iter().map(|(q, name)| (nines(*q), (*name).to_owned()))),
+    )
 }
 
-/// The upward axis: how high a value is, of `end`, and which value is that high.
-struct Scale {
-    end: f64,
-    place: fn(f64) -> f64,
-    value: fn(f64) -> f64,
+/// The upward axis.
+enum Scale {
+    /// From nothing to this.
+    Even(f64),
+    /// From this upwards, each line of the ground ten times the one below.
+    Decades(f64),
+}
+
+impl Scale {
+    /// The height of its end.
+    const fn end(&self) -> f64 {
+        match self {
+            Self::Even(end) => *end,
+            Self::Decades(_) => DECADES,
+        }
+    }
+    /// How high a value is.
+    fn height(&self, value: f64) -> f64 {
+        match self {
+            Self::Even(_) => value,
+            Self::Decades(foot) => libm::log10((value / foot).max(1.0)),
+        }
+    }
+    /// Which value is so high.
+    fn value(&self, height: f64) -> f64 {
+        match self {
+            Self::Even(_) => height,
+            Self::Decades(foot) => foot * libm::pow(10.0, height),
+        }
+    }
 }
 
 fn draw(
@@ -70,9 +96,9 @@ fn draw(
     if lines.iter().all(|l| l.points.is_empty()) {
         return "<p class=\"none\">not measured</p>".to_owned();
     }
-    let end = scale.end;
+    let end = scale.end();
     let x = |v: f64| LEFT + (WIDTH - LEFT - 20.0) * place(v).clamp(0.0, 1.0);
-    let mut svg = GROUND.begin(end, |height| format!("{} {unit}", short((scale.value)(height))));
+    let mut svg = GROUND.begin(end, |height| format!("{} {unit}", short(scale.value(height))));
     for (part, name) in marks {
         let at = LEFT + (WIDTH - LEFT - 20.0) * part;
         // Writing to a string cannot fail, here and below.
@@ -84,7 +110,7 @@ fn draw(
         let path: Vec<String> = line
             .points
             .iter()
-            .map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y((scale.place)(*py), end)))
+            .map(|(px, py)| format!("{:.1},{:.1}", x(*px), GROUND.y(scale.height(*py), end)))
             .collect();
         write!(
             svg,
@@ -123,6 +149,24 @@ mod tests {
     #[test]
     fn a_picture_of_nothing_says_so() {
         assert!(over_time(&[], "ms").contains("not measured"));
+    }
+
+    #[test]
+    fn a_millisecond_is_seen_beside_seconds() {
+        let name = |ms: &'static str| format!(">{ms} ms</text>");
+        let of = |most: f64| {
+            quantiles(&[Line { name: "a", colour: "#000", points: vec![(0.0, 1.0), (0.9, most)] }], "ms")
+        };
+        let slow = of(1_384.0);
+        for ms in ["1", "10", "100", "1000", "10000"] {
+            assert!(slow.contains(&name(ms)), "{ms}: {slow}");
+        }
+        assert!(of(7.0).contains(&name("0.1")) && of(7.0).contains(&name("1000")));
+        let seconds =
+            over_time(&[Line { name: "a", colour: "#000", points: vec![(0.0, 1.0), (73.0, 45.0)] }], "");
+        for mark in [">0 s<", ">15 s<", ">60 s<", ">12.5 <", ">50 <"] {
+            assert!(seconds.contains(mark), "{mark}: {seconds}");
+        }
     }
 
     #[test]
