@@ -390,7 +390,7 @@ ids = ["8001"]
         let scenario = std::sync::Arc::new(Scenario::read(&files, "two.toml", &[]).unwrap().0);
         let agents = Agent::all(&scenario, 1);
         let ids: Vec<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
-        assert_eq!(ids, ["early-1", "early-2", "early-3", "late-1", "late-2", "8001"]);
+        assert_eq!(ids, ["early-1", "early-2", "early-3", "8001", "late-1", "late-2"]);
         let of = |names: &[&str], from_m| {
             let passwords = names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
             let parts = stand_ins(&agents, &passwords, Duration::from_mins(from_m));
@@ -398,7 +398,7 @@ ids = ["8001"]
         };
         assert_eq!(of(&["8001"], 30), Vec::<String>::new(), "who is known plays himself");
         assert_eq!(of(&["8001", "8002", "8003"], 30), ["8002 as early-1", "8003 as early-2"]);
-        let one_of_each_group_first = ["8002 as late-1", "8004 as late-2", "8003 as 8001"];
+        let one_of_each_group_first = ["8002 as 8001", "8003 as late-1", "8004 as late-2"];
         assert_eq!(of(&["8002", "8003", "8004"], 90), one_of_each_group_first);
     }
 }
