@@ -21,7 +21,7 @@ use super::tape::Tape;
 use super::vault::Vault;
 use crate::base::{Instant, Seq, UtcTime};
 use crate::exchange::acd::RanAhead;
-use crate::exchange::{Deed, Fact, Ops};
+use crate::exchange::{Deed, Entry, Fact, Ops};
 use crate::node::{Ban, Node, NodeOutput};
 use crate::sip::DnsReply;
 
@@ -379,6 +379,18 @@ impl Control {
         }
     }
 
+    /// A numbered input with its facts: for the log, the tape and the journal.
+    fn entry(&mut self, entry: Entry) {
+        entry.facts.iter().for_each(|fact| tell(entry.seq, fact));
+        if entry.facts.iter().any(|f| matches!(f, Fact::BannerOff { expired: true })) {
+            self.banner_over.notify_one();
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.entry(&entry);
+        }
+        self.journal.append(entry);
+    }
+
     fn perform_node(&mut self) {
         while let Some(output) = self.node.poll_output() {
             match output {
@@ -399,16 +411,7 @@ impl Control {
                 }
                 NodeOutput::TransmitAfter { seq, transmit } => self.hold(seq, Held::Message(transmit)),
                 NodeOutput::AwaitRecord { seq, call, ticket } => self.hold(seq, Held::Place(call, ticket)),
-                NodeOutput::Entry(entry) => {
-                    entry.facts.iter().for_each(|fact| tell(entry.seq, fact));
-                    if entry.facts.iter().any(|f| matches!(f, Fact::BannerOff { expired: true })) {
-                        self.banner_over.notify_one();
-                    }
-                    if let Some(tape) = &mut self.tape {
-                        tape.entry(&entry);
-                    }
-                    self.journal.append(entry);
-                }
+                NodeOutput::Entry(entry) => self.entry(entry),
                 NodeOutput::Issued(command) => {
                     if let Some(tape) = &mut self.tape {
                         tape.command(*command);

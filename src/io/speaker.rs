@@ -4,13 +4,16 @@
 //! says of its mistake is told, and no secret of the server is in its environment.
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::base::Language;
 
@@ -19,8 +22,8 @@ pub const ESPEAK: &str = r#"espeak-ng -v "$VOICE" -w "$FILE" -- "$TEXT""#;
 
 /// What it writes may be no longer: five minutes of 48 kHz stereo.
 const BYTES: u64 = 64 << 20;
-/// So often it is looked whether it is over.
-const LOOK: Duration = Duration::from_millis(5);
+/// So often it is looked how much it has written.
+const LOOK: Duration = Duration::from_millis(50);
 /// So much is told of what it said.
 const TOLD: u64 = 200;
 
@@ -79,20 +82,31 @@ impl Speaker {
 
     /// Waits for its end, but not for ever, and not while it fills the disk.
     fn watch(&self, child: &mut Child, files: &[&Path]) -> Result<ExitStatus, String> {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().map_err(|e| format!("is not known to be over: {e}"))? {
-                return Ok(status);
-            }
-            if began.elapsed() >= self.within {
+        let unknown = |e: io::Error| format!("is not known to be over: {e}");
+        let end = pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::empty());
+        let end = end.map_err(|e| unknown(e.into()))?;
+        let mut waited = Duration::ZERO;
+        while !is_over(&end).map_err(unknown)? {
+            waited += LOOK;
+            if waited >= self.within {
                 return Err(format!("took longer than {} s", self.within.as_secs_f32()));
             }
             let length = |path: &&Path| fs::metadata(path).map_or(0, |meta| meta.len());
             if files.iter().map(length).sum::<u64>() > BYTES {
                 return Err("wrote without end".to_owned());
             }
-            std::thread::sleep(LOOK);
         }
+        child.wait().map_err(unknown)
+    }
+}
+
+/// Waits a moment for the end of a process; whether it came.
+fn is_over(end: &OwnedFd) -> io::Result<bool> {
+    let moment = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
+    match poll(&mut [PollFd::new(end.as_fd(), PollFlags::POLLIN)], moment) {
+        Ok(ready) => Ok(ready > 0),
+        Err(nix::errno::Errno::EINTR) => Ok(false),
+        Err(e) => Err(e.into()),
     }
 }
 
@@ -167,17 +181,20 @@ mod tests {
     #[test]
     fn who_never_ends_is_ended_with_his_children_and_who_writes_for_ever_too() {
         let folder = Folder::new("hangs");
-        let alive = folder.0.join("alive");
-        let command = format!("(sleep 3; touch {}) & wait", alive.display());
-        let began = Instant::now();
-        let why = speak(&folder, &command, 200).unwrap_err();
-        assert!(why.contains("took longer than 0.2 s"), "{why}");
+        let child = folder.0.join("child");
+        let command = format!("sleep 1000 & echo $! > {}; wait", child.display());
+        let why = speak(&folder, &command, 2_000).unwrap_err();
+        assert!(why.contains("took longer than 2 s"), "{why}");
+        let state = format!("/proc/{}/stat", fs::read_to_string(&child).unwrap().trim());
+        // Killed, and perhaps not buried yet.
+        let lives = || fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") Z "));
+        let ended = (0..1_000_000).any(|_| {
+            std::thread::yield_now();
+            !lives()
+        });
+        assert!(ended, "a child of the command goes on");
         let why = speak(&folder, "cat /dev/zero > \"$FILE\"", 60_000).unwrap_err();
         assert!(why.contains("wrote without end"), "{why}");
-        while began.elapsed() < Duration::from_millis(3_300) {
-            std::thread::sleep(LOOK);
-        }
-        assert!(!alive.exists(), "a child of the command went on");
     }
 
     #[test]

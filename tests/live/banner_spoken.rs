@@ -30,7 +30,7 @@ fn set(s: &mut Settings, speak: &str) {
         may: [Right::Read, Right::Banner, Right::Menus].into(),
     }];
     s.look_every = Duration::from_millis(100);
-    s.speak = speak.to_owned();
+    speak.clone_into(&mut s.speak);
 }
 
 /// Speaks any words as so many seconds of [`VOICE_HZ`].
@@ -74,15 +74,7 @@ fn audit(house: &House, rows: usize) -> Vec<String> {
 /// How long this was heard in all, of what came to an ear since it was rinsed.
 fn heard_for(phone: &Phone, hz: f64) -> Duration {
     let frames = phone.ear.all();
-    let loud = |frame: &&[i16]| {
-        let (mut sin, mut cos) = (0.0, 0.0);
-        for (n, sample) in frame.iter().enumerate() {
-            let (s, c) = (hz * n as f64 * std::f64::consts::TAU / 8_000.0).sin_cos();
-            sin += s * f64::from(*sample);
-            cos += c * f64::from(*sample);
-        }
-        2.0 * sin.hypot(cos) / frame.len() as f64 > 1_000.0
-    };
+    let loud = |frame: &&[i16]| hotline::media::amplitude(frame, hz) > 1_000.0;
     Duration::from_millis(20) * u32::try_from(frames.chunks_exact(160).filter(loud).count()).unwrap()
 }
 

@@ -1,4 +1,9 @@
 //! Makes a sound that somebody or something spoke like the others: cut to what is said, as loud as they are, a WAV file.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "samples: bounded by saturation before they are narrowed"
+)]
 use std::time::Duration;
 
 use crate::base::is_chinese;
@@ -131,7 +136,7 @@ mod tests {
             let t = n as f32 / RATE as f32;
             height * (0.6 + 0.4 * libm::sinf(t * 25.0)) * libm::sinf(t * 1_300.0)
         };
-        let voice: Vec<f32> = (0..(seconds * RATE as f32) as usize).map(at).collect();
+        let voice: Vec<f32> = (0..).take_while(|n| (*n as f32) < seconds * RATE as f32).map(at).collect();
         Sound { rate: RATE, samples: [silence.clone(), voice, silence].concat() }
     }
 

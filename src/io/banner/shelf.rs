@@ -144,7 +144,8 @@ mod tests {
     }
 
     fn tone(frames: usize) -> Vec<u8> {
-        let samples = (0..frames * 160).map(|n| 0.3 * libm::sinf(n as f32 * 0.7)).collect();
+        let count = u16::try_from(frames * 160).unwrap();
+        let samples = (0..count).map(|n| 0.3 * libm::sinf(f32::from(n) * 0.7)).collect();
         super::super::level::wav(&Sound { rate: 8_000, samples })
     }
 

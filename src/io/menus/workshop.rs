@@ -150,13 +150,12 @@ impl Workshop {
             (row.revision == revision).then_some(number)
         });
         let apart_from = self.bench.files_revision.clone().filter(|_| self.bench.apart);
-        let number = match known {
-            Some(number) => number,
-            None => {
-                let by = By { who: "start".to_owned(), from: self.bench.places.0.to_string() };
-                let source = self.bench.source.clone();
-                self.keep(&by, &source, Vec::new())?
-            }
+        let number = if let Some(number) = known {
+            number
+        } else {
+            let by = By { who: "start".to_owned(), from: self.bench.places.0.to_string() };
+            let source = self.bench.source.clone();
+            self.keep(&by, &source, Vec::new())?
         };
         let now = Current { number, apart_from };
         if current.as_ref() != Some(&now) && !(self.bench.apart && self.bench.files_revision.is_none()) {
