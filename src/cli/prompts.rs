@@ -4,6 +4,7 @@
 //! Invariant: a recording that is there and says the right words is never touched.
 #![expect(clippy::print_stderr, reason = "a command's output")]
 use std::collections::BTreeSet;
+use std::io::ErrorKind::NotFound;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -102,7 +103,16 @@ impl Prompts {
 fn speak_one(speaker: &Speaker, language: Language, words: &str, file: &Path) -> Result<(), String> {
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
     std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(|e| failed(&e))?;
-    speaker.speak(language, words, file).map_err(|e| failed(&e))
+    // Beside the one that is there: what a command leaves untouched was not spoken, and one that fails spoils nothing.
+    let fresh = file.with_extension("new.wav");
+    let gone = std::fs::remove_file(&fresh);
+    gone.or_else(|e| if e.kind() == NotFound { Ok(()) } else { Err(failed(&e)) })?;
+    let spoken = speaker.speak(language, words, &fresh).map_err(|e| failed(&e));
+    let spoken = spoken.and_then(|()| std::fs::rename(&fresh, file).map_err(|e| failed(&e)));
+    if spoken.is_err() {
+        std::fs::remove_file(&fresh).ok();
+    }
+    spoken
 }
 
 /// What the findings ask to be spoken.

@@ -32,5 +32,5 @@ pub use report::page;
 pub use scenario::{
     Agent, AgentDraws, AgentGroup, Arrivals, Break, Caller, CallerClass, Callers, Change, Consulting, FarEnd,
     Fault, FaultKind, LoggedCall, OfferDraw, PartyModel, Peak, Press, Pressed, QueueChange, Redial, Scenario,
-    Spread, Stretch, ThirdParty, TransferWish,
+    Spread, Stretch, ThirdParty, TransferWish, scenario_schema, scenario_taplo,
 };

@@ -105,3 +105,40 @@ fn a_command_that_fails_is_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(told(&output).contains("`false` failed"), "{}", told(&output));
 }
+
+#[test]
+fn a_command_that_writes_nothing_is_told_though_an_old_recording_is_there() {
+    let folder = folder("prompts-untouched");
+    for language in ["zh", "en"] {
+        std::fs::remove_file(folder.join(language).join("welcome.flac")).unwrap();
+        std::fs::write(folder.join(language).join("welcome.wav"), "old").unwrap();
+    }
+    let lock = "[zh]\nwelcome = { ms = 1, file = \"zh/welcome.wav\", text = \"再见\" }\n[en]\n";
+    std::fs::write(folder.join("manifest.lock.toml"), lock).unwrap();
+    let output = prompts(&folder, &["--speak", "--with", "true"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("wrote no"), "{}", told(&output));
+    // What was there is as it was, and nothing else lies beside it.
+    assert_eq!(std::fs::read(folder.join("zh/welcome.wav")).unwrap(), b"old");
+    assert_eq!(std::fs::read_dir(folder.join("zh")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(folder.join("manifest.lock.toml")).unwrap(), lock);
+}
+
+#[test]
+fn espeak_ng_speaks_where_nothing_else_is_said() {
+    let folder = folder("prompts-espeak");
+    for language in ["zh", "en"] {
+        std::fs::remove_file(folder.join(language).join("welcome.flac")).unwrap();
+    }
+    let output = prompts(&folder, &["--speak"]);
+    assert!(told(&output).contains("2 spoken now"), "{}", told(&output));
+    for language in ["zh", "en"] {
+        // A second of 16 bits at 22,050 Hz would be 44,100 bytes; two syllables are some 0.5 s.
+        let sound = std::fs::read(folder.join(language).join("welcome.wav")).unwrap();
+        assert!(sound.starts_with(b"RIFF") && sound.len() > 10_000, "{language}: {} bytes", sound.len());
+        assert!(
+            sound[44..].chunks_exact(2).any(|s| i16::from_le_bytes([s[0], s[1]]).unsigned_abs() > 3_000),
+            "{language} is silent"
+        );
+    }
+}

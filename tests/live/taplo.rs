@@ -12,12 +12,12 @@ fn lint(folder: &Path, files: &[&str]) -> Output {
     lint.unwrap_or_else(|e| panic!("taplo: {e}; `cargo xtask test` installs it"))
 }
 
-/// The shipped menus, schemas and rules, with one file otherwise.
+/// The shipped menus, scenarios, schemas and rules, with one file otherwise.
 fn copy(name: &str, file: &str, text: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::create_dir_all(folder.join("menus/schema")).unwrap();
-    for part in ["menus", "menus/schema"] {
+    for part in ["menus", "menus/schema", "scenarios", "scenarios/schema"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
         for entry in std::fs::read_dir(root.join(part)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
@@ -26,7 +26,7 @@ fn copy(name: &str, file: &str, text: &str) -> PathBuf {
         }
     }
     std::fs::copy(root.join(".taplo.toml"), folder.join(".taplo.toml")).unwrap();
-    std::fs::write(folder.join("menus").join(file), text).unwrap();
+    std::fs::write(folder.join(file), text).unwrap();
     folder
 }
 
@@ -52,10 +52,21 @@ fn a_damaged_file_of_each_kind_is_not() {
         ("queues.toml", "[general]\nname = \"queue-general\"\n", "human"),
         ("agents.toml", "[agent.8001]\nskills = { account = 11 }\n", "11"),
         ("directory.toml", "[a]\ncode = \"x\"\nname = \"a\"\nnumber = \"1\"\n", "code"),
+        (
+            "scenarios/calm.toml",
+            "title = \"x\"\nbegins = \"today\"\narrivals = {}\ncallers = {}\nagents = {}\n",
+            "today",
+        ),
+        (
+            "scenarios/calm.toml",
+            "title = \"x\"\nbegins = \"2026-11-11T00:00Z\"\narrivals = {}\n[callers.a]\nnumber = \"1\"\nkyes = \"1\"\n[agents]\n",
+            "kyes",
+        ),
     ];
     for (file, text, why) in cases {
-        let folder = copy(&format!("taplo-{file}"), file, text);
-        let output = lint(&folder, &[&format!("menus/{file}")]);
+        let file = &if file.contains('/') { file.to_owned() } else { format!("menus/{file}") };
+        let folder = copy(&format!("taplo-{}", file.replace('/', "-")), file, text);
+        let output = lint(&folder, &[file]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(why), "{file}: {said}");
     }

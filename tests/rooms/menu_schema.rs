@@ -10,6 +10,7 @@ use std::path::Path;
 
 use hotline::base::PromptId;
 use hotline::exchange::menu::{KnownPrompts, MenuSet, schemas, taplo};
+use hotline::sim::{Scenario, scenario_schema, scenario_taplo};
 use serde_json::{Value, json};
 
 use crate::menu_run::{shipped_files, texts};
@@ -314,5 +315,103 @@ fn the_schemas_that_lie_beside_the_menus_are_these() {
         let path = format!("menus/schema/{name}.json");
         assert_eq!(read(&path), format!("{schema:#}\n"), "{path}: run `hotline schema menus`");
     }
-    assert_eq!(read(".taplo.toml"), taplo("menus/"), "the repository's own is for its root");
+    let path = "scenarios/schema/scenario.json";
+    assert_eq!(
+        read(path),
+        format!("{:#}\n", scenario_schema()),
+        "{path}: run `hotline schema --scenarios scenarios`"
+    );
+    let all = taplo("menus/") + "\n" + &scenario_taplo("scenarios/");
+    assert_eq!(read(".taplo.toml"), all, "the repository's own is for its root");
+}
+
+/// A scenario that is right, but for what a test puts into it.
+const SCENARIO: &str = "title = \"x\"\nbegins = \"2026-11-11T00:00+08:00\"\n";
+
+/// Each kind of table of a scenario: the text before its keys, and its part of the schema.
+fn scenario_tables() -> Vec<(&'static str, String)> {
+    let people = "/additionalProperties";
+    let rows: Vec<(&'static str, String)> = vec![
+        ("", String::new()),
+        ("[arrivals]\n", "/properties/arrivals".into()),
+        ("[[arrivals.peaks]]\n", "/properties/arrivals/properties/peaks/items".into()),
+        ("[arrivals.log]\n", "/properties/arrivals/properties/log".into()),
+        ("[callers.a]\n", format!("/properties/callers{people}")),
+        ("[callers.a.redial]\n", format!("/properties/callers{people}/properties/redial")),
+        ("[callers.a.think]\n", format!("/properties/callers{people}/properties/think/anyOf/1")),
+        ("[agents.a]\n", format!("/properties/agents{people}")),
+        ("[[agents.a.breaks]]\n", format!("/properties/agents{people}/properties/breaks/items")),
+        ("[agents.a.consults]\n", format!("/properties/agents{people}/properties/consults")),
+        ("[parties.a]\n", format!("/properties/parties{people}")),
+        ("[parties.a.holds]\n", format!("/properties/parties{people}/properties/holds")),
+        ("[queues.a]\n", format!("/properties/queues{people}")),
+        ("[[faults]]\nkind = \"loss\"\n", "/properties/faults/items/anyOf/0".into()),
+        ("[[faults]]\nkind = \"agents-vanish\"\ngroup = \"a\"\n", "/properties/faults/items/anyOf/1".into()),
+        ("[[faults]]\nkind = \"slow-look-up\"\n", "/properties/faults/items/anyOf/2".into()),
+        (
+            "[[faults]]\nkind = \"transfers-itself\"\nto = \"queue a\"\n",
+            "/properties/faults/items/anyOf/3".into(),
+        ),
+    ];
+    rows
+}
+
+fn judge_scenario(text: &str) -> Vec<(&'static str, String, String)> {
+    let files = BTreeMap::from([("x.toml".to_owned(), text.to_owned())]);
+    let found = match Scenario::read(&files, "x.toml", &[]) {
+        Ok((_, found)) | Err(found) => found,
+    };
+    found.into_iter().map(|d| (d.code, d.message, d.help.unwrap_or_default())).collect()
+}
+
+#[test]
+fn shipped_scenarios_fit_their_schema() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut count = 0;
+    for path in files.filter(|path| path.extension().is_some_and(|e| e == "toml")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(refused(&scenario_schema(), &json_of(&text)), None, "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
+}
+
+#[test]
+fn every_table_of_a_scenario_has_the_keys_that_the_reader_knows() {
+    for (before, way) in scenario_tables() {
+        let found = judge_scenario(&format!(
+            "{}{before}zzzzzzzzzzzz = 1\n",
+            if before.is_empty() { "" } else { SCENARIO }
+        ));
+        let unknown = found.iter().find(|(code, message, _)| *code == "HL0102" && message.contains("zzzz"));
+        let help = &unknown.unwrap_or_else(|| panic!("{before}: {found:?}")).2;
+        let known: BTreeSet<&str> = help.strip_prefix("it may have: ").unwrap().split(", ").collect();
+        let schema = scenario_schema();
+        let table = schema.pointer(&way).unwrap_or_else(|| panic!("{way}"));
+        let drawn: BTreeSet<&str> =
+            table["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(drawn, known, "{before}");
+        assert_eq!(table["additionalProperties"], json!(false), "{before}");
+    }
+}
+
+#[test]
+fn what_has_the_wrong_kind_in_a_scenario_is_refused_by_both() {
+    for (before, way) in scenario_tables() {
+        let schema = scenario_schema();
+        let table = schema.pointer(&way).unwrap();
+        for (key, rule) in table["properties"].as_object().unwrap() {
+            if before.contains(&format!("{key} =")) {
+                continue;
+            }
+            let text = format!("{}{before}{key} = 1.5\n", if before.is_empty() { "" } else { SCENARIO });
+            let refuses = judge_scenario(&text).iter().any(|(code, ..)| ["HL0103", "HL0105"].contains(code));
+            assert!(refuses, "the reader takes a fraction for {key} of {before}");
+            assert!(
+                refused(rule, &json!(1.5)).is_some(),
+                "the schema takes a fraction for {key} of {before}"
+            );
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! means that nothing is installed. [`MenuRun`] is the machine for one caller.
 mod diagnostic;
 mod difference;
+pub(crate) mod drawing;
 mod explain;
 mod fields;
 mod hours;

@@ -1,11 +1,10 @@
 //! The files of a folder of menus as JSON Schema (draft 7), for editors: names, kinds, bounds and words about each key.
 //!
 //! Invariant: every table has the keys that the reader knows, no more and no fewer; a test asks the reader.
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::drawing::{LANGUAGES, file, flag, language, named, number, table, text, texts, time};
 use super::resolve::RESERVED;
-
-const LANGUAGES: [&str; 2] = ["zh", "en"];
 
 /// The schema of each file: its stem, or `menu` for all files that are menus.
 pub fn schemas() -> Vec<(&'static str, Value)> {
@@ -35,58 +34,6 @@ pub fn taplo(menus: &str) -> String {
         }
     }
     rules
-}
-
-fn file(title: &str, mut body: Value) -> Value {
-    if let Some(object) = body.as_object_mut() {
-        object.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
-        object.insert("title".into(), json!(title));
-    }
-    body
-}
-
-/// A table with these keys and no others.
-fn table(about: &str, needed: &[&str], keys: &[(&str, Value)]) -> Value {
-    let properties: Map<String, Value> = keys.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-    json!({
-        "type": "object", "description": about, "properties": properties, "required": needed,
-        "additionalProperties": false,
-    })
-}
-
-/// A table whose keys are ops' own names.
-fn named(about: &str, each: &Value) -> Value {
-    json!({ "type": "object", "description": about, "additionalProperties": each })
-}
-
-fn text(about: &str) -> Value {
-    json!({ "type": "string", "description": about, "minLength": 1 })
-}
-
-fn texts(about: &str) -> Value {
-    json!({ "description": about, "anyOf": [
-        { "type": "string", "minLength": 1 },
-        { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } },
-    ] })
-}
-
-fn number(about: &str, least: i64, most: i64) -> Value {
-    json!({ "type": "integer", "description": about, "minimum": least, "maximum": most })
-}
-
-fn flag(about: &str) -> Value {
-    json!({ "type": "boolean", "description": about, "default": false })
-}
-
-fn time(about: &str) -> Value {
-    json!({
-        "type": "string", "description": format!("{about}. A length of time: 20s, 5m, 1h30m"),
-        "pattern": "^([0-9]+ *h *)?([0-9]+ *(m|min) *)?([0-9]+ *s)?$", "minLength": 2,
-    })
-}
-
-fn language(about: &str) -> Value {
-    json!({ "type": "string", "description": about, "enum": LANGUAGES })
 }
 
 fn one_of(about: &str, words: &[&str]) -> Value {

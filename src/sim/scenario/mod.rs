@@ -9,6 +9,7 @@ mod draws;
 mod log;
 mod people;
 mod read;
+mod schema;
 mod spread;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use change::Change;
 pub use clock::Stretch;
 pub use draws::{Agent, AgentDraws, Caller, Callers, OfferDraw, Press, ThirdParty};
 pub use log::LoggedCall;
+pub use schema::{scenario_schema, scenario_taplo};
 pub use spread::Spread;
 #[cfg(test)]
 pub(crate) use spread::normal;
