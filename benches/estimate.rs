@@ -118,6 +118,21 @@ fn skilled_plan() -> AcdPlan {
     AcdPlan { queues: queues.into(), agents: agents.collect() }
 }
 
+/// The caller of this number.
+fn joining(number: u64, now: Now) -> Joining {
+    Joining {
+        ticket: TicketId(number),
+        call: CallId(number),
+        queue: QUEUES[usize::try_from(number % 5).unwrap_or(0)].into(),
+        priority: if number.is_multiple_of(9) { 0 } else { 5 },
+        since: now.mono,
+        language: Language::Mandarin,
+        skills: Vec::new(),
+        prefer: None,
+        kept: false,
+    }
+}
+
 /// Ten minutes in which a thousand wait, told or not: CPU in ns, tellings, batches.
 fn skilled_thousand(told: bool) -> (u64, u64, u64) {
     let plan = Arc::new(skilled_plan());
@@ -134,21 +149,7 @@ fn skilled_thousand(told: bool) -> (u64, u64, u64) {
     }
     let mut come = |acd: &mut Acd, now: Now| {
         next += 1;
-        let kind = usize::try_from(next % 5).unwrap_or(0);
-        acd.handle(
-            now,
-            AcdInput::Enter(Joining {
-                ticket: TicketId(next),
-                call: CallId(next),
-                queue: QUEUES[kind].into(),
-                priority: if next.is_multiple_of(9) { 0 } else { 5 },
-                since: now.mono,
-                language: Language::Mandarin,
-                skills: Vec::new(),
-                prefer: None,
-                kept: false,
-            }),
-        );
+        acd.handle(now, AcdInput::Enter(joining(next, now)));
     };
     for _ in 0..1_000 + AGENTS {
         now = now.after(Duration::from_millis(50));

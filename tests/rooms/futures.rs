@@ -9,9 +9,12 @@ use hotline::base::{AgentId, CallId, Language, Now, TicketId, UtcTime};
 use hotline::exchange::acd::{
     Acd, AcdInput, AcdOutput, AcdPlan, AgentPlan, AgentWish, Joining, RanAhead, Shifts,
 };
+use hotline::exchange::{Command, Entry, ExchangeSettings, Input, Ledger, Peer, Switchboard};
 
+use crate::small_hotline::{keys, menus};
 use crate::support::skilled_day::{Day, Figures, House, Ways};
 use crate::support::waiting_day::queue;
+use crate::world::World;
 
 #[test]
 fn running_ahead_beats_every_closed_formula_and_the_words_hold() {
@@ -116,4 +119,133 @@ fn one_batch_is_one_answer_and_what_nobody_waits_for_changes_nothing() {
     assert_eq!(acd.snapshot(now).queues, told.queues);
     assert_eq!(acd.snapshot(now).counters.batches_late, 1);
     assert!(acd.futures(batches[0]).is_none(), "nobody waits for it any more");
+}
+
+/// How long the last of the crowd is expected to wait.
+fn last_waits(acd: &Acd, now: Now) -> Duration {
+    let queue = acd.snapshot(now).queues.remove(0);
+    queue.waiting.last().and_then(|t| t.estimate).expect("he is told").typical
+}
+
+/// The plan of [`crowd`], and one agent more with a skill that nobody has: profiles are others.
+fn another_profile() -> Arc<AcdPlan> {
+    let agent = |skills: &[&str]| AgentPlan {
+        languages: vec![Language::Mandarin],
+        skills: skills.iter().map(|s| ((*s).into(), 5)).collect(),
+        ..AgentPlan::default()
+    };
+    let mut agents: BTreeMap<AgentId, AgentPlan> =
+        (0..4).map(|i| (AgentId::from(format!("agent-{i}").as_str()), agent(&[]))).collect();
+    agents.insert("new".into(), agent(&["loans"]));
+    Arc::new(AcdPlan { queues: BTreeMap::from([("help".into(), queue())]), agents })
+}
+
+fn batches(said: &[AcdOutput]) -> Vec<hotline::base::BatchId> {
+    let asked = |o: &AcdOutput| if let AcdOutput::RunAhead { batch } = o { Some(*batch) } else { None };
+    said.iter().filter_map(asked).collect()
+}
+
+#[test]
+fn when_groups_change_what_is_known_speaks_on_and_what_is_asked_for_still_comes() {
+    let (mut acd, now, said) = crowd(None);
+    let by_formula = last_waits(&acd, now);
+    let batch = batches(&said)[0];
+    acd.install(now, another_profile());
+    let ran = acd.futures(batch).expect("it is waited for, whoever serves whom now").run();
+    acd.handle(now, AcdInput::RanAhead(ran));
+    assert_eq!(acd.snapshot(now).counters.batches_late, 0);
+    let by_futures = last_waits(&acd, now);
+    assert_ne!(by_futures, by_formula, "futures have something to say here");
+    let (mut acd, now, said) = crowd(None);
+    let ran = acd.futures(batches(&said)[0]).expect("it is waited for").run();
+    acd.handle(now, AcdInput::RanAhead(ran));
+    let known = last_waits(&acd, now);
+    acd.install(now, another_profile());
+    assert_eq!(last_waits(&acd, now), known, "no jump because somebody was hired");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_with_batches_on_their_way() {
+    let told = || {
+        let mut day = Day::new(House::Shop, 5, Ways { hours: 2, ..Ways::default() });
+        day.run();
+        assert!(day.batches.0 > 20, "{:?}", day.batches);
+        day.visits.values().map(|v| format!("{:?} {:?}", v.answered, v.told)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), told());
+}
+
+/// A small hotline with more callers than its agents can take, some of whom came with a clock of before: until a batch is asked
+/// for.
+fn asked() -> (World, hotline::base::BatchId) {
+    let mut world = World::new(menus(), ExchangeSettings::default());
+    world.sign_in("8001");
+    for n in 0..40 {
+        let (name, number) = (format!("c{n}"), if n % 3 == 0 { "057195188" } else { "95188" });
+        world.dial(&name, number, &format!("7{n:05}"), Peer::Stranger);
+        for key in keys("0") {
+            let leg = world.leg(&name);
+            world.press(leg, key);
+        }
+        world.wait(Duration::from_secs(20));
+        let asked = world
+            .commands
+            .iter()
+            .find_map(|c| if let Command::RunAhead { batch } = c { Some(*batch) } else { None });
+        if let Some(batch) = asked {
+            return (world, batch);
+        }
+    }
+    panic!("no batch was asked for");
+}
+
+/// What a board makes of these entries: its own entries and commands, as text.
+fn played(entries: &[Entry]) -> (Vec<String>, Vec<String>) {
+    let mut board = Switchboard::new(ExchangeSettings::default(), menus());
+    let (mut made, mut commands) = (Vec::new(), Vec::new());
+    for entry in entries.iter().filter(|e| !e.what.is_derived()) {
+        board.replay(entry, |_| Some(menus())).expect("it can be fed");
+        while let Some(entry) = board.poll_entry() {
+            made.push(serde_json::to_string(&entry).expect("text"));
+        }
+        while let Some(command) = board.poll() {
+            commands.push(serde_json::to_string(&command).expect("text"));
+        }
+    }
+    (made, commands)
+}
+
+#[test]
+fn a_tape_with_futures_on_it_plays_again_bit_for_bit_without_running_any() {
+    let (mut world, batch) = asked();
+    let ran = world.board.futures(batch).expect("it is waited for").run();
+    world.wait(Duration::from_millis(50));
+    world.feed(Input::RanAhead(ran));
+    world.wait(Duration::from_mins(3));
+    assert_eq!(world.board.view(world.now).acd.counters.batches_late, 0);
+    let text: Vec<String> = world.entries.iter().map(|e| serde_json::to_string(e).expect("text")).collect();
+    let read: Vec<Entry> = text.iter().map(|t| serde_json::from_str(t).expect("an entry")).collect();
+    let (entries, commands) = played(&read);
+    assert_eq!(entries, text);
+    let said: Vec<String> = world.commands.iter().map(|c| serde_json::to_string(c).expect("text")).collect();
+    assert_eq!(commands, said);
+    assert!(text.iter().any(|t| t.contains("ran_ahead")), "the batch is on the tape");
+}
+
+#[test]
+fn a_batch_on_its_way_is_forgotten_by_a_restart_and_what_comes_then_changes_nothing() {
+    let (world, batch) = asked();
+    let ran = world.board.futures(batch).expect("it is waited for").run();
+    let mut ledger = Ledger::default();
+    world.entries.iter().for_each(|entry| ledger.apply(entry));
+    let settings = ExchangeSettings { first_number: ledger.last_number(), ..ExchangeSettings::default() };
+    let mut next = World::new(menus(), settings);
+    next.now = world.now.after(Duration::from_secs(5));
+    let now = next.now;
+    next.board.restore(now, &ledger);
+    next.catch_up();
+    assert!(next.board.futures(batch).is_none(), "nobody waits for it any more");
+    next.feed(Input::RanAhead(ran));
+    assert_eq!(next.board.view(next.now).acd.counters.batches_late, 1);
+    assert!(next.board.exchange().is_idle());
 }

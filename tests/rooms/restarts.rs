@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hotline::base::{AgentId, CallId, Instant, Key, Now, Rng};
-use hotline::exchange::acd::{AgentSnapshot, AgentState, AgentWish, Estimate, Lessons, LessonsError};
+use hotline::base::{AgentId, AssignmentId, CallId, Instant, Key, LegId, Now, Rng, Seq, TicketId, UtcTime};
+use hotline::exchange::acd::{
+    AcdInput, AcdOutput, AgentSnapshot, AgentState, AgentWish, Estimate, Lessons, LessonsError, Offer,
+    OfferWhy,
+};
 use hotline::exchange::{
-    Cause, ExchangeSettings, Fact, Input, Ledger, Ops, Peer, PromiseOutcome, Record, Switchboard, Told,
-    decode, encode,
+    Arrival, Cause, Command, Entry, Exchange, ExchangeSettings, Fact, Happening, Input, Ledger, Ops, Peer,
+    PromiseOutcome, Record, RingTarget, Switchboard, Told, Vouched, decode, encode,
 };
 
 use crate::small_hotline::{keys, menus};
@@ -428,5 +431,117 @@ fn a_restart_at_any_entry_leaves_each_call_one_end() {
         assert_eq!(ranges.count(), count("promise_over"), "cut after {cut}: each promise has one outcome");
         assert_eq!(count("offered"), count("offer_ended") + count("connected"), "cut after {cut}");
         assert_eq!(ledger.calls().len(), 0);
+    }
+}
+
+/// An exchange and what it makes of what the Acd says, written down as the journal has it.
+struct Scripted {
+    exchange: Exchange,
+    now: Now,
+    entries: Vec<Entry>,
+    ticket: TicketId,
+    agent: Option<LegId>,
+}
+
+impl Scripted {
+    fn entry(&mut self, what: Happening, facts: Vec<Fact>) {
+        let seq = Seq(u64::try_from(self.entries.len()).unwrap() + 1);
+        self.entries.push(Entry { seq, now: self.now, what, facts });
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.now = self.now.after(Duration::from_secs(1));
+        self.exchange.handle(self.now, input.clone());
+        let (mut facts, mut to_acd) = (Vec::new(), Vec::new());
+        while let Some(command) = self.exchange.poll() {
+            match command {
+                Command::Note(fact) => facts.push(fact),
+                Command::Acd(input) => {
+                    if let AcdInput::Enter(joining) = &input {
+                        self.ticket = joining.ticket;
+                    }
+                    to_acd.push(input);
+                }
+                Command::Ring { leg, target: RingTarget::Agent(_), .. } => self.agent = Some(leg),
+                _ => {}
+            }
+        }
+        let what = match input {
+            Input::Acd(output) => Happening::FromAcd(output),
+            other => Happening::Input(other),
+        };
+        self.entry(what, facts);
+        for input in to_acd {
+            self.entry(Happening::ToAcd(input), Vec::new());
+        }
+    }
+
+    fn tell(&mut self, minutes: u64) {
+        let told = Told::Wait { low: Duration::from_mins(1), high: Duration::from_mins(minutes), rose: None };
+        self.feed(Input::Acd(AcdOutput::Tell { ticket: self.ticket, call: CallId(1), told }));
+    }
+}
+
+#[test]
+fn an_answer_taken_back_leaves_each_promise_one_outcome_wherever_the_server_is_killed() {
+    let now = Now { mono: Instant::from_secs(100), utc: UtcTime::from_secs(1_767_225_600) };
+    let exchange = Exchange::new(ExchangeSettings::default(), menus());
+    let mut script = Scripted { exchange, now, entries: Vec::new(), ticket: TicketId(0), agent: None };
+    let caller = LegId(2);
+    let arrival = Arrival {
+        dialled: "95188".into(),
+        caller: "139".into(),
+        caller_name: String::new(),
+        peer: Peer::Stranger,
+        vouched: Vouched::default(),
+    };
+    script.feed(Input::LegArrived { leg: caller, arrival });
+    script.feed(Input::Key { leg: caller, key: keys("0")[0], play: None });
+    script.tell(3);
+    script.tell(2);
+    let (assignment, call, ticket) = (AssignmentId(1), CallId(1), script.ticket);
+    let why = OfferWhy {
+        strategy: "longest_idle".into(),
+        candidates: Vec::new(),
+        passed_over: Vec::new(),
+        waited: Duration::ZERO,
+        told: None,
+    };
+    let (queue, agent, ring_for) = ("general".into(), AgentId::from("8001"), Duration::from_secs(20));
+    script.feed(Input::Acd(AcdOutput::Offer(Offer {
+        assignment,
+        ticket,
+        call,
+        queue,
+        agent,
+        ring_for,
+        why,
+    })));
+    script.feed(Input::LegAnswered { leg: script.agent.unwrap() });
+    // The lease was over when his answer came: the Acd knows nothing of it, and the place in line is still the caller's.
+    script.feed(Input::Acd(AcdOutput::Revoke { assignment, cause: Cause::PeerLost }));
+    let taken_back = script.entries.len();
+    script.tell(5);
+    script.tell(4);
+    for cut in 1..=script.entries.len() {
+        let mut ledger = Ledger::default();
+        script.entries[..cut].iter().for_each(|entry| ledger.apply(entry));
+        // As a segment of the journal begins.
+        let mut ledger: Ledger = serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
+        let settings = ExchangeSettings { first_number: ledger.last_number(), ..ExchangeSettings::default() };
+        let mut board = Switchboard::new(settings, menus());
+        let now = Now { mono: ledger.at().mono + Duration::from_secs(1), utc: ledger.at().utc };
+        board.restore(now, &ledger);
+        let mut facts: Vec<_> = script.entries[..cut].iter().flat_map(|e| e.facts.clone()).collect();
+        while let Some(entry) = board.poll_entry() {
+            ledger.apply(&entry);
+            facts.extend(entry.facts);
+        }
+        let count = |kind: &str| facts.iter().filter(|f| f.kind() == kind).count();
+        assert_eq!(count("wait_told"), count("promise_over"), "cut after {cut}: each has one outcome");
+        if cut >= taken_back {
+            assert_eq!(count("left_queue"), 1, "cut after {cut}: he was in line again");
+        }
+        assert_eq!((count("call_ended"), ledger.calls().len()), (1, 0));
     }
 }
