@@ -169,23 +169,20 @@ impl Acd {
     /// A colleague's phone took the call while this agent's rang. Should the offer be over already, the caller leaves the
     /// line all the same.
     pub(super) fn picked_up(&mut self, id: AssignmentId, ticket: TicketId) {
-        match self.offers.ringing(id).filter(|offer| offer.ticket == ticket).map(|offer| offer.agent.clone())
-        {
-            Some(agent) => {
-                self.close_offer(id);
-                self.served(ticket, None);
-                self.change_agent(&agent, AgentEvent::OfferGone);
-            }
-            None => {
-                self.late();
-                if let Some(Place::Ringing(other)) = self.room.ticket(ticket).map(Ticket::place) {
-                    let other = *other;
-                    self.revoked(other, Cause::Withdrawn);
-                    return self.picked_up(other, ticket);
-                }
-                self.served(ticket, None);
-            }
+        let offer = self.offers.ringing(id).filter(|offer| offer.ticket == ticket);
+        if let Some(agent) = offer.map(|offer| offer.agent.clone()) {
+            self.close_offer(id);
+            self.served(ticket, None);
+            self.change_agent(&agent, AgentEvent::OfferGone);
+            return;
         }
+        self.late();
+        if let Some(Place::Ringing(other)) = self.room.ticket(ticket).map(Ticket::place) {
+            let other = *other;
+            self.revoked(other, Cause::Withdrawn);
+            return self.picked_up(other, ticket);
+        }
+        self.served(ticket, None);
     }
 
     /// A caller's wait ended well. `rang`: how long the phone rang of the agent who answered.
