@@ -637,3 +637,36 @@ fn every_order_by_command_leaves_one_row_in_the_audit_also_when_it_fails() {
     let rows = audited(&home, 8);
     assert!(rows.len() == 8 && rows[7].contains("menus install: "), "one, whatever was read: {rows:#?}");
 }
+
+#[test]
+fn an_order_that_finds_the_workshop_busy_or_cannot_be_read_is_in_the_audit_too() {
+    const ORDERS: usize = 14;
+    let house = house();
+    holds(&house, 1);
+    let files = texts(&house.folder.join("menus"));
+    let set = json!({ "menus": files }).to_string();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        // Checking takes a while; so many orders do not find room behind it.
+        let checking = scope.spawn(|| tell(&house, TOKEN, "/api/v1/menus/validate", &set).status);
+        std::thread::sleep(Duration::from_millis(100));
+        let order = || tell(&house, TOKEN, "/api/v1/menus/rollback", "{\"to\": \"nothing\"}");
+        let orders: Vec<_> = (0..ORDERS).map(|_| scope.spawn(order)).collect();
+        let statuses = orders.into_iter().map(|o| o.join().unwrap().status).collect();
+        assert_eq!(checking.join().unwrap(), 200);
+        statuses
+    });
+    let busy = statuses.iter().filter(|s| **s == 503).count();
+    println!("{busy} of {ORDERS} found no room: {statuses:?}");
+    assert!(busy > 0 && statuses.iter().all(|s| [404, 503].contains(s)), "{statuses:?}");
+    assert_eq!(tell(&house, TOKEN, "/api/v1/menus/rollback", "{\"two\": 1}").status, 400);
+    let wanted = ORDERS + 1;
+    let rows = until_status(&house, "the audit", |_| {
+        let rows = ask(&house, "/api/v1/audit");
+        let about = |r: &&Value| r["what"] == "menus roll back";
+        let rows: Vec<String> = rows.as_array()?.iter().filter(about).map(|r| field(r, "outcome")).collect();
+        (rows.len() >= wanted).then_some(rows)
+    });
+    let like = |words: &str| rows.iter().filter(|r| r.contains(words)).count();
+    assert_eq!((rows.len(), like("refused: the server is busy")), (wanted, busy), "{rows:#?}");
+    assert_eq!(like("no set \"nothing\" is kept"), ORDERS - busy, "{rows:#?}");
+}
