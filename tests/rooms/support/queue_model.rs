@@ -207,8 +207,9 @@ impl Model {
             AcdInput::Accepted { assignment } => self.accepted(*assignment),
             AcdInput::Refused { assignment, .. } => self.not_taken(*assignment, "refused"),
             AcdInput::NoAnswer { assignment } => self.not_taken(*assignment, "no_answer"),
-            AcdInput::CallerGone { assignment } => self.caller_gone(*assignment),
-            AcdInput::PickedUp { assignment, .. } => self.caller_gone(*assignment),
+            AcdInput::CallerGone { assignment } | AcdInput::PickedUp { assignment, .. } => {
+                self.caller_gone(*assignment);
+            }
             AcdInput::TalkEnded { assignment, .. } => self.talk_ended(*assignment),
             AcdInput::Agent { agent, wish } => self.wish(agent, wish),
             AcdInput::Reachable { agent, reachable } => self.phone(agent, |p| p.reachable = *reachable),
