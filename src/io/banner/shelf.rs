@@ -146,7 +146,7 @@ mod tests {
     fn tone(frames: usize) -> Vec<u8> {
         let count = u16::try_from(frames * 160).unwrap();
         let samples = (0..count).map(|n| 0.3 * libm::sinf(f32::from(n) * 0.7)).collect();
-        super::super::level::wav(&Sound { rate: 8_000, samples })
+        crate::io::banner::level::wav(&Sound { rate: 8_000, samples })
     }
 
     fn banner(prompt: &str, sounds: &[(Language, &[u8])]) -> Banner {
@@ -177,7 +177,7 @@ mod tests {
         let library = PromptLibrary::default();
         let hung = restore(&store.0, Some(&on), (&library, &[])).unwrap();
         assert_eq!(store.names(), [&on.sounds[&Language::Mandarin][..5]]);
-        let board = super::super::board_of([&hung], &[]);
+        let board = crate::io::banner::board_of([&hung], &[]);
         // Whose language has no sound hears the other.
         for language in Language::ALL {
             assert_eq!(board.get(language, &on.said()).unwrap().samples(), 1_600);

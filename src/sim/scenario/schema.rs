@@ -3,7 +3,8 @@
 //! Invariant: every table has the keys that the reader knows, no more and no fewer; a test asks the reader.
 use serde_json::{Value, json};
 
-use crate::exchange::menu::drawing::{file, language, named, number, table, text, texts, time};
+use crate::exchange::menu::drawing;
+use drawing::{file, language, named, number, table, text, texts, time};
 
 /// The schema of `scenarios/*.toml`.
 pub fn scenario_schema() -> Value {
