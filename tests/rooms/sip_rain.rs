@@ -337,3 +337,9 @@ fn without_update_the_refresh_repeats_what_was_said_last() {
     let refreshed: u64 = (0..4).map(|n| calls_in_the_rain(n * 3).unwrap()).sum();
     assert!(refreshed > 50, "{refreshed}");
 }
+
+/// In this one an UPDATE sent before the answer is answered after it: what the answer agreed on stays.
+#[test]
+fn an_update_that_crosses_the_answer_ends_no_session() {
+    calls_in_the_rain(1_151_305_909_070_988_671).unwrap();
+}

@@ -252,7 +252,14 @@ impl Invite {
         }
         if self.state == State::Confirmed {
             self.learn_methods(&response.headers);
-            self.take_session(station, now, response);
+            // What was asked before the dialog was confirmed says nothing of sessions, and so need not its answer: what
+            // the 2xx to the INVITE agreed on since goes on.
+            let is_about_it = [&sent.request.headers, &response.headers]
+                .iter()
+                .any(|headers| headers.get(HeaderName::SessionExpires).is_some());
+            if is_about_it {
+                self.take_session(station, now, response);
+            }
         }
         if !sent.is_refresh {
             // Not before: an offer that is refused was never agreed on.
