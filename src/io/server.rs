@@ -174,15 +174,20 @@ impl Server {
                 }
             });
         })?;
+        let (watched_to, watched) = std::sync::mpsc::channel();
         let workshop = spawn("menus", move |runtime| {
             runtime.block_on(async move {
+                // Before anybody is told that we are ready, and sends one.
+                let hangups = menus::hangups();
+                watched_to.send(()).ok();
                 if let Ok(shop) = shop_from.await {
-                    Box::pin(shop.run()).await;
+                    Box::pin(shop.run(hangups)).await;
                 }
             });
         })?;
         let gone = || StartError::Settings("the control thread ended before it began".to_owned());
         let addresses = control_from.recv().map_err(|_| gone())??;
+        watched.recv().map_err(|_| gone())?;
         Ok(Self {
             addresses,
             menus,

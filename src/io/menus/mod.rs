@@ -20,4 +20,4 @@ pub(super) use orders::{By, Job, MenuDesk, Outcome};
 pub(super) use sounds::{digest_of, hex};
 pub use sounds::{lengths, listen};
 pub use source::revision;
-pub(super) use workshop::Workshop;
+pub(super) use workshop::{Workshop, hangups};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use super::boot::{Bench, in_words, load};
@@ -76,6 +76,15 @@ pub(in crate::io) struct Workshop {
     first: bool,
 }
 
+/// Watches for SIGHUP. Until somebody does, it ends the process.
+pub(in crate::io) fn hangups() -> Option<Signal> {
+    signal(SignalKind::hangup())
+        .inspect_err(
+            |e| tracing::warn!(error = %e, "SIGHUP cannot be watched; menus are looked at all the same"),
+        )
+        .ok()
+}
+
 impl Workshop {
     /// It works with what the start read; `settings` say where the files and the store are.
     pub(in crate::io) fn new(
@@ -107,17 +116,11 @@ impl Workshop {
     }
 
     /// Works until nobody can order anything any more.
-    pub(in crate::io) async fn run(mut self) {
+    pub(in crate::io) async fn run(mut self, mut hangup: Option<Signal>) {
         priority::give_way();
         let every = self.settings.look_every;
         let mut looks = tokio::time::interval(if every.is_zero() { Duration::from_hours(1) } else { every });
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut hangup = signal(SignalKind::hangup())
-            .inspect_err(
-                |e| tracing::warn!(error = %e, "SIGHUP cannot be watched; menus are looked at all the same"),
-            )
-            .ok();
-        // Only now: until somebody watches for it, SIGHUP ends the process.
         self.keep_first();
         loop {
             let hung_up = async {
