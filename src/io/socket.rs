@@ -11,15 +11,15 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::ask::{AskError, Asker};
+use super::ask::Asker;
 use super::banner::{BannerDesk, NotDone};
 use super::config_voice::SPOKEN_WITHIN;
-use super::menus::{By, Files, Job, MenuDesk, Outcome};
+use super::menus::{By, Files, Job, MenuDesk};
 use super::metrics::Metrics;
 use super::store::{CallFilter, CallRow, CallStory, PromiseFilter, PromiseReport, Store};
 use crate::base::CallId;
 use crate::exchange::menu::Zone;
-use crate::exchange::{Banner, BannerWish, Deed};
+use crate::exchange::{Banner, BannerWish};
 use crate::node::NodeView;
 
 /// A question takes no more than this many bytes.
@@ -242,12 +242,6 @@ fn account(stream: &UnixStream) -> String {
     known.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
 
-/// What was done by a command on this machine, for the audit.
-fn deed(who: &str, what: &str, about: String, outcome: &str) -> Deed {
-    let (who, what, outcome) = (who.to_owned(), what.to_owned(), outcome.to_owned());
-    Deed { who, from: "here".to_owned(), what, about, outcome }
-}
-
 async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
     let Desks { asker, store, .. } = desks;
     let refused = |e: &dyn std::fmt::Display| Full::Refused(e.to_string());
@@ -275,7 +269,8 @@ async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
         Question::End(call) => match asker.end_call(call).await {
             Ok(true) => {
                 // The call is over, whether the disk has the note of it or not.
-                asker.note(deed(who, "end call", call.0.to_string(), "done")).await.ok();
+                let deed = here(who).deed("end call", call.0.to_string(), "done".to_owned());
+                asker.note(deed).await.ok();
                 Full::Ended
             }
             Ok(false) => Full::NotFound(format!("no call {} is going on", call.0)),
@@ -291,13 +286,9 @@ async fn answer(question: Question, who: &str, desks: &Desks) -> Full {
             Ok(rows) => serde_json::to_value(rows).map_or_else(|e| refused(&e), Full::Json),
             Err(e) => refused(&e),
         },
-        Question::Install { files } => {
-            change(desks, (who, "menus install"), Job::Install(files, here(who))).await
-        }
-        Question::RollBack { to } => {
-            change(desks, (who, "menus roll back"), Job::RollBack(to, here(who))).await
-        }
-        Question::Revisions => told(desks.menus.order(Job::Revisions).await),
+        Question::Install { files } => order(desks, Job::Install(files, here(who))).await,
+        Question::RollBack { to } => order(desks, Job::RollBack(to, here(who))).await,
+        Question::Revisions => order(desks, Job::Revisions).await,
         Question::Menus => {
             serde_json::to_value(desks.metrics.menus.told()).map_or_else(|e| refused(&e), Full::Json)
         }
@@ -308,19 +299,8 @@ fn here(who: &str) -> By {
     By { who: who.to_owned(), from: "here".to_owned() }
 }
 
-/// Has something changed. The workshop notes what became of it; here is noted what it had no room for.
-async fn change(desks: &Desks, (who, what): (&str, &str), job: Job) -> Full {
-    let outcome = desks.menus.order(job).await;
-    if let Err(e) = &outcome {
-        // That it was refused is answered, whether the disk has the note or not.
-        let why = format!("refused: {e}");
-        desks.asker.note(deed(who, what, String::new(), &why)).await.ok();
-    }
-    told(outcome)
-}
-
-fn told(outcome: Result<Outcome, AskError>) -> Full {
-    match outcome.map(serde_json::to_value) {
+async fn order(desks: &Desks, job: Job) -> Full {
+    match desks.menus.order(job).await.map(serde_json::to_value) {
         Ok(Ok(outcome)) => Full::Json(outcome),
         Ok(Err(e)) => Full::Refused(e.to_string()),
         Err(e) => Full::Refused(e.to_string()),

@@ -111,23 +111,15 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 }
 
 impl Caller {
-    /// What he did or wanted, for the audit.
-    pub(super) fn deed(&self, what: &str, about: impl Into<String>, outcome: impl Into<String>) -> Deed {
-        Deed {
-            who: self.name.to_string(),
-            from: self.from.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string()),
-            what: what.to_owned(),
-            about: about.into(),
-            outcome: outcome.into(),
-        }
-    }
-}
-
-impl Caller {
     /// Who he is, for whoever does it.
     pub(super) fn by(&self) -> By {
-        let deed = self.deed("", "", "");
-        By { who: deed.who, from: deed.from }
+        let from = self.from.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        By { who: self.name.to_string(), from }
+    }
+
+    /// What he did or wanted, for the audit.
+    pub(super) fn deed(&self, what: &str, outcome: impl Into<String>) -> Deed {
+        self.by().deed(what, String::new(), outcome.into())
     }
 }
 
@@ -193,7 +185,7 @@ pub(super) async fn need(
     let wanted = format!("{} {}", request.method(), request.uri().path());
     // That he was not let is answered whether the disk has it or not.
     if right != Right::Read {
-        office.note(caller.deed(&wanted, "", "forbidden")).await;
+        office.note(caller.deed(&wanted, "forbidden")).await;
     }
     let word = right.as_str();
     let why = if office.gate.tokens.is_empty() {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Office;
 use super::gate::{Caller, refusal};
 use crate::io::ask::AskError;
-use crate::io::menus::{Files, Job, Outcome};
+use crate::io::menus::{Files, INSTALL, Job, Outcome, ROLL_BACK};
 
 /// The largest set that may be sent, in bytes.
 pub(super) const SET_BYTES: usize = 8 << 20;
@@ -29,7 +29,7 @@ pub(super) async fn validate(
     files: Result<Json<Files>, JsonRejection>,
 ) -> Response {
     match files {
-        Ok(Json(files)) => look(&office, Job::Validate(files)).await,
+        Ok(Json(files)) => order(&office, Job::Validate(files)).await,
         Err(e) => refusal(status_of(&e), e.body_text()),
     }
 }
@@ -41,16 +41,14 @@ pub(super) async fn install(
     files: Result<Json<Files>, JsonRejection>,
 ) -> Response {
     match files {
-        Ok(Json(files)) => {
-            change(&office, (&caller, "menus install"), Job::Install(Some(files), caller.by())).await
-        }
-        Err(e) => not_read(&office, (&caller, "menus install"), &e).await,
+        Ok(Json(files)) => order(&office, Job::Install(Some(files), caller.by())).await,
+        Err(e) => not_read(&office, (&caller, INSTALL), &e).await,
     }
 }
 
 /// `POST /api/v1/menus/reload`: the files of the folder hold, now.
 pub(super) async fn reload(State(office): State<Office>, caller: Caller) -> Response {
-    change(&office, (&caller, "menus install"), Job::Install(None, caller.by())).await
+    order(&office, Job::Install(None, caller.by())).await
 }
 
 /// `POST /api/v1/menus/rollback`: a set that was kept holds again.
@@ -60,17 +58,14 @@ pub(super) async fn roll_back(
     asked: Result<Option<Json<RollBack>>, JsonRejection>,
 ) -> Response {
     match asked {
-        Ok(asked) => {
-            let to = asked.unwrap_or_default().0.to;
-            change(&office, (&caller, "menus roll back"), Job::RollBack(to, caller.by())).await
-        }
-        Err(e) => not_read(&office, (&caller, "menus roll back"), &e).await,
+        Ok(asked) => order(&office, Job::RollBack(asked.unwrap_or_default().0.to, caller.by())).await,
+        Err(e) => not_read(&office, (&caller, ROLL_BACK), &e).await,
     }
 }
 
 /// `GET /api/v1/menus/revisions`: what is kept, the newest first.
 pub(super) async fn revisions(State(office): State<Office>) -> Response {
-    look(&office, Job::Revisions).await
+    order(&office, Job::Revisions).await
 }
 
 fn status_of(e: &JsonRejection) -> StatusCode {
@@ -88,24 +83,12 @@ pub(super) async fn not_read(
     e: &JsonRejection,
 ) -> Response {
     let why = e.body_text();
-    office.note(caller.deed(what, "", format!("refused: {why}"))).await;
+    office.note(caller.deed(what, format!("refused: {why}"))).await;
     refusal(status_of(e), why)
 }
 
-/// Asks the workshop for something that changes nothing.
-async fn look(office: &Office, job: Job) -> Response {
+async fn order(office: &Office, job: Job) -> Response {
     office.menus.order(job).await.map_or_else(busy, answer)
-}
-
-/// Has something changed. The workshop notes what became of it; here is noted what it had no room for.
-async fn change(office: &Office, (caller, what): (&Caller, &str), job: Job) -> Response {
-    match office.menus.order(job).await {
-        Ok(outcome) => answer(outcome),
-        Err(e) => {
-            office.note(caller.deed(what, "", format!("refused: {e}"))).await;
-            busy(e)
-        }
-    }
 }
 
 fn busy(e: AskError) -> Response {

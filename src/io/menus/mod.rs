@@ -16,7 +16,7 @@ pub(super) use boot::{Bench, Boot, boot};
 pub(super) use figures::{MenuFigures, MenusTold};
 pub(super) use in_force::{InForce, Notice};
 pub use orders::Files;
-pub(super) use orders::{By, Job, MenuDesk, Outcome};
+pub(super) use orders::{By, INSTALL, Job, MenuDesk, Outcome, ROLL_BACK};
 pub(super) use sounds::{digest_of, hex};
 pub use sounds::{lengths, listen};
 pub use source::revision;

@@ -7,10 +7,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::keeper::Row;
 use crate::exchange::Deed;
 use crate::exchange::menu::Diagnostic;
-use crate::io::ask::AskError;
+use crate::io::ask::{AskError, Asker};
 
 /// Orders that may wait: beyond, whoever comes is told to come again.
 const WAITING: usize = 8;
+
+/// What the audit calls it when a set is to hold that was not kept before.
+pub(in crate::io) const INSTALL: &str = "menus install";
+/// And one that was.
+pub(in crate::io) const ROLL_BACK: &str = "menus roll back";
 
 /// Orders with the way back of each.
 pub(super) type Orders = mpsc::Receiver<(Job, oneshot::Sender<Outcome>)>;
@@ -56,6 +61,17 @@ pub(in crate::io) enum Job {
     RollBack(Option<String>, By),
     /// What is kept.
     Revisions,
+}
+
+impl Job {
+    /// Who wants what changed; `None`: it changes nothing.
+    fn change(&self) -> Option<(&By, &'static str)> {
+        match self {
+            Self::Install(_, by) => Some((by, INSTALL)),
+            Self::RollBack(_, by) => Some((by, ROLL_BACK)),
+            Self::Validate(_) | Self::Revisions => None,
+        }
+    }
 }
 
 /// What became of it.
@@ -140,19 +156,32 @@ pub(in crate::io) struct RowTold {
 
 /// The way to the workshop.
 #[derive(Debug, Clone)]
-pub(in crate::io) struct MenuDesk(mpsc::Sender<(Job, oneshot::Sender<Outcome>)>);
+pub(in crate::io) struct MenuDesk {
+    to: mpsc::Sender<(Job, oneshot::Sender<Outcome>)>,
+    asker: Asker,
+}
 
 impl MenuDesk {
     /// The way, and its end in the workshop.
-    pub(super) fn open() -> (Self, Orders) {
+    pub(super) fn open(asker: Asker) -> (Self, Orders) {
         let (to, orders) = mpsc::channel(WAITING);
-        (Self(to), orders)
+        (Self { to, asker }, orders)
     }
 
-    /// Has something done.
+    /// Has something done. The workshop notes what became of a change; here is noted what it had no room for.
     pub(in crate::io) async fn order(&self, job: Job) -> Result<Outcome, AskError> {
+        let refused = job.change().map(|(by, what)| by.deed(what, String::new(), String::new()));
+        let outcome = self.hand_in(job).await;
+        if let (Err(e), Some(deed)) = (&outcome, refused) {
+            // That it was refused is answered, whether the disk has the note or not.
+            self.asker.note(Deed { outcome: format!("refused: {e}"), ..deed }).await.ok();
+        }
+        outcome
+    }
+
+    async fn hand_in(&self, job: Job) -> Result<Outcome, AskError> {
         let (back, outcome) = oneshot::channel();
-        self.0.try_send((job, back)).map_err(|e| match e {
+        self.to.try_send((job, back)).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
             mpsc::error::TrySendError::Closed(_) => AskError::Gone,
         })?;
