@@ -132,7 +132,7 @@ impl Drops {
     }
 }
 
-/// What a payload type means in this session.
+/// What a payload type means in this RTP session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PayloadKind {
     /// The agreed codec.

@@ -18,6 +18,7 @@ mod page;
 mod places;
 mod report;
 mod sip;
+mod sound;
 mod talks;
 mod town;
 

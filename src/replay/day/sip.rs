@@ -3,7 +3,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::leg::{Part, Seat};
-use super::town::{Town, arrival_clock};
+use super::sound::arrival_clock;
+use super::town::Town;
 use crate::base::Now;
 use crate::replay::measure::Attempt;
 use crate::sip::{EndReason, InviteId, SipEvent, Status};

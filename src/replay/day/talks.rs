@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::leg::{Between, Part, Partner, Seat, Talk};
-use super::town::{Town, Turn, Wish, arrival_clock};
+use super::sound::arrival_clock;
+use super::town::{Town, Turn, Wish};
 use crate::base::{Instant, Key, Now, PartyId};
 use crate::sim::{FarEnd, TransferWish};
 use crate::sip::{Incoming, Status};

@@ -3,23 +3,20 @@
 //! Invariant: what is due is done in the order of its time, and how late it is done is measured where it is done.
 #![expect(clippy::cast_precision_loss, reason = "figures for people: no count comes near 2^52")]
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::agents::Desk;
-use super::ear::TONES;
 use super::faults::Faults;
 use super::gauges::{Gauges, Progress};
-use super::leg::{Part, Said, Seat};
+use super::leg::Seat;
 use super::places::{Places, REST};
 use super::report::{DayReport, Outcomes};
-use super::{DayError, DaySettings, Payload, Say};
+use super::sound::Voices;
+use super::{DayError, DaySettings};
 use crate::base::{Instant, Key, Now, Rng};
-use crate::media::{Codec, FRAME_SAMPLES, Tone};
 use crate::replay::engine::watch::{self, Usage};
-use crate::replay::engine::{AT_ONCE, Engine, Heard, SLOTS, Sockets, Tap};
-use crate::rtp::Packet;
+use crate::replay::engine::{AT_ONCE, Engine, Sockets, Tap};
 use crate::sim::{Caller, Callers};
 use crate::sip::{InviteId, RegistrationId};
 
@@ -130,8 +127,7 @@ pub(super) struct Town {
     pub(super) calling: u64,
     pub(super) standing_max: u64,
     pub(super) bounded_by: Option<String>,
-    tones: [[Payload; 4]; 2],
-    speech: [Vec<Payload>; 2],
+    pub(super) voices: Voices,
     usage: (Usage, Usage),
     ended: Instant,
 }
@@ -148,8 +144,7 @@ impl Town {
         let gauges = Gauges::new(settings.late_after)?;
         let mut town = Self {
             callers: Callers::new(&settings.scenario, settings.seed),
-            tones: tones(),
-            speech: speech(&settings.say),
+            voices: Voices::new(&settings.say),
             usage: (settings.pid.map(watch::usage).unwrap_or_default(), watch::usage(std::process::id())),
             settings,
             engine,
@@ -231,128 +226,14 @@ impl Town {
         Ok(())
     }
 
-    /// Hears what has come: to the phone in this place, or to all whose turn it is.
-    pub(super) fn hear(&mut self, only: Option<usize>) -> io::Result<()> {
-        let (places, gauges) = (&mut self.places, &mut self.gauges);
-        let (percent, chance) = (self.faults.loss, &mut self.loss);
-        let tones = matches!(self.settings.say, Say::Tones);
-        let mut partners = Vec::new();
-        let take = |place: usize, heard: Heard<'_>, packet: &Packet<'_>| {
-            let Some(leg) = places.at(place) else {
-                gauges.counts.strays += 1;
-                return;
-            };
-            if matches!(leg.part, Part::Caller { .. }) && lost(percent, chance) {
-                gauges.counts.lost_in += 1;
-                return;
-            }
-            let at = Instant::from_nanos(heard.at_ns);
-            let noticed = leg.ear.hear(at, packet, leg.mouth.codec, tones);
-            if noticed.first
-                && let (Part::Caller { .. }, Some((_, answered))) = (&leg.part, leg.answered)
-            {
-                gauges.first_sound.record(at.since(answered));
-            }
-            if let Some(after) = noticed.prompt {
-                gauges.key_to_prompt.record(after);
-            }
-            if noticed.partner {
-                partners.push((Seat { place, serial: leg.serial }, at));
-            }
-        };
-        match only {
-            Some(place) => self.engine.read_sound_of(place, take)?,
-            None => self.engine.read_sound(take)?,
-        }
-        for (seat, at) in partners {
-            self.partner_heard(seat, at);
-        }
-        Ok(())
-    }
-
     /// What SIP has brought, and what people want now. Done between the slots of sound too: who makes up for a pause of the
     /// machine speaks for long.
-    fn tend(&mut self) -> Result<(), DayError> {
+    pub(super) fn tend(&mut self) -> Result<(), DayError> {
         self.read_sip()?;
         let now = self.engine.now();
         self.live(now);
         self.settle(now);
         Ok(())
-    }
-
-    /// Every phone whose slot has come says its next frame.
-    fn speak(&mut self, now: Now) -> Result<(), DayError> {
-        let due = self.engine.due(now.mono);
-        // Before the doors open and while everybody hangs up at once nobody's sound is measured.
-        let counts = matches!(self.phase, Phase::Day | Phase::Evening);
-        if due.skipped > 0 {
-            if counts {
-                self.gauges.lateness.skipped(due.skipped);
-            }
-            for place in 0..self.places.len() {
-                if let Some(leg) = self.places.at(place).filter(|leg| leg.mouth.to.is_some()) {
-                    leg.mouth.pass_over(due.skipped_of(place));
-                }
-            }
-        }
-        for ms in due.first..due.first + due.count {
-            let mut place = usize::try_from(ms % SLOTS as u64).unwrap_or(0);
-            while place < self.places.len() {
-                self.say(place);
-                place += SLOTS;
-            }
-            let late = self.engine.clock.mono().since(Instant::from_millis(ms));
-            if counts {
-                self.gauges.lateness.spoke(late);
-            }
-            if ms + 1 < due.first + due.count {
-                self.tend()?;
-            }
-        }
-        self.engine.flush();
-        Ok(())
-    }
-
-    fn say(&mut self, place: usize) {
-        let Some(leg) = self.places.at(place) else { return };
-        let Some(to) = leg.mouth.to else { return };
-        let said = leg.mouth.next_packet();
-        let is_caller = matches!(leg.part, Part::Caller { .. });
-        let lost = is_caller && lost(self.faults.loss, &mut self.loss);
-        self.gauges.counts.lost_out += u64::from(lost);
-        let mut head = [0; 12];
-        match said {
-            Said::Sound(header) => {
-                let law = usize::from(leg.mouth.codec == Codec::Pcmu);
-                let speech = self.speech.get(law).map(Vec::as_slice).unwrap_or_default();
-                let voice = match leg.part {
-                    Part::Caller { .. } => 0,
-                    Part::Agent { .. } | Part::Service { .. } => 1,
-                    Part::Party { follows: false, .. } => 2,
-                    Part::Party { follows: true, .. } => 3,
-                };
-                let payload = if speech.is_empty() {
-                    self.tones.get(law).and_then(|t| t.get(voice))
-                } else {
-                    // Each phone at another place of the recording.
-                    let frame = place * 37 + usize::from(header.sequence);
-                    frame.checked_rem(speech.len()).and_then(|n| speech.get(n))
-                };
-                if let (Some(payload), Some(_), false) = (payload, header.write(&[], &mut head), lost) {
-                    self.engine.say(place, to, &head, payload);
-                }
-            }
-            Said::Key(header, payload, first) => {
-                if first && is_caller {
-                    let sent = arrival_clock(self.engine.now());
-                    let without = leg.ear.await_prompt(sent);
-                    self.gauges.counts.keys_without_prompt += u64::from(without);
-                }
-                if header.write(&[], &mut head).is_some() && !lost {
-                    self.engine.say(place, to, &head, &payload);
-                }
-            }
-        }
     }
 
     /// What people want now.
@@ -527,43 +408,4 @@ fn expected(settings: &DaySettings) -> usize {
     let (Some(rate), Some(hold)) = (settings.rate, settings.hold) else { return 0 };
     let phones = rate * (hold + REST + Duration::from_secs(1)).as_secs_f64();
     (phones.min(f64::from(u16::MAX)) as usize).min(settings.max_calls)
-}
-
-/// Whether a packet is lost where so many in a hundred are.
-fn lost(percent: u8, chance: &mut Rng) -> bool {
-    percent > 0 && chance.below(100) < u64::from(percent)
-}
-
-/// The moment by the clock by which the kernel stamps arrivals.
-pub(super) fn arrival_clock(now: Now) -> Instant {
-    Instant::from_nanos(u64::try_from(now.utc.as_micros()).unwrap_or(0).saturating_mul(1_000))
-}
-
-/// By law (A, then mu), by voice, as [`TONES`].
-fn tones() -> [[Payload; 4]; 2] {
-    [Codec::Pcma, Codec::Pcmu].map(|codec| {
-        TONES.map(|hz| {
-            let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
-            Tone::new(hz, 8_000.0).fill(&mut samples);
-            codec.encode(&samples, &mut payload);
-            payload
-        })
-    })
-}
-
-/// The recording's frames, by law; none for tones.
-fn speech(say: &Say) -> [Vec<Payload>; 2] {
-    let samples: &[i16] = match say {
-        Say::Tones => &[],
-        Say::Silence => &[0; FRAME_SAMPLES],
-        Say::Speech(samples) => samples,
-    };
-    [Codec::Pcma, Codec::Pcmu].map(|codec| {
-        let frames = samples.chunks_exact(FRAME_SAMPLES).map(|frame| {
-            let mut payload = [0; FRAME_SAMPLES];
-            codec.encode(frame, &mut payload);
-            payload
-        });
-        frames.collect()
-    })
 }
