@@ -18,7 +18,7 @@ const LOG: &str = "service,menu_entered_s,queue_joined_s,queue_wait_s,outcome,ta
 
 /// A scene of callers from a log who ask about their accounts: its title, how long it lasts, and who else is in it.
 macro_rules! about_accounts {
-    ($title:literal, $lasts:literal, $others:literal) => {
+    ($title:literal, $lasts:literal, $others:expr) => {
         concat!(
             "title = \"",
             $title,
@@ -43,11 +43,11 @@ patience = "3m"
     };
 }
 
-/// Four callers for one agent, who asks a third party about each.
-const CONSULTS: &str = about_accounts!(
-    "A third party in each talk",
-    "2m",
-    r#"
+/// One agent, who asks a store about each caller.
+macro_rules! asks_the_store {
+    ($others:literal) => {
+        concat!(
+            r#"
 [agents.desk]
 ids      = ["8001"]
 pick_up  = "1s"
@@ -56,10 +56,22 @@ consults = { chance = 100, party = "lighthouse-store" }
 
 [parties.lighthouse-store]
 pick_up  = "1s"
-private  = "2s"
+private  = "2s""#,
+            $others
+        )
+    };
+}
+
+/// Four callers for one agent, who asks a third party about each.
+const CONSULTS: &str = about_accounts!(
+    "A third party in each talk",
+    "2m",
+    asks_the_store!(
+        r#"
 together = "2s"
 holds    = { chance = 100, lasts = "1s" }
 "#
+    )
 );
 
 /// A phone that passes its callers on, a look-up that is slow.
@@ -94,16 +106,8 @@ delay = "8s"
 const FOLLOWS: &str = about_accounts!(
     "A third party that transfers itself",
     "2m",
-    r#"
-[agents.desk]
-ids      = ["8001"]
-pick_up  = "1s"
-wrap_up  = "1s"
-consults = { chance = 100, party = "lighthouse-store" }
-
-[parties.lighthouse-store]
-pick_up  = "1s"
-private  = "2s"
+    asks_the_store!(
+        r#"
 together = "4s"
 
 [parties.lighthouse-service]
@@ -118,6 +122,7 @@ who     = "third-party"
 percent = 100
 to      = "lighthouse-service"
 "#
+    )
 );
 
 /// A phone that is gone in mid-sentence.

@@ -25,8 +25,8 @@ fn type_keys(world: &mut World, leg: LegId, text: &str) {
     }
 }
 
-/// A caller who entered an order and talks to 8001; 8002 and 8003 are at work.
-fn talking() -> (World, LegId, LegId) {
+/// A caller who entered an order and is offered to 8001.
+fn offered() -> (World, LegId) {
     let settings = ExchangeSettings { check_every: 1, ..ExchangeSettings::default() };
     let mut world = World::new(menus(), settings);
     world.sign_in("8001");
@@ -34,6 +34,12 @@ fn talking() -> (World, LegId, LegId) {
     type_keys(&mut world, caller, "1");
     type_keys(&mut world, caller, "47#");
     world.wait(Duration::from_secs(10));
+    (world, caller)
+}
+
+/// He talks to 8001; 8002 and 8003 are at work.
+fn talking() -> (World, LegId, LegId) {
+    let (mut world, caller) = offered();
     let agent = answer(&mut world, "8001");
     world.sign_in("8002");
     world.sign_in("8003");
@@ -290,13 +296,7 @@ fn a_caller_of_a_trunk_is_replaced_by_it_even_in_the_menus_but_not_within_a_secr
 
 /// A caller for whom 8001's phone rings; 8002 is at work, too.
 fn ringing() -> (World, LegId, LegId) {
-    let settings = ExchangeSettings { check_every: 1, ..ExchangeSettings::default() };
-    let mut world = World::new(menus(), settings);
-    world.sign_in("8001");
-    let caller = world.dial("caller", "95188", "139", Peer::Stranger);
-    type_keys(&mut world, caller, "1");
-    type_keys(&mut world, caller, "47#");
-    world.wait(Duration::from_secs(10));
+    let (mut world, caller) = offered();
     world.sign_in("8002");
     let rings = world.leg("8001");
     assert_eq!(calls(&world)[0].stage, "ringing");
