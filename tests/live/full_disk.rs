@@ -196,7 +196,8 @@ fn on_a_full_disk_no_set_and_no_spoken_banner_is_taken_and_nothing_half_stays() 
 
     server.lift();
     assert!(home.says(&words).contains("spoken for all callers"));
-    assert!(home.says(&["install", "next"]).contains("set 2 ("));
+    let said = home.says(&["install", "next"]);
+    assert!(said.contains("set 2 ("), "{said}");
     assert_ne!(holds(), before.0);
     let audit = home.says(&["audit"]);
     for (wanted, times) in [

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::binary::Home;
 use crate::house::{House, SOON, runtime, scratch, wav};
-use crate::web::{Reply, get, post, send};
+use crate::web::{Reply, get, post, send, until};
 
 /// Checking a set takes a while on a busy machine and without optimisation.
 const CHECKED: Duration = Duration::from_mins(3);
@@ -480,6 +480,13 @@ fn forty_callers_hear_nothing_of_ten_reloads() {
 fn a_kill_at_any_moment_leaves_what_was_installed_and_the_commands_show_it() {
     let home = Home::new();
     let (server, _) = home.serve();
+    // Killed between the first set and the note that it holds: it stays the only one.
+    let current = home.folder.join("var/menus/current.json");
+    runtime().block_on(until("the first set", || current.exists().then_some(())));
+    server.kill();
+    fs::remove_file(&current).unwrap();
+    let (server, _) = home.serve();
+    runtime().block_on(until("the first set again", || current.exists().then_some(())));
     let menus = home.folder.join("next");
     fs::create_dir_all(&menus).unwrap();
     for entry in fs::read_dir("menus").unwrap() {

@@ -29,9 +29,13 @@ impl Workshop {
         let revision = self.bench.set.revision.clone();
         let current = self.bench.keeper.current().cloned();
         let known = self.bench.number.or_else(|| {
-            let number = current.as_ref()?.number;
-            let row = self.bench.keeper.rows().iter().find(|row| row.number == number)?;
-            (row.revision == revision).then_some(number)
+            let rows = self.bench.keeper.rows();
+            // A kill between a set and the note that it holds leaves the set alone.
+            let row = match &current {
+                Some(current) => rows.iter().find(|row| row.number == current.number),
+                None => rows.last(),
+            }?;
+            (row.revision == revision).then_some(row.number)
         });
         let apart_from = self.bench.files_revision.clone().filter(|_| self.bench.apart);
         let number = if let Some(number) = known {
