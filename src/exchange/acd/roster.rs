@@ -4,12 +4,16 @@
 //! 500 people. Invariant: a profile's counts and its ready agents are those of its members, after every step.
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::agent::{Agent, AgentEvent, Phone, Then};
 use super::order::Rank;
 use super::waiting::{LineId, Need};
 use super::{AgentPlan, AgentState};
 use crate::base::{AgentId, Instant, Language, QueueId, SkillId};
+
+/// Whose phone was lost longer ago went home without a word.
+const GONE: Duration = Duration::from_hours(2);
 
 /// A profile's number.
 pub(crate) type ProfileId = u32;
@@ -22,7 +26,8 @@ pub(crate) struct Profile {
     members: BTreeSet<AgentId>,
     ready: Ready,
     at_work: u32,
-    cut_off: u32,
+    /// Since when phones of those at work have been lost.
+    cut_off: BTreeMap<Instant, u32>,
     signed_in: u32,
     /// How many of those at work have a shift that ends then.
     leaving: BTreeMap<Instant, u32>,
@@ -48,8 +53,8 @@ pub(crate) struct Standing {
     pub(crate) ready: Option<(Instant, u64)>,
     /// Will take callers sooner or later.
     pub(crate) at_work: bool,
-    /// At work until his phone was lost.
-    cut_off: bool,
+    /// At work until his phone was lost, then.
+    cut_off: Option<Instant>,
     /// Is signed in.
     pub(crate) signed_in: bool,
     /// When his shift ends, while he is at work, if that is known.
@@ -114,7 +119,7 @@ impl Member {
         Standing {
             ready: agent.offerable().then(|| (agent.idle_since(), agent.answered())),
             at_work: agent.at_work(),
-            cut_off: agent.cut_off(),
+            cut_off: agent.cut_off().then(|| agent.since()),
             signed_in: agent.signed_in(),
             until: self.until.filter(|_| agent.at_work()),
         }
@@ -142,9 +147,10 @@ impl Profile {
     pub(crate) fn at_work(&self) -> u32 {
         self.at_work
     }
-    /// How many were at work until their phones were lost.
-    pub(crate) fn cut_off(&self) -> u32 {
-        self.cut_off
+    /// How many were at work until their phones were lost, and may be back.
+    pub(crate) fn cut_off(&self, now: Instant) -> u32 {
+        let lately = self.cut_off.iter().rev().take_while(|(at, _)| now.since(**at) < GONE);
+        lately.map(|(_, n)| n).sum()
     }
     /// How many are signed in.
     pub(crate) fn signed_in(&self) -> u32 {
@@ -155,19 +161,8 @@ impl Profile {
         &self.leaving
     }
     fn count(&mut self, id: &AgentId, from: Standing, to: Standing) {
-        if from.until != to.until {
-            if let Some(until) = from.until
-                && let Some(n) = self.leaving.get_mut(&until)
-            {
-                *n = n.saturating_sub(1);
-                if *n == 0 {
-                    self.leaving.remove(&until);
-                }
-            }
-            if let Some(until) = to.until {
-                *self.leaving.entry(until).or_default() += 1;
-            }
-        }
+        recount(&mut self.leaving, (from.until, to.until));
+        recount(&mut self.cut_off, (from.cut_off, to.cut_off));
         if from.ready != to.ready {
             if let Some((idle, calls)) = from.ready {
                 self.ready.by_idle.remove(&(idle, id.clone()));
@@ -181,8 +176,23 @@ impl Profile {
             }
         }
         self.at_work = self.at_work + u32::from(to.at_work) - u32::from(from.at_work);
-        self.cut_off = self.cut_off + u32::from(to.cut_off) - u32::from(from.cut_off);
         self.signed_in = self.signed_in + u32::from(to.signed_in) - u32::from(from.signed_in);
+    }
+}
+
+/// One who was counted at one moment is counted at another.
+fn recount(counts: &mut BTreeMap<Instant, u32>, (from, to): (Option<Instant>, Option<Instant>)) {
+    if from == to {
+        return;
+    }
+    if let Some(n) = from.and_then(|at| counts.get_mut(&at)) {
+        *n = n.saturating_sub(1);
+    }
+    if let Some(at) = from.filter(|at| counts.get(at) == Some(&0)) {
+        counts.remove(&at);
+    }
+    if let Some(at) = to {
+        *counts.entry(at).or_default() += 1;
     }
 }
 

@@ -421,6 +421,34 @@ fn a_wait_that_rises_because_agents_left_says_so() {
     assert!(told.iter().any(|(_, t)| rose(t)), "{told:?}");
 }
 
+/// Bo works alone and callers wait; where Mei is. The range of the last of them, now and after three hours.
+fn without_mei(goes: AcdInput) -> [Estimate; 2] {
+    let mut desk = Desk::new(plan());
+    desk.ready("bo").ready("mei").tell(goes);
+    [s(0), s(3 * 3600)].map(|later| {
+        desk.wait(later);
+        let first = desk.now.mono.as_millis();
+        (0..8).for_each(|n| {
+            desk.enter(first + n, "loans");
+        });
+        for (_, _, assignment) in desk.offers() {
+            desk.tell(AcdInput::Accepted { assignment });
+        }
+        let queues = desk.acd.snapshot(desk.now).queues;
+        let all = queues.iter().flat_map(|q| &q.waiting);
+        all.filter(|t| t.ticket.0 >= first).filter_map(|t| t.estimate).next_back().unwrap()
+    })
+}
+
+#[test]
+fn who_lost_her_phone_may_be_back_at_any_moment_until_she_has_been_gone_for_hours() {
+    let [signed_out, still] = without_mei(AcdInput::Agent { agent: "mei".into(), wish: AgentWish::SignOut });
+    let [lost, for_good] = without_mei(AcdInput::Reachable { agent: "mei".into(), reachable: false });
+    assert_eq!((lost.typical, lost.high), (signed_out.typical, signed_out.high));
+    assert!(lost.low.abs_diff(signed_out.low / 2) < s(1), "{lost:?} {signed_out:?}");
+    assert_eq!(for_good, still);
+}
+
 #[test]
 fn time_in_each_state_sums_to_the_shift_exactly() {
     let mut desk = Desk::new(plan());

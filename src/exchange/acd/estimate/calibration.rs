@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::learned::Forecast;
 use super::residuals::half_hour;
+use super::sight::Sight;
 
 /// Edges of the ranges spoken, in minutes; then by ten.
 const EDGES_MIN: [u64; 11] = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30];
@@ -25,6 +26,9 @@ const SOON_LEAST: f64 = 0.05;
 const SOON_BEYOND: f64 = 0.085;
 /// The least and the most that an end's distance is multiplied by.
 const BOUNDS: (f64, f64) = (0.0, 3.0);
+
+/// A range as far as its ends are claimed to hold: the lower one may not be.
+type Claimed = (Option<Duration>, Duration);
 
 /// What multiplies the distances of the lower and the upper end from the median.
 type Factors = (f64, f64);
@@ -103,38 +107,35 @@ impl Calibration {
         (bound(self.all_day.0 + low), bound(self.all_day.1 + high))
     }
 
-    /// Both ends, corrected, before they are rounded.
-    pub(super) fn range(&self, forecast: &Forecast, day_s: f64) -> (Duration, Duration) {
-        let (low, high) = self.factors(day_s);
+    /// Both ends, corrected, before they are rounded. Phones that were lost come back as suddenly: the lower end is that
+    /// with all of them there.
+    pub(super) fn range(&self, forecast: &Forecast, sight: &Sight) -> (Duration, Duration) {
+        let (low, high) = self.factors(sight.day_s);
         let Forecast { low_s, typical_s, high_s, .. } = *forecast;
-        (seconds(typical_s - low * (typical_s - low_s)), seconds(typical_s + high * (high_s - typical_s)))
+        let low_s = (typical_s - low * (typical_s - low_s)) * sight.left();
+        (seconds(low_s), seconds(typical_s + high * (high_s - typical_s)))
     }
 
     /// The same, of a caller who stands for several, and the first of them count for more.
-    pub(super) fn learn_soon(
-        &mut self,
-        said: (Duration, Duration),
-        waited: Duration,
-        (day_s, weight): (f64, f64),
-    ) {
+    pub(super) fn learn_soon(&mut self, said: Claimed, waited: Duration, (day_s, weight): (f64, f64)) {
         self.soon = self.soon.saturating_add(1);
         let first = (SOON / (1.0 + f64::from(self.soon) / 40.0)).max(SOON_LEAST);
         self.step((said, waited), (day_s, (weight * first, weight * STEPS.1)), SOON_BEYOND);
     }
 
     /// A caller who was told this range at entry waited so long.
-    pub(super) fn learn(&mut self, said: (Duration, Duration), waited: Duration, day_s: f64) {
+    pub(super) fn learn(&mut self, said: Claimed, waited: Duration, day_s: f64) {
         self.step((said, waited), (day_s, STEPS), BEYOND);
     }
 
     fn step(
         &mut self,
-        ((low, high), waited): ((Duration, Duration), Duration),
+        ((low, high), waited): (Claimed, Duration),
         (day_s, steps): (f64, (f64, f64)),
         allowed: f64,
     ) {
         let step = |beyond: bool| if beyond { 1.0 - allowed } else { -allowed };
-        let (lower, upper) = (step(waited < low), step(waited > high));
+        let (lower, upper) = (low.map_or(0.0, |low| step(waited < low)), step(waited > high));
         let move_by = |factors: &mut Factors, size: f64, middle: f64| {
             let within = |x: f64| x.clamp(BOUNDS.0 - middle, BOUNDS.1 - middle);
             *factors = (within(factors.0 + size * lower), within(factors.1 + size * upper));
@@ -185,12 +186,13 @@ mod tests {
         let mut calibration = Calibration::default();
         let mut rng = Rng::from_number(4);
         let narrow = Forecast { mean_s: 300.0, low_s: 200.0, typical_s: 300.0, high_s: 400.0 };
+        let sight = Sight { day_s: 40_000.0, ..Sight::default() };
         let (mut held, mut judged) = (0, 0);
         for i in 0..5000 {
             let waited = Duration::from_secs_f64(600.0 * rng.unit());
-            let (low, high) = calibration.range(&narrow, 40_000.0);
+            let (low, high) = calibration.range(&narrow, &sight);
             let said = words(low, high);
-            calibration.learn(said, waited, 40_000.0);
+            calibration.learn((Some(said.0), said.1), waited, sight.day_s);
             if i > 1000 {
                 judged += 1;
                 held += i32::from(said.0 <= waited && waited <= said.1);

@@ -17,8 +17,6 @@ const AT_A_TIME: f64 = 20.0;
 /// An end lies at least this share of the median from it where futures speak: many agents make a wait sure, but nothing
 /// makes the guess sure of how many come, stay and talk for how long.
 const SURE_AT_MOST: f64 = 0.15;
-/// How much of the logarithm of the lower end's change is believed when phones were lost that may be back at any moment.
-const COME_BACK: f64 = 0.75;
 
 /// The estimator of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +44,14 @@ pub struct Entry {
     pub said: (Duration, Duration),
     /// Means that futures and what was learned said, in seconds; `None`: the formula reaches.
     pub ahead: Option<(f64, f64)>,
+}
+
+impl Entry {
+    /// The ends that his wait says something of. Where phones were lost the lower one stands for their coming back: whether
+    /// they did says nothing of the ends of other days, and would draw it in for as long as they do not.
+    fn claimed(&self) -> (Option<Duration>, Duration) {
+        ((self.sight.cut_off <= 0.0).then_some(self.said.0), self.said.1)
+    }
 }
 
 /// What an estimate begins from.
@@ -107,7 +113,7 @@ impl Estimator {
     /// What is noted of a caller who comes.
     pub(in crate::exchange::acd) fn note(&self, sight: &Sight, ground: &Ground) -> Entry {
         let forecast = self.forecast(sight, ground);
-        let (low, high) = self.calibration(ground).range(&forecast, sight.day_s);
+        let (low, high) = self.calibration(ground).range(&forecast, sight);
         let ahead = match ground {
             Ground::Formula { .. } => None,
             Ground::Futures(f, longer) => {
@@ -120,7 +126,7 @@ impl Estimator {
     /// The forecast with its ends corrected.
     pub(in crate::exchange::acd) fn told(&self, sight: &Sight, ground: &Ground) -> Forecast {
         let forecast = self.forecast(sight, ground);
-        let (low, high) = self.calibration(ground).range(&forecast, sight.day_s);
+        let (low, high) = self.calibration(ground).range(&forecast, sight);
         Forecast { low_s: low.as_secs_f64(), high_s: high.as_secs_f64(), ..forecast }
     }
 
@@ -131,18 +137,8 @@ impl Estimator {
         }
     }
 
-    fn forecast(&self, sight: &Sight, ground: &Ground) -> Forecast {
-        let mut forecast = self.steadily(sight, ground);
-        if sight.cut_off > 0.0 {
-            // Phones that were lost come back as suddenly: then the wait is the shorter one.
-            let left = sight.able.max(1.0) / (sight.able.max(1.0) + sight.cut_off);
-            forecast.low_s *= libm::pow(left, COME_BACK);
-        }
-        forecast
-    }
-
     /// If phones that were lost stay so.
-    fn steadily(&self, sight: &Sight, ground: &Ground) -> Forecast {
+    fn forecast(&self, sight: &Sight, ground: &Ground) -> Forecast {
         match ground {
             Ground::Formula { staffed, steady: None } => self.learned.mixed(sight, staffed),
             // Nothing was learned of ends of shifts: what was is moved as the formula is by them.
@@ -175,7 +171,7 @@ impl Estimator {
     pub fn served(&mut self, now_s: f64, entry: &Entry, waited: Duration) {
         self.learned.learn(now_s, &entry.sight, waited.as_secs_f64());
         let Some((futures, learned)) = entry.ahead else {
-            return self.calibration.learn(entry.said, waited, entry.sight.day_s);
+            return self.calibration.learn(entry.claimed(), waited, entry.sight.day_s);
         };
         let waited_s = waited.as_secs_f64();
         let fading = |was: f64, said: f64| 0.98 * was + 0.02 * (said - waited_s) * (said - waited_s);
@@ -183,7 +179,7 @@ impl Estimator {
         // He stands for those like him who had hung up by then.
         let stands_for = libm::exp(entry.sight.theta * waited_s).min(STANDS_FOR);
         let one_of_many = (AT_A_TIME / (entry.sight.waiting + 1.0)).min(1.0);
-        self.ahead.learn_soon(entry.said, waited, (entry.sight.day_s, stands_for * one_of_many));
+        self.ahead.learn_soon(entry.claimed(), waited, (entry.sight.day_s, stands_for * one_of_many));
     }
 }
 
@@ -200,5 +196,46 @@ fn times(f: &Forecast, longer: f64) -> Forecast {
         low_s: f.low_s * longer,
         typical_s: f.typical_s * longer,
         high_s: f.high_s * longer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMULA: Forecast = Forecast { mean_s: 600.0, low_s: 450.0, typical_s: 600.0, high_s: 800.0 };
+
+    fn sight(cut_off: f64) -> Sight {
+        Sight { able: 7.0, cut_off, ..Sight::default() }
+    }
+
+    /// Both ends after so many callers who found this waited as was typical.
+    fn ends(outcomes: u32, taught: &Sight, asked: &Sight) -> (Duration, Duration) {
+        let mut estimator = Estimator::default();
+        for i in 0..outcomes {
+            let entry = estimator.enter(taught, &FORMULA);
+            estimator.served(f64::from(i) * 10.0, &entry, Duration::from_secs(600));
+        }
+        let range = estimator.range(asked, &FORMULA);
+        (Duration::from_secs_f64(range.low_s), Duration::from_secs_f64(range.high_s))
+    }
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn while_phones_are_lost_the_lower_end_is_that_with_all_of_them_there() {
+        assert_eq!(ends(0, &sight(0.0), &sight(0.0)), (s(450), s(800)));
+        assert_eq!(ends(0, &sight(0.0), &sight(14.0)), (s(150), s(800)), "a third of the agents are left");
+    }
+
+    #[test]
+    fn waits_while_phones_stay_lost_do_not_draw_the_lower_end_in() {
+        let calm = ends(60, &sight(0.0), &sight(0.0));
+        assert!(calm.0 > s(480) && calm.1 < s(760), "sure waits draw both ends in: {calm:?}");
+        let lost = ends(60, &sight(14.0), &sight(14.0));
+        assert_eq!(lost.0, s(150));
+        assert_eq!(lost.1, calm.1, "the upper end learns as ever");
     }
 }

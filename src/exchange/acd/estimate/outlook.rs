@@ -69,9 +69,10 @@ impl Acd {
         profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::at_work).sum()
     }
 
-    /// Agents of these profiles whose phones were lost.
+    /// Agents of these profiles whose phones were lost, and who may be back.
     pub(in crate::exchange::acd) fn cut_off(&self, profiles: &[ProfileId]) -> u32 {
-        profiles.iter().filter_map(|id| self.roster.profile(*id)).map(Profile::cut_off).sum()
+        let profiles = profiles.iter().filter_map(|id| self.roster.profile(*id));
+        profiles.map(|profile| profile.cut_off(self.now.mono)).sum()
     }
 
     /// Callers ahead under the real order, in all lines: weighted by the share of their agents that could serve this

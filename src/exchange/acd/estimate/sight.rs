@@ -90,6 +90,11 @@ pub(super) const FEATURES: usize = 84;
 pub(super) type Features = [f64; FEATURES];
 
 impl Sight {
+    /// Of the agents who could serve him the share whose phones are still there.
+    pub(super) fn left(&self) -> f64 {
+        self.able.max(1.0) / (self.able.max(1.0) + self.cut_off.max(0.0))
+    }
+
     /// The structural estimate that minds who is ahead and who can serve them: the sum of mean steps.
     pub(super) fn skilled_s(&self) -> f64 {
         steps_s(self.rivals, self.able.max(1.0) / self.handle_s.max(1.0), self.theta)
