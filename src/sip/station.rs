@@ -18,7 +18,7 @@ use super::transaction::{Fallback, TransactionId, TransactionSettings, Transacti
 use super::transport::{ConnId, Destination, ListenerId, Source, Transmit};
 use super::uri::{AddrSpec, SipUri};
 use super::value::{BRANCH_COOKIE, Via};
-use crate::base::{Instant, Lookup, Rng};
+use crate::base::{ById, Instant, Lookup, Rng};
 
 /// Octets that a refused INVITE over UDP is answered with, at most, for each of its own.
 const AMPLIFIED: usize = 4;
@@ -129,7 +129,7 @@ pub(crate) struct Station {
     listeners: Vec<Listener>,
     server_name: String,
     conns: Lookup<ConnId, (ListenerId, SocketAddr)>,
-    owners: Lookup<TransactionId, Owner>,
+    owners: ById<TransactionId, Owner>,
     events: VecDeque<SipEvent>,
     /// What the wire layer answers by itself.
     direct: VecDeque<Transmit>,
@@ -153,7 +153,7 @@ impl Station {
             listeners,
             server_name,
             conns: Lookup::new(),
-            owners: Lookup::new(),
+            owners: ById::new(),
             events: VecDeque::new(),
             direct: VecDeque::new(),
             rng: rng.fork("user agent"),

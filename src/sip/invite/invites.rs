@@ -2,14 +2,15 @@
 //! transactions still need.
 use super::Invite;
 use super::table::State;
-use crate::base::Lookup;
+use crate::base::{ById, Lookup};
 use crate::sip::event::InviteId;
 use crate::sip::station::Station;
 
 /// All invites, by number and by dialog.
 #[derive(Debug, Default)]
 pub(crate) struct Invites {
-    pub(super) by_id: Lookup<InviteId, Invite>,
+    /// Each in a place of its own: a larger table moves places, not invites.
+    pub(super) by_id: ById<InviteId, Box<Invite>>,
     by_dialog: Lookup<String, InviteId>,
     /// How many of them are live.
     live: usize,
@@ -36,7 +37,7 @@ impl Invites {
     pub(super) fn insert(&mut self, call_id: &str, invite: Invite) {
         self.live += 1;
         self.by_dialog.insert(dialog_key(call_id, &invite.local_tag), invite.id);
-        self.by_id.insert(invite.id, invite);
+        self.by_id.insert(invite.id, Box::new(invite));
     }
     /// Hands an invite to `act`, and forgets it if it is done. `None`: there is none of that number.
     pub(crate) fn with<T>(
@@ -69,7 +70,7 @@ impl Invites {
     }
     /// The Call-ID header's text; `None` if it is not held.
     pub(crate) fn sip_call_id(&self, id: InviteId) -> Option<&str> {
-        self.by_id.get(&id).map(Invite::call_id)
+        self.by_id.get(&id).map(|invite| invite.call_id())
     }
     /// Whether nothing came to an outgoing INVITE yet.
     pub(crate) fn is_unheard(&self, id: InviteId) -> bool {
@@ -77,6 +78,6 @@ impl Invites {
     }
     /// State of an invite in a word; `None` if it is not held.
     pub(crate) fn describe(&self, id: InviteId) -> Option<&'static str> {
-        self.by_id.get(&id).map(Invite::describe)
+        self.by_id.get(&id).map(|invite| invite.describe())
     }
 }

@@ -85,7 +85,7 @@ impl Transactions {
     }
 
     /// RFC 3261 18.1.1: a large request whose stream cannot be had goes as a datagram after all.
-    pub(super) fn fall_back(&mut self, id: TransactionId, mut tx: Transaction, instead: Fallback) {
+    pub(super) fn fall_back(&mut self, id: TransactionId, mut tx: Box<Transaction>, instead: Fallback) {
         let Fallback { request, to } = instead;
         self.counters.fell_back += 1;
         self.table.redirect(id, &mut tx, to);

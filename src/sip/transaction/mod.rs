@@ -286,7 +286,7 @@ impl Transactions {
         for action in begin {
             self.act(id, &mut tx, *action, &mut Load::Nothing);
         }
-        self.table.add(id, tx);
+        self.table.add(id, Box::new(tx));
         id
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::base::{Deadline, Instant, Lookup};
+use crate::base::{ById, Deadline, Instant, Lookup};
 use crate::sip::message::Request;
 use crate::sip::timers::Timer;
 use crate::sip::transaction::TransactionId;
@@ -141,7 +141,8 @@ impl Transaction {
 /// All transactions.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    transactions: Lookup<TransactionId, Transaction>,
+    /// Each in a place of its own: with a hundred thousand of them, moving them to a larger table would hold up control.
+    transactions: ById<TransactionId, Box<Transaction>>,
     clients: Lookup<ClientKey, TransactionId>,
     servers: Lookup<ServerKey, TransactionId>,
     merging: Lookup<String, TransactionId>,
@@ -168,11 +169,11 @@ impl Table {
     }
 
     pub(crate) fn get(&self, id: TransactionId) -> Option<&Transaction> {
-        self.transactions.get(&id)
+        self.transactions.get(&id).map(Box::as_ref)
     }
 
     /// Adds a new transaction under all its names.
-    pub(crate) fn add(&mut self, id: TransactionId, transaction: Transaction) {
+    pub(crate) fn add(&mut self, id: TransactionId, transaction: Box<Transaction>) {
         match &transaction.key {
             Key::Client(key) => drop(self.clients.insert(key.clone(), id)),
             Key::Server(key) => drop(self.servers.insert(key.clone(), id)),
@@ -184,12 +185,12 @@ impl Table {
     }
 
     /// Takes a transaction out to work on it; all names and timers stay.
-    pub(crate) fn take(&mut self, id: TransactionId) -> Option<Transaction> {
+    pub(crate) fn take(&mut self, id: TransactionId) -> Option<Box<Transaction>> {
         self.transactions.remove(&id)
     }
 
     /// The end of what [`Table::take`] began.
-    pub(crate) fn put_back(&mut self, id: TransactionId, transaction: Transaction) {
+    pub(crate) fn put_back(&mut self, id: TransactionId, transaction: Box<Transaction>) {
         if transaction.to.is_reliable() || matches!(transaction.key, Key::Client(_)) {
             self.by_way.insert((transaction.to, id));
         }
