@@ -54,7 +54,10 @@ impl Capacity {
 /// than `wanted` calls.
 pub(super) fn make_room(needs: Needs, wanted: usize) -> Capacity {
     let room = Capacity::of(raise_limit(), needs, wanted);
-    let Capacity { calls, files, ports, connections: _ } = room;
+    let Capacity { calls, files, ports, connections } = room;
+    let agents = needs.agents.saturating_mul(2);
+    let legs = u64::try_from(calls).unwrap_or(u64::MAX).saturating_add(agents).min(ports);
+    widen(OF_THE_HOUSE + OF_ONE_LEG * legs + u64::try_from(connections).unwrap_or(u64::MAX), files);
     if calls < wanted {
         tracing::warn!(
             files,
@@ -65,6 +68,18 @@ pub(super) fn make_room(needs: Needs, wanted: usize) -> Capacity {
         );
     }
     room
+}
+
+/// Makes the process's table of open files as large as calls may need while nothing runs: each time that it doubles,
+/// whoever opens a file waits until all cores have seen the new one, which the thread of sound must never do.
+fn widen(wanted: u64, files: u64) {
+    let last = wanted.min(files).saturating_sub(1);
+    let Ok(last) = i32::try_from(last) else { return };
+    match rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), last) {
+        // Closed at once; the table stays as large.
+        Ok(duplicate) => drop(duplicate),
+        Err(e) => tracing::debug!(error = %e, last, "the table of open files grows as calls come"),
+    }
 }
 
 fn raise_limit() -> u64 {
@@ -95,6 +110,16 @@ mod tests {
         make_room(NEEDS, 1);
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         assert_eq!(soft, hard);
+    }
+
+    #[test]
+    fn the_table_of_files_has_room_for_all_calls_before_the_first() {
+        let room = make_room(NEEDS, 3_000);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")?.trim().parse::<u64>().ok());
+        let legs = 3_000 + 2 * NEEDS.agents;
+        let wanted = OF_THE_HOUSE + OF_ONE_LEG * legs + NEEDS.connections;
+        assert!(size.unwrap() >= wanted.min(room.files), "{size:?} of {wanted}");
     }
 
     #[test]
