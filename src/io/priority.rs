@@ -1,4 +1,4 @@
-//! Sound before everything else, and what nobody waits for after it: the places of threads among the process's.
+//! Sound before everything else, then who speaks SIP, and what nobody waits for last: the places of threads among the process's.
 //!
 //! Invariant: a system that does not allow it is no reason to have no calls; it is said once, in the log.
 use std::io;
@@ -7,6 +7,8 @@ use std::io;
 /// a burst of signalling or a write of the store does not make sound late, and even a media thread that never rests
 /// leaves the others a tenth.
 const STEPS: i32 = 10;
+/// How much sooner control runs than the store: a write of many rows must not keep a caller's message waiting.
+const SOME: i32 = 5;
 /// The lowest value of nice there is.
 const FIRST: i32 = -20;
 /// The highest.
@@ -14,11 +16,19 @@ const LAST: i32 = 19;
 
 /// Puts the calling thread before the others. Needs `CAP_SYS_NICE` or a limit (`LimitNICE`) that allows it.
 pub(super) fn hurry() {
-    match hurried() {
+    match hurried(STEPS) {
         Ok(nice) => tracing::info!(nice, "the media thread goes first"),
         Err(why) => {
             tracing::info!(%why, "the media thread may not go first: LimitNICE=-10 or CAP_SYS_NICE would let it");
         }
+    }
+}
+
+/// Puts the calling thread before those of the store and the pages, behind sound. Threads that it starts from then on go
+/// where it goes.
+pub(super) fn hurry_a_little() {
+    if let Err(why) = hurried(SOME) {
+        tracing::info!(%why, "control may not go before the store: LimitNICE=-10 or CAP_SYS_NICE would let it");
     }
 }
 
@@ -31,9 +41,9 @@ pub(super) fn give_way() {
 }
 
 /// On Linux nice belongs to a thread, not to the process.
-fn hurried() -> io::Result<i32> {
+fn hurried(steps: i32) -> io::Result<i32> {
     let nice = rustix::process::getpriority_process(None)?;
-    let first = (nice - STEPS).max(FIRST);
+    let first = (nice - steps).max(FIRST);
     rustix::process::setpriority_process(None, first)?;
     Ok(first)
 }
@@ -46,7 +56,7 @@ mod tests {
     fn only_the_thread_that_asks_goes_first() {
         let before = rustix::process::getpriority_process(None).unwrap();
         let asked = std::thread::spawn(|| {
-            hurried().map(|n| (n, rustix::process::getpriority_process(None).unwrap()))
+            hurried(STEPS).map(|n| (n, rustix::process::getpriority_process(None).unwrap()))
         });
         match asked.join().unwrap() {
             Ok((said, is)) => assert_eq!((said, is), ((before - STEPS).max(FIRST), said)),

@@ -18,6 +18,7 @@ use super::http::Token;
 use super::menu_files::MenuFilesError;
 use super::menus::{self, Bench, Boot};
 use super::opening::open;
+use super::priority;
 use super::secrets::{self, AgentSecrets, Secret, SecretError};
 use super::store::StoreError;
 use super::tls::TlsError;
@@ -161,6 +162,8 @@ impl Server {
                         if !sent || control_to.send(Ok(addresses)).is_err() {
                             return;
                         }
+                        // After the store's threads have begun: they stay behind.
+                        priority::hurry_a_little();
                         Box::pin(control.run()).await;
                     }
                     Err(e) => drop(control_to.send(Err(e))),
