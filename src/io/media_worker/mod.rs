@@ -16,7 +16,7 @@ use tokio::sync::mpsc as to_control;
 
 use super::clock::Clock;
 use super::media_ports::{BindTo, BoundPort, PortPool};
-use crate::base::{ById, LegId, Rng};
+use crate::base::{ById, Instant, LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary, SoundRules};
 use batch::Batch;
 
@@ -32,6 +32,9 @@ const ORDERS_AT_ONCE: usize = 64;
 const ROUNDS_AT_ONCE: usize = 16;
 /// Sockets read before it is looked whether a packet is due: a tenth of a millisecond.
 const SOCKETS_AT_ONCE: usize = 32;
+/// A thread of sound that wakes by itself within this is not woken for a command: with some thousands of legs it wakes each
+/// millisecond, and being woken for each command in between costs more than the commands.
+const SOON: Duration = Duration::from_millis(1);
 const WAKE: Token = Token(usize::MAX);
 
 /// What sound says to control.
@@ -48,9 +51,40 @@ pub(super) enum FromMedia {
 pub(super) struct MediaWorker {
     commands: Option<SyncSender<Order>>,
     waker: Arc<Waker>,
-    woken: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+    clock: Clock,
     counters: Arc<MediaCounters>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Between who gives commands and who sleeps. Invariant: a command is never given without a ring that is heard, or a sleep
+/// that ends soon by itself: one writes `rung` and then reads `until_ns`, the other writes `until_ns` and then reads `rung`.
+#[derive(Debug, Default)]
+struct Bell {
+    /// Commands came since the thread last looked.
+    rung: AtomicBool,
+    /// When the thread wakes by itself, in nanoseconds; 0: it has not slept yet.
+    until_ns: AtomicU64,
+}
+
+impl Bell {
+    /// A command lies there. Whether the thread must be woken for it.
+    fn ring(&self, now: Instant) -> bool {
+        // One wake-up is enough until the thread has looked.
+        !self.rung.swap(true, Ordering::SeqCst)
+            && self.until_ns.load(Ordering::SeqCst) > (now + SOON).as_nanos()
+    }
+
+    /// The thread looks now.
+    fn answer(&self) {
+        self.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// The thread is about to sleep until then; whether it may.
+    fn may_sleep(&self, until: Option<Instant>) -> bool {
+        self.until_ns.store(until.map_or(u64::MAX, Instant::as_nanos), Ordering::SeqCst);
+        !self.rung.load(Ordering::SeqCst)
+    }
 }
 
 /// What the thread counts; read from anywhere.
@@ -123,7 +157,7 @@ impl MediaWorker {
     ) -> io::Result<(Self, to_control::Receiver<FromMedia>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let woken = Arc::new(AtomicBool::new(false));
+        let bell = Arc::new(Bell::default());
         let (commands, orders) = sync_channel(COMMANDS);
         let (events, heard) = to_control::channel(EVENTS);
         let (first, last) = settings.ports;
@@ -132,7 +166,7 @@ impl MediaWorker {
             poll,
             orders,
             events: EventsOut { way: events, late: VecDeque::new() },
-            woken: Arc::clone(&woken),
+            bell: Arc::clone(&bell),
             plane: MediaPlane::new(settings.prompts, rng.fork("media")).with_rules(settings.rules),
             pool: PortPool::new(settings.bind, first, last, rng.fork("ports"))
                 .of_class(settings.service_class),
@@ -145,7 +179,7 @@ impl MediaWorker {
             clock,
         };
         let thread = std::thread::Builder::new().name("media".to_owned()).spawn(move || worker.run())?;
-        Ok((Self { commands: Some(commands), waker, woken, counters, thread: Some(thread) }, heard))
+        Ok((Self { commands: Some(commands), waker, bell, clock, counters, thread: Some(thread) }, heard))
     }
 
     /// What the thread counts.
@@ -170,8 +204,7 @@ impl MediaWorker {
 
     fn order(&self, order: Order) -> Result<(), NoRoom> {
         let sent = self.commands.as_ref().is_some_and(|c| c.try_send(order).is_ok());
-        // One wake-up is enough until the thread has looked.
-        if !self.woken.swap(true, Ordering::AcqRel)
+        if self.bell.ring(self.clock.mono())
             && let Err(e) = self.waker.wake()
         {
             tracing::error!(error = %e, "the media thread cannot be woken");
@@ -203,7 +236,7 @@ struct Worker {
     poll: Poll,
     orders: Receiver<Order>,
     events: EventsOut,
-    woken: Arc<AtomicBool>,
+    bell: Arc<Bell>,
     plane: MediaPlane,
     pool: PortPool,
     slots: Vec<Option<Slot>>,
@@ -275,22 +308,21 @@ impl Worker {
         store(&self.counters.outbox_full, plane.outbox_full);
     }
 
+    /// How long it may sleep; `None`: until it is woken.
     fn wait(&self) -> Option<Duration> {
         if self.orders_left || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        if !self.events.late.is_empty() {
-            return Some(Duration::from_millis(1));
-        }
+        let now = self.clock.mono();
+        let late = (!self.events.late.is_empty()).then(|| now + Duration::from_millis(1));
         let plane = self.plane.next_deadline().map(|d| d.at);
-        let pool = self.pool.next_refill();
-        let at = plane.into_iter().chain(pool).min()?;
-        Some(at.since(self.clock.mono()))
+        let at = plane.into_iter().chain(self.pool.next_refill()).chain(late).min();
+        if self.bell.may_sleep(at) { at.map(|at| at.since(now)) } else { Some(Duration::ZERO) }
     }
 
     /// Whether control is still there.
     fn take_orders(&mut self) -> bool {
-        self.woken.store(false, Ordering::Release);
+        self.bell.answer();
         self.orders_left = true;
         for _ in 0..ORDERS_AT_ONCE {
             match self.orders.try_recv() {

@@ -236,3 +236,48 @@ fn what_control_is_too_late_for_waits_in_order_and_is_counted() {
     assert_eq!(ports, [1, 2, 3]);
     assert_eq!(counters.events_late.load(Ordering::Relaxed), 2);
 }
+
+#[test]
+fn a_thread_that_wakes_soon_by_itself_is_not_woken_and_any_other_once() {
+    let (now, bell) = (Instant::from_secs(7), Bell::default());
+    assert!(!bell.ring(now), "it is awake");
+    assert!(!bell.may_sleep(None), "there is something to do");
+    bell.answer();
+    assert!(bell.may_sleep(Some(now + SOON)));
+    assert!(!bell.ring(now), "it wakes within a millisecond");
+    bell.answer();
+    assert!(bell.may_sleep(Some(now + 2 * SOON)));
+    assert!(bell.ring(now));
+    assert!(!bell.ring(now), "it was woken");
+    bell.answer();
+    assert!(bell.may_sleep(None));
+    assert!(bell.ring(now));
+}
+
+#[test]
+fn no_command_is_slept_over_whenever_it_comes() {
+    const COMMANDS: u32 = 200_000;
+    let (bell, (wake, woken)) = (Arc::new(Bell::default()), sync_channel(COMMANDS as usize));
+    let (commands, orders) = sync_channel(64);
+    let giver = Arc::clone(&bell);
+    let giving = std::thread::spawn(move || {
+        for n in 0..COMMANDS {
+            commands.send(n).unwrap();
+            if giver.ring(Instant::ZERO) {
+                wake.send(()).unwrap();
+            }
+        }
+    });
+    let mut next = 0;
+    while next < COMMANDS {
+        bell.answer();
+        while let Ok(n) = orders.try_recv() {
+            assert_eq!(n, next);
+            next += 1;
+        }
+        if next < COMMANDS && bell.may_sleep(None) {
+            woken.recv_timeout(WAIT).expect("woken for a command");
+        }
+    }
+    giving.join().unwrap();
+}
