@@ -44,6 +44,8 @@ pub(super) struct Drive {
     pub(super) agent_of: BTreeMap<usize, usize>,
     pub(super) ears: Ears,
     pub(super) answer_us: hdrhistogram::Histogram<u64>,
+    /// How long after its moment a call was begun.
+    pub(super) late_us: hdrhistogram::Histogram<u64>,
     pub(super) counts: Counts,
     pub(super) phase: Phase,
     tones: [[u8; FRAME_SAMPLES]; 3],
@@ -85,6 +87,7 @@ impl Drive {
             agent_of: BTreeMap::new(),
             ears: Ears::new()?,
             answer_us: hdrhistogram::Histogram::new_with_max(60_000_000, 3)?,
+            late_us: hdrhistogram::Histogram::new_with_max(60_000_000, 3)?,
             counts: Counts::default(),
             phase,
             tones: TONES.map(frame_of),

@@ -83,6 +83,8 @@ impl Drive {
         let due = (passed * self.settings.rate) as usize;
         let mut at_once = 0;
         while self.counts.dialled < due.min(self.settings.size) && at_once < 64 {
+            let meant = (self.counts.dialled + 1) as f64 / self.settings.rate;
+            self.late_us.saturating_record(((passed - meant).max(0.0) * 1e6) as u64);
             self.dial(now);
             at_once += 1;
         }
@@ -182,6 +184,7 @@ impl Drive {
             statuses: self.counts.statuses.into_iter().collect(),
             seconds: m.seconds,
             rate: m.dialled as f64 / m.seconds,
+            late: Percentiles::of(&self.late_us),
             answer: Percentiles::of(&self.answer_us),
             spacing: Percentiles::of(&self.ears.spacing_us),
             bare_spacing: Percentiles::of(&self.bare.ears.spacing_us),

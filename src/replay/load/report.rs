@@ -62,6 +62,9 @@ pub struct LoadReport {
     pub seconds: f64,
     /// New calls each second, as they were begun.
     pub rate: f64,
+    /// How long after its moment a call was begun: where this is more than some milliseconds, the tool's own bursts are part
+    /// of what the server met.
+    pub late: Percentiles,
     /// From INVITE to 200.
     pub answer: Percentiles,
     /// How far the distance of two packets is from 20 ms.
@@ -113,6 +116,7 @@ impl fmt::Display for LoadReport {
             writeln!(f, "  status {status}: {count}")?;
         }
         writeln!(f, "  measured       {:.1} s", self.seconds)?;
+        writeln!(f, "  begun late by  {}", self.late)?;
         writeln!(f, "  INVITE to 200  {}", self.answer)?;
         writeln!(f, "  off 20 ms      {}", self.spacing)?;
         writeln!(f, "  bare sender    {}", self.bare_spacing)?;
