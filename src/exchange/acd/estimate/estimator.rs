@@ -214,7 +214,7 @@ mod tests {
         let mut estimator = Estimator::default();
         for i in 0..outcomes {
             let entry = estimator.enter(taught, &FORMULA);
-            estimator.served(f64::from(i) * 10.0, &entry, Duration::from_secs(600));
+            estimator.served(f64::from(i) * 10.0, &entry, Duration::from_mins(10));
         }
         let range = estimator.range(asked, &FORMULA);
         (Duration::from_secs_f64(range.low_s), Duration::from_secs_f64(range.high_s))
