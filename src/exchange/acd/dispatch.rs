@@ -138,6 +138,7 @@ impl Acd {
             self.plan.queues.get(&queue).map_or_else(Default::default, |q| (q.ring_for, q.wrap_up));
         let assignment = self.offers.open(Assignment {
             ticket: id,
+            call,
             agent: choice.agent.clone(),
             queue: queue.clone(),
             offered: self.now.mono,

@@ -34,9 +34,20 @@ impl Acd {
             return self.overflowed(&joining, why);
         }
         let ticket = Ticket::new(joining, queue.ageing, self.now.mono);
+        self.note_passed_on(&ticket, line);
         self.room.note_entry(line, ticket.rank().class, self.now.mono);
         self.room.add(ticket);
         self.put_in_line(id);
+    }
+
+    /// If he was talked to until now he was passed on. Who was cut off comes back as well, but not because of his talk.
+    fn note_passed_on(&mut self, ticket: &Ticket, line: LineId) {
+        let (joining, class, now) = (ticket.joining(), ticket.rank().class, self.now.mono);
+        let parted = self.parted.take().filter(|(call, _)| *call == joining.call && !joining.kept);
+        let flow = self.room.line(line).and_then(|l| l.flows().get(usize::from(class))).copied();
+        if let (Some((_, queue)), Some(flow)) = (parted, flow) {
+            self.at_desk(&queue, |desk| desk.passed.on(now, (line, &flow), (joining, class)));
+        }
     }
 
     fn turned_away(&self, joining: &Joining, queue: &QueuePlan, line: LineId) -> Option<OverflowCause> {

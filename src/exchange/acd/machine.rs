@@ -9,12 +9,13 @@ use super::estimate::{Estimator, Recent};
 use super::measured::Measured;
 use super::offers::Offers;
 use super::order::Rank;
+use super::passed::Passed;
 use super::roster::Roster;
 use super::service::Service;
 use super::timers::{Timer, Timers};
 use super::waiting::WaitingRoom;
 use super::{AcdCounters, AcdInput, AcdOutput, AcdPlan};
-use crate::base::{AgentId, AssignmentId, Deadline, Now, QueueId};
+use crate::base::{AgentId, AssignmentId, CallId, Deadline, Now, QueueId};
 
 /// All queues and agents, and who gets whom.
 ///
@@ -44,6 +45,8 @@ pub struct Acd {
     pub(super) fresh: BTreeSet<Rank>,
     pub(super) counters: AcdCounters,
     pub(super) outputs: VecDeque<AcdOutput>,
+    /// Whose conversation ended last, and in which queue: he comes back at once if he was passed on.
+    pub(super) parted: Option<(CallId, QueueId)>,
     /// What futures are asked for, and known.
     pub(super) ahead: Ahead,
     /// It runs ahead of time: nobody is told anything, and nothing is counted or measured.
@@ -59,6 +62,7 @@ pub(super) struct Desk {
     pub(super) service: Service,
     pub(super) recent: Recent,
     pub(super) estimator: Arc<Estimator>,
+    pub(super) passed: Passed,
 }
 
 impl Acd {
@@ -66,7 +70,7 @@ impl Acd {
     pub(crate) fn held(&self) -> [(&'static str, usize); 3] {
         [
             ("tickets", self.room.tickets().count()),
-            ("offers", self.offers.iter().count()),
+            ("offers", self.offers.len()),
             ("acd_timers", self.timers.len()),
         ]
     }
@@ -85,6 +89,7 @@ impl Acd {
             fresh: BTreeSet::new(),
             counters: AcdCounters::default(),
             outputs: VecDeque::new(),
+            parted: None,
             ahead: Ahead::default(),
             quiet: false,
             untold: false,

@@ -80,6 +80,10 @@ impl Flow {
     pub(crate) fn not_after(&mut self, now: Instant) {
         (self.last, self.began) = (self.last.min(now), self.began.min(now));
     }
+    /// A part of it, of which nothing has come yet, in the same measure.
+    pub(crate) const fn part(&self, now: Instant) -> Self {
+        Self { weight: 0.0, last: now, began: self.began }
+    }
     /// Nothing has come yet.
     pub(crate) const fn new(now: Instant) -> Self {
         Self { weight: 0.0, last: now, began: now }

@@ -15,6 +15,7 @@ mod measures;
 mod message;
 mod offers;
 mod order;
+mod passed;
 mod plan;
 mod roster;
 mod service;

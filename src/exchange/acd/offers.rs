@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::{AgentId, AssignmentId, Instant, QueueId, TicketId};
+use crate::base::{AgentId, AssignmentId, CallId, Instant, QueueId, TicketId};
 
 /// The lease is longer than the ringing by this: the word about its end needs time to come.
 pub(crate) const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -15,6 +15,8 @@ pub(crate) const LEASE_MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct Assignment {
     /// The caller's place; no longer valid once he was answered.
     pub(crate) ticket: TicketId,
+    /// His call.
+    pub(crate) call: CallId,
     /// The agent.
     pub(crate) agent: AgentId,
     /// The queue.
@@ -66,6 +68,10 @@ impl Offers {
     /// One of them.
     pub(crate) fn get(&self, id: AssignmentId) -> Option<&Assignment> {
         self.open.get(&id)
+    }
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
     }
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (AssignmentId, &Assignment)> {

@@ -55,11 +55,14 @@ impl Acd {
             return self.late();
         }
         let Some(assignment) = self.offers.close(id) else { return };
+        let (now, talking) = (self.now.mono, self.offers.len());
         self.at_desk(&assignment.queue, |desk| {
+            desk.passed.over(now, talking);
             desk.measured.talked(talked);
             desk.recent.talked(talked);
             desk.service.talked(talked);
         });
+        self.parted = Some((assignment.call, assignment.queue));
         let agent = assignment.agent;
         let after = if assignment.wrap_up.is_zero() { AfterTalk::Nothing } else { AfterTalk::WrapUp };
         self.change_agent(&agent, AgentEvent::TalkOver(after));

@@ -449,6 +449,61 @@ fn who_lost_her_phone_may_be_back_at_any_moment_until_she_has_been_gone_for_hour
     assert_eq!(for_good, still);
 }
 
+/// Bo talks twenty times; each time the caller of this call comes to his queue again, by his old clock or his kept place.
+fn comes_again(call: impl Fn(u64) -> u64, kept: bool) -> Desk {
+    let mut desk = Desk::new(plan());
+    desk.ready("bo").enter(1, "loans");
+    for n in 2..22 {
+        let (_, _, assignment) = desk.one_offer();
+        desk.out.clear();
+        desk.tell(AcdInput::Accepted { assignment }).wait(s(100));
+        desk.tell(AcdInput::TalkEnded { assignment, talked: s(100) });
+        let again = Joining {
+            call: CallId(call(n)),
+            since: Instant::from_secs(1000),
+            kept,
+            ..desk.joining(n, "loans")
+        };
+        desk.tell(AcdInput::Enter(again)).wish("bo", AgentWish::Ready);
+    }
+    desk
+}
+
+/// What share of Bo's callers were passed on, and what share they are of all who came.
+fn passed_on(desk: &Desk) -> (f64, f64) {
+    let now = desk.now.mono;
+    let passed = desk.acd.desks[&"loans".into()].passed.to();
+    let came: f64 = desk.acd.room.lines().flat_map(|(_, l)| l.flows()).map(|flow| flow.per_s(now)).sum();
+    let sent: f64 = passed.iter().map(|on| on.flow.per_s(now)).sum();
+    (passed.iter().map(|on| on.share).sum(), sent / came)
+}
+
+#[test]
+fn who_is_passed_on_is_told_from_newcomers_and_from_those_who_were_cut_off() {
+    let (share, of_all) = passed_on(&comes_again(|_| 1, false));
+    assert!(share > 0.85 && share < 1.0 && of_all > 0.95 && of_all < 1.0, "{share} {of_all}");
+    assert_eq!(passed_on(&comes_again(|n| n, false)), (0.0, 0.0), "others have come");
+    assert_eq!(passed_on(&comes_again(|_| 1, true)), (0.0, 0.0), "his agent was lost");
+}
+
+/// How long the last of five who now come waits by futures.
+fn waits_behind(mut desk: Desk) -> Duration {
+    let asked = |o: &AcdOutput| if let AcdOutput::RunAhead { batch } = o { Some(*batch) } else { None };
+    desk.enter(101, "loans").enter(102, "loans").enter(103, "loans").enter(104, "loans").enter(105, "loans");
+    let ran = desk.out.iter().filter_map(asked).find_map(|batch| desk.acd.futures(batch)).unwrap().run();
+    desk.tell(AcdInput::RanAhead(ran));
+    let queues = desk.acd.snapshot(desk.now).queues;
+    let last = queues.iter().flat_map(|q| &q.waiting).find(|t| t.ticket.0 == 105);
+    last.and_then(|t| t.estimate).unwrap().typical
+}
+
+#[test]
+fn whoever_is_passed_on_after_each_talk_keeps_his_agent_for_himself_and_futures_know_it() {
+    let (again, others) = (waits_behind(comes_again(|_| 1, false)), waits_behind(comes_again(|n| n, false)));
+    println!("{again:?} behind the same one again and again, {others:?} behind others who come as often");
+    assert!(again > others + others / 4, "{again:?} {others:?}");
+}
+
 #[test]
 fn time_in_each_state_sums_to_the_shift_exactly() {
     let mut desk = Desk::new(plan());

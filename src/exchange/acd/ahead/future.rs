@@ -15,8 +15,9 @@ use crate::exchange::Cause;
 use crate::exchange::acd::agent::Duty;
 use crate::exchange::acd::estimate::{Estimator, Recent, float, formula};
 use crate::exchange::acd::order::CLASS_LAST;
+use crate::exchange::acd::passed::PassedOn;
 use crate::exchange::acd::timers::Timer;
-use crate::exchange::acd::waiting::LineId;
+use crate::exchange::acd::waiting::{Line, LineId};
 use crate::exchange::acd::{Acd, AcdInput, AcdOutput, AgentWish, Forecast, Joining, RanAhead};
 
 /// Steps after which a batch begins no further future: 20 ms of CPU.
@@ -52,6 +53,8 @@ pub struct Futures {
     /// Talks lately, by queue, ascending, in seconds.
     talks: BTreeMap<QueueId, Vec<f64>>,
     coming: Vec<Coming>,
+    /// Who comes back once he was talked to, by queue.
+    passed: BTreeMap<QueueId, Vec<PassedOn>>,
     waiting: Vec<Waiting>,
     /// Whose shift ends when.
     leaving: Vec<(AgentId, Instant)>,
@@ -102,7 +105,8 @@ struct Future<'f> {
 impl Futures {
     /// This moment of these lines.
     pub(super) fn new(acd: &Acd, batch: BatchId, lines: &BTreeSet<LineId>) -> Self {
-        let coming = coming(acd, lines);
+        let passed = passed(acd, lines);
+        let coming = coming(acd, lines, &passed);
         let mut acd = acd.clone();
         let talks = acd.desks.iter().map(|(id, desk)| (id.clone(), desk.recent.talks().to_vec())).collect();
         strip(&mut acd, lines);
@@ -118,7 +122,7 @@ impl Futures {
             Some((id.clone(), m.until().filter(|until| *until > acd.now.mono && m.agent().signed_in())?))
         });
         let leaving = leaving.collect();
-        Self { batch, acd, talks, coming, waiting, leaving }
+        Self { batch, acd, talks, coming, passed, waiting, leaving }
     }
 
     /// Runs as many futures as the budget allows, and says by what the formula's waits are to be multiplied.
@@ -365,10 +369,11 @@ impl<'f> Future<'f> {
                 self.after(talk, Event::TalkOver(assignment, talk));
             }
             Event::TalkOver(assignment, talked) => {
-                let agent = self.acd.offers.get(assignment).map(|a| a.agent.clone());
+                let of = self.acd.offers.get(assignment).map(|a| (a.agent.clone(), a.queue.clone()));
                 self.input(AcdInput::TalkEnded { assignment, talked });
-                if let Some(agent) = agent {
+                if let Some((agent, queue)) = of {
                     self.writes(agent);
+                    self.passed_on(&queue);
                 }
             }
             Event::HangUp(ticket) => {
@@ -389,10 +394,30 @@ impl<'f> Future<'f> {
 
     fn arrives(&mut self, i: usize) {
         self.plan_arrival(i);
-        let Some(mut joining) = self.of.coming.get(i).map(|c| c.joining.clone()) else { return };
+        if let Some(joining) = self.of.coming.get(i).map(|c| c.joining.clone()) {
+            self.joins(joining, Duration::ZERO);
+        }
+    }
+
+    /// A talk of this queue is over: its caller may come back.
+    fn passed_on(&mut self, queue: &QueueId) {
+        let of = self.of;
+        let Some(all) = of.passed.get(queue) else { return };
+        let mut at = self.rng.unit();
+        let gone = all.iter().find(|on| {
+            at -= on.share;
+            at < 0.0
+        });
+        if let Some((joining, age)) = gone.map(|on| &on.last) {
+            self.joins(joining.clone(), *age);
+        }
+    }
+
+    /// Somebody comes, with a clock so old.
+    fn joins(&mut self, mut joining: Joining, age: Duration) {
         self.imagined += 1;
         (joining.ticket, joining.call) = (TicketId(self.imagined), CallId(self.imagined));
-        joining.since = self.now.mono;
+        joining.since = Instant::ZERO + self.now.mono.since(Instant::ZERO + age);
         let ticket = joining.ticket;
         let theta = self.acd.desks.get(&joining.queue).map_or(1.0 / 900.0, |d| d.measured.theta());
         self.input(AcdInput::Enter(joining));
@@ -434,12 +459,25 @@ impl<'f> Future<'f> {
     }
 }
 
-/// Who comes: of each line and class as often as lately.
-fn coming(acd: &Acd, lines: &BTreeSet<LineId>) -> Vec<Coming> {
+/// Who is passed on from these lines to these lines.
+fn passed(acd: &Acd, lines: &BTreeSet<LineId>) -> BTreeMap<QueueId, Vec<PassedOn>> {
+    let queues: BTreeSet<&QueueId> =
+        lines.iter().filter_map(|id| acd.room.line(*id)).map(Line::queue).collect();
+    let of = |queue: &QueueId| {
+        let all = acd.desks.get(queue)?.passed.to();
+        let within: Vec<PassedOn> = all.iter().filter(|on| lines.contains(&on.line)).cloned().collect();
+        (!within.is_empty()).then(|| (queue.clone(), within))
+    };
+    queues.into_iter().filter_map(of).collect()
+}
+
+/// Who comes of himself: of each line and class as often as lately, less those whom talks of these lines send.
+fn coming(acd: &Acd, lines: &BTreeSet<LineId>, passed: &BTreeMap<QueueId, Vec<PassedOn>>) -> Vec<Coming> {
     let mut all = Vec::new();
-    for line in lines.iter().filter_map(|id| acd.room.line(*id)) {
+    for (id, line) in lines.iter().filter_map(|id| Some((*id, acd.room.line(*id)?))) {
         for (class, flow) in (0..=CLASS_LAST).zip(line.flows()) {
-            let per_s = flow.per_s(acd.now.mono);
+            let sent = passed.values().flatten().filter(|on| (on.line, on.class) == (id, class));
+            let per_s = flow.per_s(acd.now.mono) - sent.map(|on| on.flow.per_s(acd.now.mono)).sum::<f64>();
             if per_s > 1e-5 {
                 let joining = Joining {
                     ticket: TicketId(0),
