@@ -65,7 +65,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mimalloc", &["src/main.rs"]),
     ("mio", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("socket2", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
-    ("rustix", &["src/io/priority.rs", "src/io/speaker.rs"]),
+    ("rustix", &["src/io/descriptors.rs", "src/io/priority.rs", "src/io/speaker.rs"]),
     ("nix", &["src/io/", "src/replay/", "src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("tokio_rustls", &["src/io/tls/"]),
