@@ -1,11 +1,12 @@
 //! The media thread: sockets, the plane, its ticks. It waits for packets, commands and the plane's next deadline, and
 //! for nothing else: without legs it does not wake. Control and sound speak only in commands and events.
 mod batch;
+mod bell;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use tokio::sync::mpsc as to_control;
 
 use super::clock::Clock;
 use super::media_ports::{BindTo, BoundPort, PortPool};
-use crate::base::{ById, Instant, LegId, Rng};
+use crate::base::{ById, LegId, Rng};
 use crate::media::{MediaCommand, MediaEvent, MediaPlane, PromptLibrary, SoundRules};
 use batch::Batch;
+use bell::Bell;
 
 /// Commands that may wait for the media thread: a whole burst of calls' worth.
 const COMMANDS: usize = 65_536;
@@ -32,9 +34,6 @@ const ORDERS_AT_ONCE: usize = 64;
 const ROUNDS_AT_ONCE: usize = 16;
 /// Sockets read before it is looked whether a packet is due: a tenth of a millisecond.
 const SOCKETS_AT_ONCE: usize = 32;
-/// A thread of sound that wakes by itself within this is not woken for a command: with some thousands of legs it wakes each
-/// millisecond, and being woken for each command in between costs more than the commands.
-const SOON: Duration = Duration::from_millis(1);
 const WAKE: Token = Token(usize::MAX);
 
 /// What sound says to control.
@@ -55,36 +54,6 @@ pub(super) struct MediaWorker {
     clock: Clock,
     counters: Arc<MediaCounters>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// Between who gives commands and who sleeps. Invariant: a command is never given without a ring that is heard, or a sleep
-/// that ends soon by itself: one writes `rung` and then reads `until_ns`, the other writes `until_ns` and then reads `rung`.
-#[derive(Debug, Default)]
-struct Bell {
-    /// Commands came since the thread last looked.
-    rung: AtomicBool,
-    /// When the thread wakes by itself, in nanoseconds; 0: it has not slept yet.
-    until_ns: AtomicU64,
-}
-
-impl Bell {
-    /// A command lies there. Whether the thread must be woken for it.
-    fn ring(&self, now: Instant) -> bool {
-        // One wake-up is enough until the thread has looked.
-        !self.rung.swap(true, Ordering::SeqCst)
-            && self.until_ns.load(Ordering::SeqCst) > (now + SOON).as_nanos()
-    }
-
-    /// The thread looks now.
-    fn answer(&self) {
-        self.rung.store(false, Ordering::SeqCst);
-    }
-
-    /// The thread is about to sleep until then; whether it may.
-    fn may_sleep(&self, until: Option<Instant>) -> bool {
-        self.until_ns.store(until.map_or(u64::MAX, Instant::as_nanos), Ordering::SeqCst);
-        !self.rung.load(Ordering::SeqCst)
-    }
 }
 
 /// What the thread counts; read from anywhere.
